@@ -1,0 +1,2 @@
+//! Everything CI runs, one command each.
+fn main() {}
