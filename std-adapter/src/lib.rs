@@ -1,1 +1,4 @@
 //! The host side of Clewline.
+
+#[cfg(feature = "server")]
+pub mod server;

@@ -1,0 +1,2 @@
+//! The `clewline` binary: `clewline serve` and `clewline tail`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The trace receiver, store, query API and viewer behind `clewline serve`.
