@@ -1,4 +1,5 @@
 //! The host side of Clewline.
 
+pub mod config;
 #[cfg(feature = "server")]
 pub mod server;
