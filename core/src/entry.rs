@@ -1,0 +1,61 @@
+//! `EntryBuilder`: an event or a link while its attributes are being written.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::form::OpenEntry;
+use crate::storage::StorageView;
+use crate::{Attribute, Form, Header, Value};
+
+/// Takes the attributes of one event or link. The entry is complete when the builder is dropped.
+///
+/// If the span refused the entry, the builder accepts attributes without effect: the refusal is counted once, as an event
+/// or a link.
+pub struct EntryBuilder<'s, V: StorageView + ?Sized, F: Form> {
+    header: &'s mut Header,
+    body: &'s mut V,
+    entry: Option<OpenEntry>,
+    form: PhantomData<F>,
+}
+
+impl<'s, V: StorageView + ?Sized, F: Form> EntryBuilder<'s, V, F> {
+    pub(crate) fn new(header: &'s mut Header, body: &'s mut V, entry: Option<OpenEntry>) -> Self {
+        Self { header, body, entry, form: PhantomData }
+    }
+
+    /// Whether the span took the entry.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.entry.is_some()
+    }
+
+    /// Sets an attribute of the entry; a key that is there already gets the new value.
+    pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
+        if let Some(entry) = &mut self.entry {
+            F::set_entry_attribute(self.header, self.body, entry, key, &value.into());
+        }
+        self
+    }
+
+    /// Sets several attributes of the entry.
+    pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
+        for (key, value) in attributes {
+            self.set(key, *value);
+        }
+        self
+    }
+}
+
+impl<V: StorageView + ?Sized, F: Form> Drop for EntryBuilder<'_, V, F> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            F::end_entry(self.body, &entry);
+        }
+    }
+}
+
+impl<V: StorageView + ?Sized, F: Form> fmt::Debug for EntryBuilder<'_, V, F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EntryBuilder").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! `Envelope`: resource and scope, encoded once, to be put around any number of batches.
+
+use crate::error::CapacityError;
+use crate::form::value::{self, Measure};
+use crate::storage::{Storage, StorageView, append};
+use crate::wire::{LENGTH_DELIMITED, field_len, tag};
+use crate::{Attribute, Value};
+
+const FIRST: u8 = tag(1, LENGTH_DELIMITED);
+const SECOND: u8 = tag(2, LENGTH_DELIMITED);
+const THIRD: u8 = tag(3, LENGTH_DELIMITED);
+
+/// What stands around the spans in an OTLP request: the resource, one instrumentation scope, their schema URLs.
+///
+/// ```
+/// use clewline_core::{Envelope, RequestView, Scope, Value};
+/// let envelope = Envelope::new(
+///     heapless::Vec::<u8, 128>::new(),
+///     &[("service.name", Value::from("sensor"))],
+///     &Scope { name: "firmware", version: "1.2.0", ..Scope::default() },
+/// ).unwrap();
+/// let mut request = heapless::Vec::<u8, 256>::new();
+/// envelope.write_request(b"", &mut request).unwrap();
+/// let request = RequestView::parse(&request).unwrap();
+/// let resource = request.resource_spans().next().unwrap().resource();
+/// assert_eq!(resource.attributes().get("service.name").unwrap().as_str(), Some("sensor"));
+/// ```
+#[derive(Debug)]
+pub struct Envelope<S: Storage> {
+    /// The `ResourceSpans` fields other than the scope groups, followed by the `ScopeSpans` fields other than the spans.
+    bytes: S,
+    resource_len: usize,
+}
+
+/// The instrumentation scope: the library or module that makes the spans (OpenTelemetry common, "Instrumentation Scope").
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope<'a> {
+    /// Its name, such as a crate or module path.
+    pub name: &'a str,
+    /// Its version; empty if none.
+    pub version: &'a str,
+    /// Its attributes.
+    pub attributes: &'a [Attribute<'a>],
+    /// The semantic-convention schema that the spans follow; empty if none.
+    pub schema_url: &'a str,
+}
+
+impl<S: Storage> Envelope<S> {
+    /// Encodes resource attributes and scope into `storage`, whose former content is forgotten.
+    ///
+    /// # Errors
+    /// `storage` is too small, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
+    pub fn new(mut storage: S, resource: &[Attribute<'_>], scope: &Scope<'_>) -> Result<Self, CapacityError> {
+        let view = storage.view_mut();
+        view.truncate(0);
+        write_message(view, FIRST, &[], resource, FIRST)?;
+        let resource_len = view.as_slice().len();
+        let texts = [(FIRST, scope.name), (SECOND, scope.version)];
+        write_message(view, FIRST, &texts, scope.attributes, THIRD)?;
+        if !scope.schema_url.is_empty() {
+            write_text(view, THIRD, scope.schema_url)?;
+        }
+        Ok(Self { bytes: storage, resource_len })
+    }
+
+    /// How long the request around `spans_len` bytes of spans is.
+    #[must_use]
+    pub fn request_len(&self, spans_len: usize) -> usize {
+        field_len(self.resource_spans_len(spans_len))
+    }
+
+    /// Writes what comes before `spans_len` bytes of spans. The spans follow, nothing comes after them, and one request
+    /// may stand directly behind another: protobuf reads both as one.
+    ///
+    /// # Errors
+    /// `out` is full; nothing was added.
+    pub fn write_prefix<O: Storage>(&self, spans_len: usize, out: &mut O) -> Result<(), CapacityError> {
+        self.write(spans_len, &[], out)
+    }
+
+    /// Writes a whole `ExportTraceServiceRequest` around the bytes of a [`Batch`](crate::Batch).
+    ///
+    /// # Errors
+    /// `out` is full; nothing was added.
+    pub fn write_request<O: Storage>(&self, spans: &[u8], out: &mut O) -> Result<(), CapacityError> {
+        self.write(spans.len(), spans, out)
+    }
+
+    fn scope_spans_len(&self, spans_len: usize) -> usize {
+        self.bytes.view().as_slice().len() - self.resource_len + spans_len
+    }
+
+    fn resource_spans_len(&self, spans_len: usize) -> usize {
+        self.resource_len + field_len(self.scope_spans_len(spans_len))
+    }
+
+    fn write<O: Storage>(&self, spans_len: usize, spans: &[u8], out: &mut O) -> Result<(), CapacityError> {
+        let length = self.request_len(spans_len) - spans_len + spans.len();
+        let Some((resource, scope)) = self.bytes.view().as_slice().split_at_checked(self.resource_len) else {
+            return Err(CapacityError);
+        };
+        let written = append(out.view_mut(), length, |cursor| {
+            cursor.field_header(FIRST, self.resource_spans_len(spans_len));
+            cursor.bytes(resource);
+            cursor.field_header(SECOND, self.scope_spans_len(spans_len));
+            cursor.bytes(scope);
+            cursor.bytes(spans);
+        });
+        if written { Ok(()) } else { Err(CapacityError) }
+    }
+}
+
+fn write_text<V: StorageView + ?Sized>(out: &mut V, text_tag: u8, text: &str) -> Result<(), CapacityError> {
+    let written = append(out, field_len(text.len()), |cursor| cursor.field(text_tag, text.as_bytes()));
+    if written { Ok(()) } else { Err(CapacityError) }
+}
+
+/// Writes a message of texts, of which empty ones are left out, and attributes.
+fn write_message<V: StorageView + ?Sized>(
+    out: &mut V,
+    message_tag: u8,
+    texts: &[(u8, &str)],
+    attributes: &[Attribute<'_>],
+    attribute_tag: u8,
+) -> Result<(), CapacityError> {
+    let texts = || texts.iter().filter(|(_, text)| !text.is_empty());
+    let mut content: usize = texts().map(|(_, text)| field_len(text.len())).sum();
+    for (key, value) in attributes {
+        content += field_len(attribute_len(key, value)?);
+    }
+    let written = append(out, field_len(content), |cursor| {
+        cursor.field_header(message_tag, content);
+        for (text_tag, text) in texts() {
+            cursor.field(*text_tag, text.as_bytes());
+        }
+        for (key, value) in attributes {
+            cursor.field_header(attribute_tag, attribute_len(key, value).unwrap_or(0));
+            cursor.field(FIRST, key.as_bytes());
+            cursor.field_header(SECOND, value_len(value).unwrap_or(0));
+            value::write(cursor, value, u32::MAX);
+        }
+    });
+    if written { Ok(()) } else { Err(CapacityError) }
+}
+
+fn value_len(value: &Value<'_>) -> Result<usize, CapacityError> {
+    Measure { value_length: u32::MAX, clipped: false }.value(value).ok_or(CapacityError)
+}
+
+fn attribute_len(key: &str, value: &Value<'_>) -> Result<usize, CapacityError> {
+    Ok(field_len(key.len()) + field_len(value_len(value)?))
+}

@@ -1,0 +1,66 @@
+//! `Form`: the bytes in which a span is recorded.
+
+pub(crate) mod otlp;
+pub(crate) mod value;
+
+use crate::storage::StorageView;
+use crate::{Header, SpanContext, Status, Value};
+
+/// How a span writes itself. Sealed: the forms are part of this crate, because a form and its reader belong together.
+///
+/// All forms share the typed [`Header`], the limits, the counts and [`SpanView`](crate::SpanView).
+pub trait Form: Sealed {}
+
+/// OTLP protobuf: the body is a run of fields of `opentelemetry.proto.trace.v1.Span`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Otlp;
+
+impl Form for Otlp {}
+
+/// Which kind of entry an [`EntryBuilder`](crate::EntryBuilder) writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum EntryKind {
+    Event,
+    Link,
+}
+
+/// An entry whose attributes are still being written.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct OpenEntry {
+    pub(crate) kind: EntryKind,
+    pub(crate) start: usize,
+    pub(crate) attributes: u16,
+    pub(crate) dropped_attributes: u32,
+}
+
+/// The writing side of a form, not for use outside this crate.
+#[doc(hidden)]
+pub trait Sealed {
+    fn set_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str);
+    fn set_trace_state<V: StorageView + ?Sized>(body: &mut V, trace_state: &str) -> bool;
+    fn set_status<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, status: Status<'_>);
+    fn set_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>);
+    fn begin_event<V: StorageView + ?Sized>(
+        header: &mut Header,
+        body: &mut V,
+        name: &str,
+        time: u64,
+    ) -> Option<OpenEntry>;
+    fn begin_link<V: StorageView + ?Sized>(
+        header: &mut Header,
+        body: &mut V,
+        context: &SpanContext,
+        trace_state: &str,
+    ) -> Option<OpenEntry>;
+    fn set_entry_attribute<V: StorageView + ?Sized>(
+        header: &mut Header,
+        body: &mut V,
+        entry: &mut OpenEntry,
+        key: &str,
+        value: &Value<'_>,
+    );
+    fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &OpenEntry);
+    fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool;
+}

@@ -1,0 +1,397 @@
+//! Records a span as fields of OTLP's `Span` message (opentelemetry-proto, `trace/v1/trace.proto`).
+
+use super::value::{self, Measure};
+use super::{EntryKind, OpenEntry, Otlp, Sealed};
+use crate::storage::{self, StorageView, append};
+use crate::wire::{self, Fields, LENGTH_DELIMITED, VARINT, Wire, field_len, tag, varint_len};
+use crate::{Header, SpanContext, Status, StatusCode, Value};
+
+pub(crate) const TRACE_STATE: u8 = tag(3, LENGTH_DELIMITED);
+pub(crate) const NAME: u8 = tag(5, LENGTH_DELIMITED);
+pub(crate) const ATTRIBUTE: u8 = tag(9, LENGTH_DELIMITED);
+pub(crate) const EVENT: u8 = tag(11, LENGTH_DELIMITED);
+pub(crate) const LINK: u8 = tag(13, LENGTH_DELIMITED);
+pub(crate) const STATUS: u8 = tag(15, LENGTH_DELIMITED);
+const DROPPED_ATTRIBUTES: u8 = tag(10, VARINT);
+const DROPPED_EVENTS: u8 = tag(12, VARINT);
+const DROPPED_LINKS: u8 = tag(14, VARINT);
+/// Field 2 of `ScopeSpans`, in which a batch holds each span.
+pub(crate) const SPAN: u8 = tag(2, LENGTH_DELIMITED);
+
+const STATUS_MESSAGE: u8 = tag(2, LENGTH_DELIMITED);
+const STATUS_CODE: u8 = tag(3, VARINT);
+/// What a status takes beside its message: two tags with lengths of at most five bytes each, and the code.
+const STATUS_OVERHEAD: usize = 6 + 6 + 2;
+
+const EVENT_TIME: u8 = tag(1, wire::FIXED64);
+const EVENT_NAME: u8 = tag(2, LENGTH_DELIMITED);
+const EVENT_ATTRIBUTE: u8 = tag(3, LENGTH_DELIMITED);
+const EVENT_DROPPED: u8 = tag(4, VARINT);
+const LINK_ATTRIBUTE: u8 = tag(4, LENGTH_DELIMITED);
+const LINK_DROPPED: u8 = tag(5, VARINT);
+const KEY: u8 = tag(1, LENGTH_DELIMITED);
+const VALUE: u8 = tag(2, LENGTH_DELIMITED);
+
+/// What an open entry may still need when it ends: four more bytes of length and its dropped count.
+const ENTRY_TAIL: usize = 4 + 6;
+
+/// The header's fields, all of fixed size: trace id, span id, kind, start, end, flags, and last, as roots have none, the parent.
+const FIXED_FIELDS: usize = 18 + 10 + 2 + 9 + 9 + 6;
+const PARENT_FIELD: usize = 10;
+
+impl Sealed for Otlp {
+    #[inline]
+    fn set_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
+        let old = find_field(body.as_slice(), NAME);
+        if let Some((start, end)) = old {
+            if field_len(name.len()) > body.room() + (end - start) {
+                header.counts.truncated_values += 1;
+                return;
+            }
+            storage::remove(body, start, end);
+        }
+        let mut fitting = name;
+        if field_len(name.len()) > body.room() {
+            fitting = value::fit(name, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
+            header.counts.truncated_values += 1;
+        }
+        append(body, field_len(fitting.len()), |cursor| cursor.field(NAME, fitting.as_bytes()));
+    }
+
+    fn set_trace_state<V: StorageView + ?Sized>(body: &mut V, trace_state: &str) -> bool {
+        append(body, field_len(trace_state.len()), |cursor| cursor.field(TRACE_STATE, trace_state.as_bytes()))
+    }
+
+    fn set_status<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, status: Status<'_>) {
+        if header.status == StatusCode::Ok || status.code == StatusCode::Unset {
+            return;
+        }
+        if let Some((start, end)) = find_field(body.as_slice(), STATUS) {
+            storage::remove(body, start, end);
+        }
+        header.status = status.code;
+        header.status_in_body = false;
+        let message = if status.code == StatusCode::Error { status.message } else { "" };
+        if message.is_empty() {
+            return;
+        }
+        let fitting = value::fit(message, body.room().saturating_sub(STATUS_OVERHEAD));
+        header.counts.truncated_values += u32::from(fitting.len() < message.len());
+        let content = field_len(fitting.len()) + 2;
+        header.status_in_body = append(body, field_len(content), |cursor| {
+            cursor.field_header(STATUS, content);
+            cursor.field(STATUS_MESSAGE, fitting.as_bytes());
+            cursor.bytes(&[STATUS_CODE, status.code as u8]);
+        });
+    }
+
+    #[inline]
+    fn set_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>) {
+        let bit = key_bit(key);
+        if header.seen_keys & bit == 0 && header.counts.attributes < header.limits.attributes {
+            match append_attribute(body, ATTRIBUTE, header.limits.value_length, key, value, 0) {
+                Ok(clipped) => {
+                    header.seen_keys |= bit;
+                    header.counts.attributes += 1;
+                    header.counts.truncated_values += u32::from(clipped);
+                }
+                Err(Refused) => header.counts.dropped_attributes += 1,
+            }
+        } else {
+            replace_attribute(header, body, key, value);
+        }
+    }
+
+    fn begin_event<V: StorageView + ?Sized>(
+        header: &mut Header,
+        body: &mut V,
+        name: &str,
+        time: u64,
+    ) -> Option<OpenEntry> {
+        let start = body.as_slice().len();
+        let content = 9 + field_len(name.len());
+        let fits = header.counts.events < header.limits.events
+            && body.room() >= 2 + content + ENTRY_TAIL
+            && append(body, 2 + content, |cursor| {
+                cursor.bytes(&[EVENT, 0, EVENT_TIME]);
+                cursor.bytes(&time.to_le_bytes());
+                cursor.field(EVENT_NAME, name.as_bytes());
+            });
+        if !fits {
+            header.counts.dropped_events += 1;
+            return None;
+        }
+        header.counts.events += 1;
+        Some(OpenEntry { kind: EntryKind::Event, start, attributes: 0, dropped_attributes: 0 })
+    }
+
+    fn begin_link<V: StorageView + ?Sized>(
+        header: &mut Header,
+        body: &mut V,
+        context: &SpanContext,
+        trace_state: &str,
+    ) -> Option<OpenEntry> {
+        let start = body.as_slice().len();
+        let state = if trace_state.is_empty() { 0 } else { field_len(trace_state.len()) };
+        let content = 18 + 10 + state + 5;
+        let fits = header.counts.links < header.limits.links
+            && body.room() >= 2 + content + ENTRY_TAIL
+            && append(body, 2 + content, |cursor| {
+                cursor.bytes(&[LINK, 0]);
+                cursor.field(tag(1, LENGTH_DELIMITED), context.trace_id().as_bytes());
+                cursor.field(tag(2, LENGTH_DELIMITED), context.span_id().as_bytes());
+                if !trace_state.is_empty() {
+                    cursor.field(tag(3, LENGTH_DELIMITED), trace_state.as_bytes());
+                }
+                cursor.byte(tag(6, wire::FIXED32));
+                cursor.bytes(&otlp_flags(context, Some(context)).to_le_bytes());
+            });
+        if !fits {
+            header.counts.dropped_links += 1;
+            return None;
+        }
+        header.counts.links += 1;
+        Some(OpenEntry { kind: EntryKind::Link, start, attributes: 0, dropped_attributes: 0 })
+    }
+
+    fn set_entry_attribute<V: StorageView + ?Sized>(
+        header: &mut Header,
+        body: &mut V,
+        entry: &mut OpenEntry,
+        key: &str,
+        value: &Value<'_>,
+    ) {
+        let (attribute_tag, limit) = match entry.kind {
+            EntryKind::Event => (EVENT_ATTRIBUTE, header.limits.event_attributes),
+            EntryKind::Link => (LINK_ATTRIBUTE, header.limits.link_attributes),
+        };
+        let content = entry.start + 2;
+        let old = find_attribute(body.as_slice(), content, attribute_tag, key);
+        if old.is_none() && entry.attributes >= limit {
+            entry.dropped_attributes += 1;
+            return;
+        }
+        match append_attribute(body, attribute_tag, header.limits.value_length, key, value, ENTRY_TAIL) {
+            Ok(clipped) => {
+                header.counts.truncated_values += u32::from(clipped);
+                match old {
+                    Some((start, end)) => storage::remove(body, start, end),
+                    None => entry.attributes += 1,
+                }
+            }
+            Err(Refused) => entry.dropped_attributes += 1,
+        }
+    }
+
+    fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &OpenEntry) {
+        if entry.dropped_attributes > 0 {
+            let count_tag = match entry.kind {
+                EntryKind::Event => EVENT_DROPPED,
+                EntryKind::Link => LINK_DROPPED,
+            };
+            append(body, 1 + varint_len(entry.dropped_attributes.into()), |cursor| {
+                cursor.byte(count_tag);
+                cursor.varint(entry.dropped_attributes.into());
+            });
+        }
+        close_length(body, entry.start + 1);
+    }
+
+    #[inline]
+    fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool {
+        let mut fixed = [0; FIXED_FIELDS + PARENT_FIELD];
+        write_fixed(header, end_time, &mut fixed);
+        let fixed_len = if header.parent.is_some() { fixed.len() } else { FIXED_FIELDS };
+        let fixed = fixed.get(..fixed_len).unwrap_or(&fixed);
+        let rare = if header.has_rare_fields() { rare_len(header) } else { 0 };
+        let content = fixed_len + rare + body.len();
+        append(out, field_len(content), |cursor| {
+            cursor.field_header(SPAN, content);
+            cursor.bytes(fixed);
+            cursor.bytes(body);
+            if rare > 0 {
+                write_rare(header, cursor);
+            }
+        })
+    }
+}
+
+#[inline]
+fn write_fixed(header: &Header, end_time: u64, out: &mut [u8; FIXED_FIELDS + PARENT_FIELD]) {
+    out[0..2].copy_from_slice(&[tag(1, LENGTH_DELIMITED), 16]);
+    out[2..18].copy_from_slice(header.context.trace_id().as_bytes());
+    out[18..20].copy_from_slice(&[tag(2, LENGTH_DELIMITED), 8]);
+    out[20..28].copy_from_slice(header.context.span_id().as_bytes());
+    out[28..31].copy_from_slice(&[tag(6, VARINT), header.kind as u8, tag(7, wire::FIXED64)]);
+    out[31..39].copy_from_slice(&header.start_time.to_le_bytes());
+    out[39] = tag(8, wire::FIXED64);
+    out[40..48].copy_from_slice(&end_time.to_le_bytes());
+    // Field 16 is the first whose tag takes two bytes.
+    out[48..50].copy_from_slice(&[0x85, 0x01]);
+    out[50..54].copy_from_slice(&otlp_flags(&header.context, header.parent.as_ref()).to_le_bytes());
+    if let Some(parent) = &header.parent {
+        out[54..56].copy_from_slice(&[tag(4, LENGTH_DELIMITED), 8]);
+        out[56..64].copy_from_slice(parent.span_id().as_bytes());
+    }
+}
+
+/// Bits 0–7 the W3C flags, bit 8 "is_remote is known", bit 9 whether the parent (of a span) or the target (of a link) is remote.
+#[inline]
+pub(crate) fn otlp_flags(context: &SpanContext, remote: Option<&SpanContext>) -> u32 {
+    let is_remote = remote.is_some_and(SpanContext::is_remote);
+    u32::from(context.flags().bits()) | 0x100 | (u32::from(is_remote) << 9)
+}
+
+/// The dropped counts and the status code: absent from most spans.
+fn rare_fields(header: &Header) -> [(u8, u32); 3] {
+    [
+        (DROPPED_ATTRIBUTES, header.counts.dropped_attributes),
+        (DROPPED_EVENTS, header.counts.dropped_events),
+        (DROPPED_LINKS, header.counts.dropped_links),
+    ]
+}
+
+fn rare_len(header: &Header) -> usize {
+    let counts: usize = rare_fields(header)
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(_, count)| 1 + varint_len((*count).into()))
+        .sum();
+    counts + if header.has_bare_status() { 4 } else { 0 }
+}
+
+#[cold]
+fn write_rare(header: &Header, cursor: &mut storage::Cursor<'_>) {
+    for (count_tag, count) in rare_fields(header) {
+        if count > 0 {
+            cursor.byte(count_tag);
+            cursor.varint(count.into());
+        }
+    }
+    if header.has_bare_status() {
+        cursor.bytes(&[STATUS, 2, STATUS_CODE, header.status as u8]);
+    }
+}
+
+/// The attribute could not be recorded.
+struct Refused;
+
+/// Appends one `KeyValue`; answers whether the value was cut. `tail` bytes must stay free behind it.
+#[inline]
+fn append_attribute<V: StorageView + ?Sized>(
+    body: &mut V,
+    attribute_tag: u8,
+    value_length: u32,
+    key: &str,
+    value: &Value<'_>,
+    tail: usize,
+) -> Result<bool, Refused> {
+    let mut measure = Measure { value_length, clipped: false };
+    let Some(value_len) = measure.value(value) else { return Err(Refused) };
+    let content = field_len(key.len()) + field_len(value_len);
+    let total = field_len(content);
+    if key.is_empty() || (tail > 0 && body.room() < total + tail) {
+        return Err(Refused);
+    }
+    let written = append(body, total, |cursor| {
+        cursor.field_header(attribute_tag, content);
+        cursor.field(KEY, key.as_bytes());
+        cursor.field_header(VALUE, value_len);
+        value::write(cursor, value, value_length);
+    });
+    if written { Ok(measure.clipped) } else { Err(Refused) }
+}
+
+/// The way of keys that may be there already, and of spans that hold as many attributes as they may.
+#[inline(never)]
+fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>) {
+    let old = find_attribute(body.as_slice(), 0, ATTRIBUTE, key);
+    if old.is_none() && header.counts.attributes >= header.limits.attributes {
+        header.counts.dropped_attributes += 1;
+        return;
+    }
+    let before = body.as_slice().len();
+    if let Some((start, end)) = old {
+        // Rotating the old entry to the end keeps it recoverable until the new one is known to fit.
+        body.as_mut_slice().get_mut(start..).unwrap_or_default().rotate_left(end - start);
+        let room = body.room() + (end - start);
+        let mut measure = Measure { value_length: header.limits.value_length, clipped: false };
+        let fits = measure.value(value).is_some_and(|value| field_len(field_len(key.len()) + field_len(value)) <= room);
+        if !fits {
+            header.counts.dropped_attributes += 1;
+            return;
+        }
+        body.truncate(before - (end - start));
+    }
+    match append_attribute(body, ATTRIBUTE, header.limits.value_length, key, value, 0) {
+        Ok(clipped) => {
+            header.counts.attributes += u16::from(old.is_none());
+            header.counts.truncated_values += u32::from(clipped);
+            header.seen_keys |= key_bit(key);
+        }
+        Err(Refused) => header.counts.dropped_attributes += 1,
+    }
+}
+
+/// One of 64 bits for a key: a clear bit proves that the key is new, without looking at the body.
+#[inline]
+fn key_bit(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let length = bytes.len();
+    let at = |index: usize| u32::from(bytes.get(index).copied().unwrap_or(0));
+    // Keys share their beginnings (`http.request.`), so the bits come from the length, the end and the middle.
+    let mix =
+        (at(length.wrapping_sub(1)) << 16 | at(length.wrapping_sub(3)) << 8 | at(length / 2)) ^ (length as u64 as u32);
+    1 << (mix.wrapping_mul(0x9e37_79b9) >> 26)
+}
+
+/// Where the field of this tag stands in the body: start of its tag, end of its content.
+fn find_field(body: &[u8], wanted: u8) -> Option<(usize, usize)> {
+    positions(body, 0).find(|&(start, _, _)| body.get(start) == Some(&wanted)).map(|(start, end, _)| (start, end))
+}
+
+fn find_attribute(body: &[u8], from: usize, attribute_tag: u8, key: &str) -> Option<(usize, usize)> {
+    positions(body, from)
+        .find(|&(start, _, content)| {
+            body.get(start) == Some(&attribute_tag)
+                && matches!(Fields::new(content).next(), Some(Ok(field)) if field.wire == Wire::Bytes(key.as_bytes()))
+        })
+        .map(|(start, end, _)| (start, end))
+}
+
+/// The length-delimited fields from `from` on: start, end and content of each.
+fn positions(body: &[u8], from: usize) -> impl Iterator<Item = (usize, usize, &[u8])> {
+    let rest = body.get(from..).unwrap_or_default();
+    let mut fields = Fields::new(rest);
+    let mut start = from;
+    core::iter::from_fn(move || {
+        let field = fields.next()?.ok()?;
+        let content = if let Wire::Bytes(content) = field.wire { content } else { &[] };
+        let end = body.len() - fields.rest().len();
+        let position = (start, end, content);
+        start = end;
+        Some(position)
+    })
+}
+
+/// Sets the length whose one reserved byte is at `at` for the content that follows it, making room if it needs more bytes.
+fn close_length<V: StorageView + ?Sized>(body: &mut V, at: usize) {
+    let content = body.as_slice().len().saturating_sub(at + 1);
+    let extra = varint_len(content as u64) - 1;
+    if extra > 0 && !append(body, extra, |cursor| (0..extra).for_each(|_| cursor.byte(0))) {
+        return;
+    }
+    let bytes = body.as_mut_slice();
+    let end = bytes.len();
+    if extra > 0 && at + 1 + extra <= end {
+        bytes.copy_within(at + 1..end - extra, at + 1 + extra);
+    }
+    let mut rest = content as u64;
+    for index in 0..=extra {
+        let more = if index < extra { 0x80 } else { 0 };
+        if let Some(byte) = bytes.get_mut(at + index) {
+            *byte = (rest.to_le_bytes()[0] & 0x7f) | more;
+        }
+        rest >>= 7;
+    }
+}

@@ -1,0 +1,263 @@
+//! Writes a `Value` as OTLP's `AnyValue`: measure first, then write into reserved memory.
+
+use crate::Value;
+use crate::storage::Cursor;
+use crate::wire::{self, LENGTH_DELIMITED, VARINT, field_len, tag, varint_len};
+
+/// How deep lists and maps may nest, counted from the attribute's own value.
+///
+/// Writing and reading walk nested values by recursion, so the depth is bounded to bound the stack.
+pub const MAX_VALUE_DEPTH: usize = 16;
+
+const STRING: u8 = tag(1, LENGTH_DELIMITED);
+const BOOL: u8 = tag(2, VARINT);
+const INT: u8 = tag(3, VARINT);
+const DOUBLE: u8 = tag(4, wire::FIXED64);
+const ARRAY: u8 = tag(5, LENGTH_DELIMITED);
+const MAP: u8 = tag(6, LENGTH_DELIMITED);
+const BYTES: u8 = tag(7, LENGTH_DELIMITED);
+const ELEMENT: u8 = tag(1, LENGTH_DELIMITED);
+const KEY: u8 = tag(1, LENGTH_DELIMITED);
+const VALUE: u8 = tag(2, LENGTH_DELIMITED);
+
+/// The measuring pass: it also notes whether the length limit cut something.
+pub(crate) struct Measure {
+    pub(crate) value_length: u32,
+    pub(crate) clipped: bool,
+}
+
+impl Measure {
+    /// The encoded length of the `AnyValue`, or `None` if it nests too deep.
+    #[inline]
+    pub(crate) fn value(&mut self, value: &Value<'_>) -> Option<usize> {
+        Some(match *value {
+            Value::Empty => 0,
+            Value::Bool(_) => 2,
+            Value::I64(number) => int_len(number),
+            Value::F64(_) => 9,
+            Value::Str(text) => self.text(text),
+            Value::Bytes(bytes) => self.bytes(bytes),
+            _ => return self.nested(value, MAX_VALUE_DEPTH),
+        })
+    }
+
+    #[inline]
+    fn text(&mut self, text: &str) -> usize {
+        let clipped = clip(text, self.value_length);
+        self.clipped |= clipped.len() < text.len();
+        field_len(clipped.len())
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> usize {
+        let clipped = clip_bytes(bytes, self.value_length);
+        self.clipped |= clipped.len() < bytes.len();
+        field_len(clipped.len())
+    }
+
+    #[inline(never)]
+    fn nested(&mut self, value: &Value<'_>, depth: usize) -> Option<usize> {
+        let content = match *value {
+            Value::Bools(items) => items.len() * field_len(2),
+            Value::I64s(items) => items.iter().map(|&item| field_len(int_len(item))).sum(),
+            Value::F64s(items) => items.len() * field_len(9),
+            Value::Strs(items) => items.iter().map(|item| field_len(self.text(item))).sum(),
+            Value::List(items) => {
+                let depth = depth.checked_sub(1)?;
+                let mut sum = 0;
+                for item in items {
+                    sum += field_len(self.nested(item, depth)?);
+                }
+                sum
+            }
+            Value::Map(entries) => {
+                let depth = depth.checked_sub(1)?;
+                let mut sum = 0;
+                for (key, item) in entries {
+                    sum += field_len(field_len(key.len()) + field_len(self.nested(item, depth)?));
+                }
+                sum
+            }
+            _ => return self.value(value),
+        };
+        Some(field_len(content))
+    }
+}
+
+/// Writes the `AnyValue` that `Measure` measured with the same limit.
+#[inline]
+pub(crate) fn write(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
+    match *value {
+        Value::Empty => {}
+        Value::Bool(truth) => cursor.bytes(&[BOOL, truth.into()]),
+        Value::I64(number) => write_int(cursor, number),
+        Value::F64(number) => write_double(cursor, number),
+        Value::Str(text) => cursor.field(STRING, clip(text, value_length).as_bytes()),
+        Value::Bytes(bytes) => cursor.field(BYTES, clip_bytes(bytes, value_length)),
+        _ => write_nested(cursor, value, value_length),
+    }
+}
+
+#[inline(never)]
+fn write_nested(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
+    // Measured before, so nothing is cut or refused here that was not already counted.
+    let mut measure = Measure { value_length, clipped: false };
+    let mut length_of = |value: &Value<'_>| measure.value(value).unwrap_or(0);
+    let total = length_of(value);
+    match *value {
+        Value::Bools(items) => {
+            write_items(cursor, total, items, |_| 2, |cursor, &item| cursor.bytes(&[BOOL, item.into()]))
+        }
+        Value::I64s(items) => {
+            write_items(cursor, total, items, |&item| int_len(item), |cursor, &item| write_int(cursor, item))
+        }
+        Value::F64s(items) => write_items(cursor, total, items, |_| 9, |cursor, &item| write_double(cursor, item)),
+        Value::Strs(items) => write_items(
+            cursor,
+            total,
+            items,
+            |item| field_len(clip(item, value_length).len()),
+            |cursor, item| cursor.field(STRING, clip(item, value_length).as_bytes()),
+        ),
+        Value::List(items) => {
+            write_items(cursor, total, items, length_of, |cursor, item| write(cursor, item, value_length));
+        }
+        Value::Map(entries) => {
+            cursor.field_header(MAP, content_len(total));
+            for (key, item) in entries {
+                let length = length_of(item);
+                cursor.field_header(ELEMENT, field_len(key.len()) + field_len(length));
+                cursor.field(KEY, key.as_bytes());
+                cursor.field_header(VALUE, length);
+                write(cursor, item, value_length);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn write_items<T>(
+    cursor: &mut Cursor<'_>,
+    total: usize,
+    items: &[T],
+    mut length: impl FnMut(&T) -> usize,
+    mut write: impl FnMut(&mut Cursor<'_>, &T),
+) {
+    cursor.field_header(ARRAY, content_len(total));
+    for item in items {
+        cursor.field_header(ELEMENT, length(item));
+        write(cursor, item);
+    }
+}
+
+/// The length of the content of a length-delimited field that takes `total` bytes with tag and length.
+fn content_len(total: usize) -> usize {
+    let mut content = total.saturating_sub(2);
+    while field_len(content) > total {
+        content -= 1;
+    }
+    content
+}
+
+#[inline]
+fn int_len(number: i64) -> usize {
+    1 + varint_len(number.cast_unsigned())
+}
+
+#[inline]
+fn write_int(cursor: &mut Cursor<'_>, number: i64) {
+    cursor.byte(INT);
+    cursor.varint(number.cast_unsigned());
+}
+
+#[inline]
+fn write_double(cursor: &mut Cursor<'_>, number: f64) {
+    let mut field = [DOUBLE; 9];
+    if let Some((_, rest)) = field.split_first_mut() {
+        rest.copy_from_slice(&number.to_le_bytes());
+    }
+    cursor.bytes(&field);
+}
+
+/// At most `limit` characters of `text` (OpenTelemetry common, "Attribute Limits": any character counts as 1).
+#[inline]
+pub(crate) fn clip(text: &str, limit: u32) -> &str {
+    if text.len() <= limit as usize { text } else { clip_long(text, limit as usize) }
+}
+
+#[cold]
+fn clip_long(text: &str, limit: usize) -> &str {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => text.get(..end).unwrap_or(text),
+        None => text,
+    }
+}
+
+#[inline]
+fn clip_bytes(bytes: &[u8], limit: u32) -> &[u8] {
+    bytes.get(..limit as usize).unwrap_or(bytes)
+}
+
+/// The longest beginning of `text` that takes at most `bytes` bytes and ends between two characters.
+pub(crate) fn fit(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Storage, append};
+
+    #[test]
+    fn measured_length_is_the_written_length() {
+        let deep = [Value::Map(&[("k", Value::Strs(&["a", "ßß"])), ("e", Value::Empty)]), Value::Bytes(&[0; 200])];
+        let values = [
+            Value::Bool(false),
+            Value::I64(-1),
+            Value::I64(127),
+            Value::F64(f64::NAN),
+            Value::Str("grün"),
+            Value::Bools(&[true; 70]),
+            Value::I64s(&[i64::MIN, 0]),
+            Value::F64s(&[]),
+            Value::List(&deep),
+        ];
+        for value_length in [u32::MAX, 1] {
+            for value in &values {
+                let mut storage = heapless::Vec::<u8, 512>::new();
+                let length = Measure { value_length, clipped: false }.value(value).unwrap();
+                assert!(append(storage.view_mut(), 512, |cursor| write(cursor, value, value_length)), "{value:?}");
+                assert_eq!(storage.len(), length, "{value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn too_deep_is_refused() {
+        let mut value = Value::I64(1);
+        let mut levels = [[Value::Empty]; MAX_VALUE_DEPTH + 1];
+        let mut lists = levels.iter_mut();
+        for _ in 0..MAX_VALUE_DEPTH {
+            let list = lists.next().unwrap();
+            list[0] = value;
+            value = Value::List(list);
+        }
+        let mut measure = Measure { value_length: u32::MAX, clipped: false };
+        assert!(measure.value(&value).is_some());
+        let list = lists.next().unwrap();
+        list[0] = value;
+        assert_eq!(measure.value(&Value::List(list)), None);
+    }
+
+    #[test]
+    fn characters_count_not_bytes() {
+        assert_eq!(clip("grüße", 4), "grüß");
+        assert_eq!(clip("grüße", 5), "grüße");
+        assert_eq!(fit("grüße", 3), "gr");
+        assert_eq!(fit("grüße", 4), "grü");
+    }
+}

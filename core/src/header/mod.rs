@@ -1,0 +1,3 @@
+//! The headers that carry a context between processes.
+
+pub mod traceparent;

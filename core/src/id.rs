@@ -1,0 +1,135 @@
+//! Trace and span identifiers, which cannot be all zero.
+
+use core::fmt;
+
+use crate::hex::{self, Case};
+
+macro_rules! identifier {
+    ($(#[$meta:meta])* $name:ident, $bytes:literal, $digits:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; $bytes]);
+
+        impl $name {
+            /// Takes the bytes in network order; `None` if all are zero, which the W3C and OpenTelemetry call invalid.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; $bytes]) -> Option<Self> {
+                let mut index = 0;
+                while index < $bytes {
+                    if bytes[index] != 0 {
+                        return Some(Self(bytes));
+                    }
+                    index += 1;
+                }
+                None
+            }
+
+            /// Takes bytes of unknown length; `None` unless the width is right and not all are zero.
+            #[must_use]
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                <[u8; $bytes]>::try_from(bytes).ok().and_then(Self::from_bytes)
+            }
+
+            /// Reads exactly
+            #[doc = concat!(stringify!($digits), " hexadecimal digits of either case;")]
+            /// `None` for anything else and for all zeros. (`traceparent` is stricter: lower case only.)
+            #[must_use]
+            pub const fn from_hex(text: &str) -> Option<Self> {
+                match hex::decode::<$bytes>(text.as_bytes(), Case::Any) {
+                    Some(bytes) => Self::from_bytes(bytes),
+                    None => None,
+                }
+            }
+
+            pub(crate) const fn from_lower_hex(text: &[u8]) -> Option<Self> {
+                match hex::decode::<$bytes>(text, Case::Lower) {
+                    Some(bytes) => Self::from_bytes(bytes),
+                    None => None,
+                }
+            }
+
+            /// The bytes in network order.
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; $bytes] {
+                self.0
+            }
+
+            /// The bytes in network order, borrowed.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $bytes] {
+                &self.0
+            }
+
+            /// Lower-case hexadecimal digits, as ASCII.
+            #[must_use]
+            pub const fn to_hex(self) -> [u8; $digits] {
+                let mut text = [0; $digits];
+                hex::encode(&self.0, &mut text);
+                text
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let text = self.to_hex();
+                formatter.pad(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+identifier! {
+    /// Identifies a trace: 16 bytes, never all zero (W3C Trace Context level 2, section 3.2.2.3).
+    ///
+    /// ```
+    /// use clewline_core::TraceId;
+    /// let id = TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap();
+    /// assert_eq!(id.to_bytes()[0], 0x0a);
+    /// assert_eq!(TraceId::from_bytes([0; 16]), None);
+    /// ```
+    TraceId, 16, 32
+}
+
+identifier! {
+    /// Identifies a span within its trace: 8 bytes, never all zero (W3C Trace Context level 2, section 3.2.2.4).
+    SpanId, 8, 16
+}
+
+impl TraceId {
+    /// The right-most 56 bits, which consistent probability sampling takes as the trace's random number R
+    /// (OpenTelemetry, "TraceState: Probability Sampling").
+    #[must_use]
+    pub const fn randomness(self) -> u64 {
+        let [.., a, b, c, d, e, f, g] = self.0;
+        u64::from_be_bytes([0, a, b, c, d, e, f, g])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn randomness_is_the_right_most_seven_bytes() {
+        let id = TraceId::from_hex("ffffffffffffffffff0123456789abcd").unwrap();
+        assert_eq!(id.randomness(), 0x0001_2345_6789_abcd & 0x00ff_ffff_ffff_ffff);
+        let id = TraceId::from_hex("00000000000000000100000000000000").unwrap();
+        assert_eq!(id.randomness(), 0);
+    }
+
+    #[test]
+    fn widths_and_zeros_are_refused() {
+        assert_eq!(SpanId::from_hex("0000000000000000"), None);
+        assert_eq!(SpanId::from_hex("b7ad6b716920333"), None);
+        assert_eq!(SpanId::from_hex("b7ad6b71692033310"), None);
+        assert_eq!(SpanId::from_slice(&[1; 7]), None);
+        assert!(SpanId::from_hex("B7AD6B7169203331").is_some());
+        assert_eq!(SpanId::from_lower_hex(b"B7AD6B7169203331"), None);
+    }
+}

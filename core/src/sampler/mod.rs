@@ -1,0 +1,66 @@
+//! `Sampler`: decides at the start of a span whether it is recorded and whether it is kept.
+
+mod basic;
+mod parent;
+mod ratio;
+
+pub use basic::{AlwaysOff, AlwaysOn};
+pub use parent::ParentBased;
+pub use ratio::TraceIdRatio;
+
+use crate::{Attribute, SpanContext, SpanKind, TraceId};
+
+/// What a sampler may look at (OpenTelemetry trace SDK, "ShouldSample").
+#[derive(Clone, Copy, Debug)]
+pub struct SamplingParameters<'a> {
+    /// The parent's context, `None` for a root.
+    pub parent: Option<&'a SpanContext>,
+    /// The trace of the span to be: the parent's, or a new one.
+    pub trace_id: TraceId,
+    /// The name of the span to be.
+    pub name: &'a str,
+    /// Its role in a call.
+    pub kind: SpanKind,
+    /// The attributes known at its start.
+    pub attributes: &'a [Attribute<'a>],
+    /// The contexts it links to from its start.
+    pub links: &'a [SpanContext],
+}
+
+/// What becomes of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SamplingDecision {
+    /// Nothing is recorded; the context is passed on, not sampled.
+    Drop,
+    /// Recorded for local processors, but not exported; the context is passed on, not sampled.
+    RecordOnly,
+    /// Recorded and exported; the context is passed on, sampled.
+    RecordAndSample,
+}
+
+/// A sampler's answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SamplingResult<'a> {
+    /// What becomes of the span.
+    pub decision: SamplingDecision,
+    /// Attributes that the sampler adds to the span.
+    pub attributes: &'a [Attribute<'a>],
+}
+
+impl From<SamplingDecision> for SamplingResult<'_> {
+    fn from(decision: SamplingDecision) -> Self {
+        Self { decision, attributes: &[] }
+    }
+}
+
+/// Decides at the start of a span. Called for every span, so it should be quick and must not block.
+pub trait Sampler {
+    /// The decision for the span that is about to start.
+    fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_>;
+}
+
+impl<S: Sampler + ?Sized> Sampler for &S {
+    fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        (**self).should_sample(parameters)
+    }
+}

@@ -1,0 +1,261 @@
+//! `Span`: a typed header and a body of bytes that already have the form in which the span leaves.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::entry::EntryBuilder;
+use crate::storage::{Storage, StorageView};
+use crate::{Attribute, Form, Otlp, SpanContext, SpanKind, SpanLimits, SpanView, Status, StatusCode, Value};
+
+/// What a span starts with. [`Tracer`](crate::Tracer) fills it in; a host with its own door does it by hand.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanStart<'a> {
+    /// The new span's own context.
+    pub context: SpanContext,
+    /// The parent's context, `None` for a root.
+    pub parent: Option<SpanContext>,
+    /// What happens, in few distinct words: `GET /cart/{id}`. Cut, and counted, if the body cannot hold it.
+    pub name: &'a str,
+    /// The role in a call.
+    pub kind: SpanKind,
+    /// When it began: nanoseconds since the Unix epoch, 0 if unknown.
+    pub start_time: u64,
+    /// The tracestate list to carry on, empty if none.
+    pub trace_state: &'a str,
+    /// How much may be recorded.
+    pub limits: SpanLimits,
+}
+
+/// What a span holds and what it had to refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpanCounts {
+    /// Attributes recorded.
+    pub attributes: u16,
+    /// Events recorded.
+    pub events: u16,
+    /// Links recorded.
+    pub links: u16,
+    /// Attributes refused: over a limit, out of room, an empty key, or nested too deep.
+    pub dropped_attributes: u32,
+    /// Events refused.
+    pub dropped_events: u32,
+    /// Links refused.
+    pub dropped_links: u32,
+    /// Texts that were cut: values over the length limit, names and status messages out of room.
+    pub truncated_values: u32,
+}
+
+/// The typed part of a live span, of the same shape in every form.
+#[derive(Clone, Debug)]
+pub struct Header {
+    pub(crate) context: SpanContext,
+    pub(crate) parent: Option<SpanContext>,
+    pub(crate) kind: SpanKind,
+    pub(crate) status: StatusCode,
+    /// Whether the status stands in the body already, because it has a message.
+    pub(crate) status_in_body: bool,
+    pub(crate) start_time: u64,
+    pub(crate) limits: SpanLimits,
+    pub(crate) counts: SpanCounts,
+    /// A set bit per key that may be in the body; see the form's `key_bit`.
+    pub(crate) seen_keys: u64,
+}
+
+impl Header {
+    /// Whether anything beyond the fields of fixed size has to be written.
+    #[inline]
+    pub(crate) fn has_rare_fields(&self) -> bool {
+        let counts = &self.counts;
+        (counts.dropped_attributes | counts.dropped_events | counts.dropped_links) != 0 || self.has_bare_status()
+    }
+
+    /// Whether there is a status that is not in the body.
+    #[inline]
+    pub(crate) fn has_bare_status(&self) -> bool {
+        self.status != StatusCode::Unset && !self.status_in_body
+    }
+}
+
+/// A span being recorded, in storage `S` and form `F`.
+///
+/// It knows neither clock nor exporter: times are arguments, and [`Batch::push`](crate::Batch::push) takes the finished
+/// span. Setting a key again replaces its value. What does not fit is refused and counted, see [`counts`](Self::counts).
+///
+/// ```
+/// use clewline_core::{CountingIds, IdSource, InlineSpan, SpanContext, SpanKind, SpanLimits, SpanStart, TraceFlags};
+/// let ids = CountingIds::new();
+/// let mut span = InlineSpan::<256>::new(heapless::Vec::new(), &SpanStart {
+///     context: SpanContext::new(ids.trace_id(), ids.span_id(), TraceFlags::SAMPLED),
+///     parent: None,
+///     name: "read sensor",
+///     kind: SpanKind::Internal,
+///     start_time: 1_700_000_000_000_000_000,
+///     trace_state: "",
+///     limits: SpanLimits::DEFAULT,
+/// });
+/// span.set("sensor.id", 7).set("sensor.unit", "°C");
+/// span.set("sensor.id", 8);
+/// assert_eq!(span.view(1_700_000_000_000_000_900).attributes().count(), 2);
+/// ```
+pub struct Span<S: Storage, F: Form = Otlp> {
+    header: Header,
+    body: S,
+    form: PhantomData<F>,
+}
+
+/// A span whose body is `N` bytes inside the span itself.
+pub type InlineSpan<const N: usize, F = Otlp> = Span<heapless::Vec<u8, N>, F>;
+
+impl<S: Storage, F: Form> Span<S, F> {
+    /// Starts recording into `body`, whose former content is forgotten.
+    #[inline]
+    #[must_use]
+    pub fn new(mut body: S, start: &SpanStart<'_>) -> Self {
+        let mut header = Header {
+            context: start.context,
+            parent: start.parent,
+            kind: start.kind,
+            status: StatusCode::Unset,
+            status_in_body: false,
+            start_time: start.start_time,
+            limits: start.limits,
+            counts: SpanCounts::default(),
+            seen_keys: 0,
+        };
+        let view = body.view_mut();
+        view.truncate(0);
+        F::set_name(&mut header, view, start.name);
+        if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
+            header.counts.truncated_values += 1;
+        }
+        Self { header, body, form: PhantomData }
+    }
+
+    /// The span's own context, to hand to children and to other processes.
+    #[must_use]
+    pub fn context(&self) -> SpanContext {
+        self.header.context
+    }
+
+    /// The parent's context.
+    #[must_use]
+    pub fn parent(&self) -> Option<SpanContext> {
+        self.header.parent
+    }
+
+    /// When it began: nanoseconds since the Unix epoch, 0 if unknown.
+    #[must_use]
+    pub fn start_time(&self) -> u64 {
+        self.header.start_time
+    }
+
+    /// Corrects the beginning, for hosts that learn the time later.
+    pub fn set_start_time(&mut self, unix_nanos: u64) -> &mut Self {
+        self.header.start_time = unix_nanos;
+        self
+    }
+
+    /// The role in a call.
+    pub fn set_kind(&mut self, kind: SpanKind) -> &mut Self {
+        self.header.kind = kind;
+        self
+    }
+
+    /// What was recorded and what was refused so far.
+    #[must_use]
+    pub fn counts(&self) -> SpanCounts {
+        self.header.counts
+    }
+
+    /// The outcome's code so far.
+    #[must_use]
+    pub fn status_code(&self) -> StatusCode {
+        self.header.status
+    }
+
+    /// Renames the span (OpenTelemetry trace API, "UpdateName"). A name that does not fit leaves the old one.
+    pub fn set_name(&mut self, name: &str) -> &mut Self {
+        F::set_name(&mut self.header, self.body.view_mut(), name);
+        self
+    }
+
+    /// Sets an attribute; a key that is there already gets the new value.
+    #[inline]
+    pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
+        F::set_attribute(&mut self.header, self.body.view_mut(), key, &value.into());
+        self
+    }
+
+    /// Sets several attributes.
+    pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
+        for (key, value) in attributes {
+            self.set(key, *value);
+        }
+        self
+    }
+
+    /// Judges the outcome. `Ok` is final; `Unset` changes nothing; a message is kept with `Error` only
+    /// (OpenTelemetry trace API, "Set Status").
+    pub fn set_status(&mut self, status: Status<'_>) -> &mut Self {
+        F::set_status(&mut self.header, self.body.view_mut(), status);
+        self
+    }
+
+    /// Records that something happened at `time`; attributes go into the builder, which is done when dropped.
+    pub fn event(&mut self, name: &str, time: u64) -> EntryBuilder<'_, S::View, F> {
+        let Self { header, body, .. } = self;
+        let view = body.view_mut();
+        let entry = F::begin_event(header, view, name, time);
+        EntryBuilder::new(header, view, entry)
+    }
+
+    /// Records a relation to another span, of any trace; attributes go into the builder, which is done when dropped.
+    pub fn link(&mut self, context: &SpanContext, trace_state: &str) -> EntryBuilder<'_, S::View, F> {
+        let Self { header, body, .. } = self;
+        let view = body.view_mut();
+        let entry = F::begin_link(header, view, context, trace_state);
+        EntryBuilder::new(header, view, entry)
+    }
+
+    /// Records an error as the event `exception` (OpenTelemetry semantic conventions, "Exceptions on spans").
+    /// Empty arguments are left out. Does not set the status.
+    pub fn record_exception(&mut self, exception_type: &str, message: &str, stacktrace: &str, time: u64) -> &mut Self {
+        let mut event = self.event("exception", time);
+        for (key, text) in
+            [("exception.type", exception_type), ("exception.message", message), ("exception.stacktrace", stacktrace)]
+        {
+            if !text.is_empty() {
+                event.set(key, text);
+            }
+        }
+        drop(event);
+        self
+    }
+
+    /// Gives the storage back, for reuse.
+    #[inline]
+    #[must_use]
+    pub fn into_storage(self) -> S {
+        self.body
+    }
+
+    /// Writes the finished span, framed as a member of a batch; false, and nothing is written, if it does not fit.
+    #[inline]
+    pub(crate) fn encode<V: StorageView + ?Sized>(&self, end_time: u64, out: &mut V) -> bool {
+        F::encode(&self.header, self.body.view().as_slice(), end_time, out)
+    }
+}
+
+impl<S: Storage> Span<S, Otlp> {
+    /// Reads the span as it would leave if it ended at `end_time`.
+    #[must_use]
+    pub fn view(&self, end_time: u64) -> SpanView<'_> {
+        SpanView::of_live(&self.header, self.body.view().as_slice(), end_time)
+    }
+}
+
+impl<S: Storage, F: Form> fmt::Debug for Span<S, F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Span").field("header", &self.header).finish_non_exhaustive()
+    }
+}

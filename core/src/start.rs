@@ -1,0 +1,64 @@
+//! The start of a span: ids, sampling, context. One piece of code behind every door.
+
+use crate::{
+    Attribute, IdSource, Sampler, SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind,
+    TraceFlags,
+};
+
+/// What is asked for when a span starts.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanRequest<'a> {
+    /// What is going to happen.
+    pub name: &'a str,
+    /// The role in a call.
+    pub kind: SpanKind,
+    /// The parent's context, `None` for a new trace.
+    pub parent: Option<SpanContext>,
+    /// Attributes that are known already; samplers see them.
+    pub attributes: &'a [Attribute<'a>],
+    /// Contexts that the span links to from its start; samplers see them.
+    pub links: &'a [SpanContext],
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanDecision<'s> {
+    /// The new span's context. It travels on even if nothing is recorded.
+    pub context: SpanContext,
+    /// Whether the span is recorded, and attributes that the sampler adds.
+    pub sampling: SamplingResult<'s>,
+}
+
+impl SpanDecision<'_> {
+    /// Whether anything is recorded.
+    #[must_use]
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        self.sampling.decision != SamplingDecision::Drop
+    }
+}
+
+impl SpanRequest<'_> {
+    /// Makes the ids and asks the sampler (OpenTelemetry trace SDK, "SDK Span creation").
+    ///
+    /// The random flag of a parent is passed on; a root has it if `ids` are random (W3C Trace Context level 2, section
+    /// 3.2.2.5.2).
+    #[inline]
+    pub fn decide<'s, I: IdSource + ?Sized, S: Sampler + ?Sized>(&self, ids: &I, sampler: &'s S) -> SpanDecision<'s> {
+        let (trace_id, is_random) = match &self.parent {
+            Some(parent) => (parent.trace_id(), parent.flags().is_random()),
+            None => (ids.trace_id(), ids.is_random()),
+        };
+        let sampling = sampler.should_sample(&SamplingParameters {
+            parent: self.parent.as_ref(),
+            trace_id,
+            name: self.name,
+            kind: self.kind,
+            attributes: self.attributes,
+            links: self.links,
+        });
+        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
+        let flags = TraceFlags::NONE.with_sampled(sampled).with_random(is_random);
+        SpanDecision { context: SpanContext::new(trace_id, ids.span_id(), flags), sampling }
+    }
+}

@@ -1,0 +1,301 @@
+//! `Tracer`: starts spans with what the host lends: clock, ids, sampler, and a sink for what is finished.
+
+use core::cell::RefCell;
+use core::fmt;
+
+use crate::storage::Storage;
+use crate::{
+    Attribute, Batch, Clock, EntryBuilder, Form, IdSource, Otlp, Sampler, Span, SpanContext, SpanKind, SpanLimits,
+    SpanProcessor, SpanRequest, SpanStart, Status, Value, Verdict,
+};
+
+/// Lends storage to spans and takes them when they are finished.
+pub trait SpanSink {
+    /// Where a span's bytes live.
+    type Storage: Storage;
+    /// The form in which spans are recorded.
+    type Form: Form;
+
+    /// Storage for one more span; `None`, which the sink counts, if there is none left.
+    fn lend(&self) -> Option<Self::Storage>;
+
+    /// A span was started that is being recorded.
+    fn started(&self, context: &SpanContext, parent: Option<&SpanContext>);
+
+    /// Takes a span that ended at `end_time`.
+    fn finish(&self, span: Span<Self::Storage, Self::Form>, end_time: u64);
+}
+
+/// A sink for one thread of execution: a batch, and processors before it. Spans record into `SPAN` bytes of their own.
+///
+/// ```
+/// use clewline_core::{AlwaysOn, CountingIds, LocalSink, ManualClock, SpanKind, Tracer};
+/// let tracer = Tracer::new(ManualClock::new(1_000), CountingIds::new(), AlwaysOn, LocalSink::<256, 4096>::new());
+/// let mut request = tracer.span("GET /cart").kind(SpanKind::Server).start();
+/// request.set("http.request.method", "GET");
+/// let mut query = tracer.span("SELECT").child_of(request.context()).start();
+/// query.event("cache.miss");
+/// query.end();
+/// request.end();
+/// tracer.sink().with_batch(|batch| {
+///     let names: Vec<&str> = batch.iter().map(|span| span.name()).collect();
+///     assert_eq!(names, ["SELECT", "GET /cart"]);
+/// });
+/// ```
+#[derive(Debug)]
+pub struct LocalSink<const SPAN: usize, const BATCH: usize, P = ()> {
+    batch: RefCell<Batch<heapless::Vec<u8, BATCH>>>,
+    processor: P,
+}
+
+impl<const SPAN: usize, const BATCH: usize> LocalSink<SPAN, BATCH> {
+    /// An empty batch, no processors.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_processor(())
+    }
+}
+
+impl<const SPAN: usize, const BATCH: usize> Default for LocalSink<SPAN, BATCH> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const SPAN: usize, const BATCH: usize, P> LocalSink<SPAN, BATCH, P> {
+    /// An empty batch behind `processor`.
+    #[must_use]
+    pub fn with_processor(processor: P) -> Self {
+        Self { batch: RefCell::new(Batch::new(heapless::Vec::new())), processor }
+    }
+
+    /// Reads or empties the batch. `None` if called from within itself.
+    pub fn with_batch<R>(&self, use_batch: impl FnOnce(&mut Batch<heapless::Vec<u8, BATCH>>) -> R) -> Option<R> {
+        self.batch.try_borrow_mut().ok().map(|mut batch| use_batch(&mut batch))
+    }
+}
+
+impl<const SPAN: usize, const BATCH: usize, P: SpanProcessor> SpanSink for LocalSink<SPAN, BATCH, P> {
+    type Storage = heapless::Vec<u8, SPAN>;
+    type Form = Otlp;
+
+    fn lend(&self) -> Option<Self::Storage> {
+        Some(heapless::Vec::new())
+    }
+
+    fn started(&self, context: &SpanContext, parent: Option<&SpanContext>) {
+        self.processor.on_start(context, parent);
+    }
+
+    fn finish(&self, span: Span<Self::Storage, Self::Form>, end_time: u64) {
+        let kept = self.processor.on_end(&span.view(end_time)) == Verdict::Keep && span.context().is_sampled();
+        if kept && let Ok(mut batch) = self.batch.try_borrow_mut() {
+            // A refused span is counted by the batch itself.
+            let _ = batch.push(&span, end_time);
+        }
+    }
+}
+
+/// Starts spans (OpenTelemetry trace API, "Tracer").
+#[derive(Debug)]
+pub struct Tracer<C, I, S, K> {
+    clock: C,
+    ids: I,
+    sampler: S,
+    sink: K,
+    limits: SpanLimits,
+}
+
+impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
+    /// A tracer with the specification's limits.
+    #[must_use]
+    pub const fn new(clock: C, ids: I, sampler: S, sink: K) -> Self {
+        Self { clock, ids, sampler, sink, limits: SpanLimits::DEFAULT }
+    }
+
+    /// The same tracer with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: SpanLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where finished spans go.
+    #[must_use]
+    pub const fn sink(&self) -> &K {
+        &self.sink
+    }
+
+    /// A span to be started.
+    #[must_use]
+    pub const fn span<'t, 'a>(&'t self, name: &'a str) -> SpanBuilder<'t, 'a, C, I, S, K> {
+        let request = SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] };
+        SpanBuilder { tracer: self, request, trace_state: "", start_time: None }
+    }
+}
+
+/// A span to be started: call [`start`](Self::start).
+#[must_use = "nothing is recorded until `start` is called"]
+pub struct SpanBuilder<'t, 'a, C, I, S, K> {
+    tracer: &'t Tracer<C, I, S, K>,
+    request: SpanRequest<'a>,
+    trace_state: &'a str,
+    start_time: Option<u64>,
+}
+
+impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a, C, I, S, K> {
+    /// The role in a call.
+    pub const fn kind(mut self, kind: SpanKind) -> Self {
+        self.request.kind = kind;
+        self
+    }
+
+    /// Makes it a child; without a parent it starts a new trace.
+    pub fn child_of(mut self, parent: impl Into<Option<SpanContext>>) -> Self {
+        self.request.parent = parent.into();
+        self
+    }
+
+    /// The tracestate list that came with the parent.
+    pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
+        self.trace_state = trace_state;
+        self
+    }
+
+    /// Attributes from the start, which the sampler sees.
+    pub const fn attributes(mut self, attributes: &'a [Attribute<'a>]) -> Self {
+        self.request.attributes = attributes;
+        self
+    }
+
+    /// Links from the start, which the sampler sees.
+    pub const fn links(mut self, links: &'a [SpanContext]) -> Self {
+        self.request.links = links;
+        self
+    }
+
+    /// When it began, if not now: nanoseconds since the Unix epoch.
+    pub const fn start_time(mut self, unix_nanos: u64) -> Self {
+        self.start_time = Some(unix_nanos);
+        self
+    }
+
+    /// Starts it. If the sampler drops it or no storage is left, it records nothing but still has a context.
+    pub fn start(self) -> ActiveSpan<'t, C, K> {
+        let Self { tracer, request, trace_state, start_time } = self;
+        let decision = request.decide(&tracer.ids, &tracer.sampler);
+        let context = decision.context;
+        let recording = if decision.is_recording() { tracer.sink.lend() } else { None }.map(|storage| {
+            let start = SpanStart {
+                context,
+                parent: request.parent,
+                name: request.name,
+                kind: request.kind,
+                start_time: start_time.or_else(|| tracer.clock.unix_nanos()).unwrap_or(0),
+                trace_state,
+                limits: tracer.limits,
+            };
+            let mut span = Span::new(storage, &start);
+            span.set_all(request.attributes).set_all(decision.sampling.attributes);
+            for link in request.links {
+                span.link(link, "");
+            }
+            tracer.sink.started(&context, request.parent.as_ref());
+            span
+        });
+        ActiveSpan { context, recording, clock: &tracer.clock, sink: &tracer.sink }
+    }
+}
+
+impl<C, I, S, K> fmt::Debug for SpanBuilder<'_, '_, C, I, S, K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SpanBuilder").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+/// A span that is going on. It ends when told to, or when dropped.
+pub struct ActiveSpan<'t, C: Clock, K: SpanSink> {
+    context: SpanContext,
+    recording: Option<Span<K::Storage, K::Form>>,
+    clock: &'t C,
+    sink: &'t K,
+}
+
+impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
+    /// The span's own context, to hand to children and to other processes.
+    #[must_use]
+    pub fn context(&self) -> SpanContext {
+        self.context
+    }
+
+    /// Whether anything is recorded: false if the sampler dropped it, no storage was left, or it has ended.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// The recording itself, for what this type has no short form for.
+    pub fn recording(&mut self) -> Option<&mut Span<K::Storage, K::Form>> {
+        self.recording.as_mut()
+    }
+
+    /// Sets an attribute; a key that is there already gets the new value.
+    pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.set(key, value);
+        }
+        self
+    }
+
+    /// Records that something happened now.
+    pub fn event(&mut self, name: &str) -> &mut Self {
+        self.event_with(name, &[])
+    }
+
+    /// Records that something happened now, with attributes.
+    pub fn event_with(&mut self, name: &str, attributes: &[Attribute<'_>]) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.event(name, self.clock.unix_nanos().unwrap_or(0)).set_all(attributes);
+        }
+        self
+    }
+
+    /// Records a relation to another span; attributes go into the builder.
+    pub fn link(&mut self, context: &SpanContext) -> Option<EntryBuilder<'_, <K::Storage as Storage>::View, K::Form>> {
+        self.recording.as_mut().map(|span| span.link(context, ""))
+    }
+
+    /// Judges the outcome; see [`Span::set_status`].
+    pub fn set_status(&mut self, status: Status<'_>) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.set_status(status);
+        }
+        self
+    }
+
+    /// Ends it now. Ending again is harmless; whatever is set afterwards has no effect.
+    pub fn end(&mut self) {
+        if let Some(span) = self.recording.take() {
+            self.sink.finish(span, self.clock.unix_nanos().unwrap_or(0));
+        }
+    }
+
+    /// Ends it at a time of the caller's: nanoseconds since the Unix epoch.
+    pub fn end_at(&mut self, unix_nanos: u64) {
+        if let Some(span) = self.recording.take() {
+            self.sink.finish(span, unix_nanos);
+        }
+    }
+}
+
+impl<C: Clock, K: SpanSink> Drop for ActiveSpan<'_, C, K> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl<C: Clock, K: SpanSink> fmt::Debug for ActiveSpan<'_, C, K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ActiveSpan").field("context", &self.context).finish_non_exhaustive()
+    }
+}

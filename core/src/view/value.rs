@@ -1,0 +1,178 @@
+//! Views over attributes and their values.
+
+use core::fmt;
+
+use super::{fields_of, last_bytes, last_text};
+use crate::MAX_VALUE_DEPTH;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::wire::{Field, Fields};
+
+/// One attribute value as read.
+#[derive(Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum ValueView<'a> {
+    /// Nothing set.
+    Empty,
+    /// True or false.
+    Bool(bool),
+    /// A signed 64-bit integer.
+    I64(i64),
+    /// A double-precision number.
+    F64(f64),
+    /// Text.
+    Str(&'a str),
+    /// Raw bytes.
+    Bytes(&'a [u8]),
+    /// An array.
+    List(ListView<'a>),
+    /// A map, in the order in which it was written.
+    Map(Attributes<'a>),
+}
+
+impl<'a> ValueView<'a> {
+    /// Reads an `AnyValue` message that was checked before.
+    fn new(message: &'a [u8]) -> Self {
+        // The members form a oneof: the last one counts.
+        Fields::new(message)
+            .map_while(Result::ok)
+            .filter_map(|field| Self::member(&field))
+            .last()
+            .unwrap_or(Self::Empty)
+    }
+
+    fn member(field: &Field<'a>) -> Option<Self> {
+        Some(match field.number {
+            1 => Self::Str(field.text().ok()?),
+            2 => Self::Bool(field.varint().ok()? != 0),
+            3 => Self::I64(field.varint().ok()?.cast_signed()),
+            4 => Self::F64(f64::from_bits(field.fixed64().ok()?)),
+            5 => Self::List(ListView { message: field.bytes().ok()? }),
+            6 => Self::Map(Attributes { rest: field.bytes().ok()?, number: 1 }),
+            7 => Self::Bytes(field.bytes().ok()?),
+            _ => return None,
+        })
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&'a str> {
+        if let Self::Str(text) = self { Some(text) } else { None }
+    }
+
+    /// The integer, if it is one.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Self::I64(number) = self { Some(*number) } else { None }
+    }
+}
+
+impl fmt::Debug for ValueView<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => formatter.write_str("null"),
+            Self::Bool(truth) => truth.fmt(formatter),
+            Self::I64(number) => number.fmt(formatter),
+            Self::F64(number) => number.fmt(formatter),
+            Self::Str(text) => text.fmt(formatter),
+            Self::Bytes(bytes) => bytes.fmt(formatter),
+            Self::List(list) => formatter.debug_list().entries(list.iter()).finish(),
+            Self::Map(entries) => formatter.debug_map().entries(*entries).finish(),
+        }
+    }
+}
+
+/// An array of values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ListView<'a> {
+    message: &'a [u8],
+}
+
+impl<'a> ListView<'a> {
+    /// The values in order.
+    pub fn iter(&self) -> impl Iterator<Item = ValueView<'a>> + use<'a> {
+        fields_of(self.message, 1).filter_map(|field| Some(ValueView::new(field.bytes().ok()?)))
+    }
+}
+
+/// An iterator over attributes, in the order in which they were written.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Attributes<'a> {
+    rest: &'a [u8],
+    number: u32,
+}
+
+impl<'a> Attributes<'a> {
+    pub(super) fn new(message: &'a [u8], number: u32) -> Self {
+        Self { rest: message, number }
+    }
+
+    /// The value of `key`, if it is there; of the last one, if somebody else's encoder repeated the key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<ValueView<'a>> {
+        self.filter(|(other, _)| *other == key).last().map(|(_, value)| value)
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a str, ValueView<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut fields = Fields::new(self.rest);
+        loop {
+            let field = fields.next()?.ok()?;
+            self.rest = fields.rest();
+            if field.number == self.number {
+                let message = field.bytes().ok()?;
+                return Some((last_text(message, 1), ValueView::new(last_bytes(message, 2))));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Attributes<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(*self).finish()
+    }
+}
+
+/// Checks a `KeyValue` message.
+pub(super) fn check_attribute(field: &Field<'_>, depth: usize) -> Result<(), DecodeError> {
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => drop(field.text()?),
+            2 => check_value(&field, depth)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_value(field: &Field<'_>, depth: usize) -> Result<(), DecodeError> {
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => drop(field.text()?),
+            2 | 3 => drop(field.varint()?),
+            4 => drop(field.fixed64()?),
+            5 | 6 => {
+                let Some(depth) = depth.checked_sub(1) else {
+                    return Err(DecodeError { kind: DecodeErrorKind::TooDeep, offset: field.offset });
+                };
+                for item in field.message()? {
+                    let item = item?;
+                    if item.number != 1 {
+                        continue;
+                    }
+                    if field.number == 5 { check_value(&item, depth)? } else { check_attribute(&item, depth)? }
+                }
+            }
+            7 => drop(field.bytes()?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The depth with which a check starts.
+pub(super) const DEPTH: usize = MAX_VALUE_DEPTH;
