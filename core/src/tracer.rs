@@ -127,7 +127,6 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
     }
 
     /// A span to be started.
-    #[must_use]
     pub const fn span<'t, 'a>(&'t self, name: &'a str) -> SpanBuilder<'t, 'a, C, I, S, K> {
         let request = SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] };
         SpanBuilder { tracer: self, request, trace_state: "", start_time: None }
@@ -181,6 +180,7 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
     }
 
     /// Starts it. If the sampler drops it or no storage is left, it records nothing but still has a context.
+    #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> ActiveSpan<'t, C, K> {
         let Self { tracer, request, trace_state, start_time } = self;
         let decision = request.decide(&tracer.ids, &tracer.sampler);

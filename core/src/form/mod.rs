@@ -20,6 +20,7 @@ impl Form for Otlp {}
 /// Which kind of entry an [`EntryBuilder`](crate::EntryBuilder) writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
+#[expect(unreachable_pub, reason = "part of the signature of a sealed, public trait")]
 pub enum EntryKind {
     Event,
     Link,

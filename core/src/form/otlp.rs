@@ -338,11 +338,10 @@ fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V,
 fn key_bit(key: &str) -> u64 {
     let bytes = key.as_bytes();
     let length = bytes.len();
-    let at = |index: usize| u32::from(bytes.get(index).copied().unwrap_or(0));
+    let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or(0));
     // Keys share their beginnings (`http.request.`), so the bits come from the length, the end and the middle.
-    let mix =
-        (at(length.wrapping_sub(1)) << 16 | at(length.wrapping_sub(3)) << 8 | at(length / 2)) ^ (length as u64 as u32);
-    1 << (mix.wrapping_mul(0x9e37_79b9) >> 26)
+    let mix = (at(length.wrapping_sub(1)) << 16 | at(length.wrapping_sub(3)) << 8 | at(length / 2)) ^ length;
+    1 << ((mix as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
 }
 
 /// Where the field of this tag stands in the body: start of its tag, end of its content.

@@ -106,10 +106,10 @@ fn write_nested(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
     let total = length_of(value);
     match *value {
         Value::Bools(items) => {
-            write_items(cursor, total, items, |_| 2, |cursor, &item| cursor.bytes(&[BOOL, item.into()]))
+            write_items(cursor, total, items, |_| 2, |cursor, &item| cursor.bytes(&[BOOL, item.into()]));
         }
         Value::I64s(items) => {
-            write_items(cursor, total, items, |&item| int_len(item), |cursor, &item| write_int(cursor, item))
+            write_items(cursor, total, items, |&item| int_len(item), |cursor, &item| write_int(cursor, item));
         }
         Value::F64s(items) => write_items(cursor, total, items, |_| 9, |cursor, &item| write_double(cursor, item)),
         Value::Strs(items) => write_items(
