@@ -1,0 +1,26 @@
+//! One module per library: its configuration and its version of the cases.
+
+pub mod clocks;
+pub mod fastrace;
+pub mod opentelemetry;
+pub mod tracing_opentelemetry;
+pub mod tracing_plain;
+
+use crate::library::Library;
+use crate::peers::opentelemetry::OpenTelemetry;
+
+/// Every row, in the table's order: first what nobody can undercut, then the libraries.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Library>> {
+    vec![
+        Box::new(clocks::Clocks::System),
+        Box::new(clocks::Clocks::Counter),
+        Box::new(clocks::Copy),
+        Box::new(fastrace::Fastrace),
+        Box::new(OpenTelemetry::Discarding),
+        Box::new(OpenTelemetry::Batching),
+        Box::new(tracing_plain::TracingPlain),
+        Box::new(tracing_opentelemetry::TracingOpenTelemetry(OpenTelemetry::Discarding)),
+        Box::new(tracing_opentelemetry::TracingOpenTelemetry(OpenTelemetry::Batching)),
+    ]
+}
