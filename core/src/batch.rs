@@ -32,13 +32,12 @@ impl<S: Storage> Batch<S> {
     /// The batch is full; the span is counted in [`dropped`](Self::dropped).
     #[inline]
     pub fn push<T: Storage, F: Form>(&mut self, span: &Span<T, F>, end_time: u64) -> Result<(), CapacityError> {
-        if span.encode(end_time, self.bytes.view_mut()) {
-            self.spans += 1;
-            Ok(())
-        } else {
-            self.dropped = self.dropped.saturating_add(1);
-            Err(CapacityError)
+        let result = span.write_to(end_time, self.bytes.view_mut());
+        match result {
+            Ok(()) => self.spans += 1,
+            Err(CapacityError) => self.dropped = self.dropped.saturating_add(1),
         }
+        result
     }
 
     /// How many spans it holds.

@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::entry::EntryBuilder;
+use crate::error::CapacityError;
 use crate::storage::{Storage, StorageView};
 use crate::{Attribute, Form, Otlp, SpanContext, SpanKind, SpanLimits, SpanView, Status, StatusCode, Value};
 
@@ -62,6 +63,21 @@ pub struct Header {
 }
 
 impl Header {
+    #[inline]
+    fn new(start: &SpanStart<'_>) -> Self {
+        Self {
+            context: start.context,
+            parent: start.parent,
+            kind: start.kind,
+            status: StatusCode::Unset,
+            status_in_body: false,
+            start_time: start.start_time,
+            limits: start.limits,
+            counts: SpanCounts::default(),
+            seen_keys: 0,
+        }
+    }
+
     /// Whether anything beyond the fields of fixed size has to be written.
     #[inline]
     pub(crate) fn has_rare_fields(&self) -> bool {
@@ -110,25 +126,27 @@ impl<S: Storage, F: Form> Span<S, F> {
     /// Starts recording into `body`, whose former content is forgotten.
     #[inline]
     #[must_use]
-    pub fn new(mut body: S, start: &SpanStart<'_>) -> Self {
-        let mut header = Header {
-            context: start.context,
-            parent: start.parent,
-            kind: start.kind,
-            status: StatusCode::Unset,
-            status_in_body: false,
-            start_time: start.start_time,
-            limits: start.limits,
-            counts: SpanCounts::default(),
-            seen_keys: 0,
-        };
-        let view = body.view_mut();
+    pub fn new(body: S, start: &SpanStart<'_>) -> Self {
+        let mut span = Self { header: Header::new(start), body, form: PhantomData };
+        span.begin(start);
+        span
+    }
+
+    /// Forgets this span and starts another one in the same place: for hosts that keep spans in a pool.
+    #[inline]
+    pub fn restart(&mut self, start: &SpanStart<'_>) {
+        self.header = Header::new(start);
+        self.begin(start);
+    }
+
+    #[inline]
+    fn begin(&mut self, start: &SpanStart<'_>) {
+        let view = self.body.view_mut();
         view.truncate(0);
-        F::set_name(&mut header, view, start.name);
+        F::set_name(&mut self.header, view, start.name);
         if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
-            header.counts.truncated_values += 1;
+            self.header.counts.truncated_values += 1;
         }
-        Self { header, body, form: PhantomData }
     }
 
     /// The span's own context, to hand to children and to other processes.
@@ -239,10 +257,14 @@ impl<S: Storage, F: Form> Span<S, F> {
         self.body
     }
 
-    /// Writes the finished span, framed as a member of a batch; false, and nothing is written, if it does not fit.
+    /// Writes the span as finished at `end_time`, framed as a member of a batch, for hosts whose batches are not
+    /// [`Batch`](crate::Batch).
+    ///
+    /// # Errors
+    /// It does not fit; nothing was written.
     #[inline]
-    pub(crate) fn encode<V: StorageView + ?Sized>(&self, end_time: u64, out: &mut V) -> bool {
-        F::encode(&self.header, self.body.view().as_slice(), end_time, out)
+    pub fn write_to<V: StorageView + ?Sized>(&self, end_time: u64, out: &mut V) -> Result<(), CapacityError> {
+        if F::encode(&self.header, self.body.view().as_slice(), end_time, out) { Ok(()) } else { Err(CapacityError) }
     }
 }
 
