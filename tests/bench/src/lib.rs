@@ -25,6 +25,7 @@
 pub mod allocation;
 pub mod arrivals;
 pub mod case;
+pub mod clewline_core;
 pub mod library;
 pub mod options;
 pub mod peers;

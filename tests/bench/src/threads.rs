@@ -7,7 +7,7 @@ use crate::arrivals;
 use crate::case::{Case, Mode};
 use crate::library::{Library, Role};
 use crate::options::Options;
-use crate::report::{ReportError, run_worker};
+use crate::report::{ReportError, run_worker, wanted};
 use crate::table::{Table, number};
 use cpu_time::ProcessTime;
 use std::io::{self, Write};
@@ -160,7 +160,7 @@ pub fn loads(
         .map(ToOwned::to_owned)
         .to_vec(),
     );
-    for library in libraries.iter().filter(|library| options.wants(library.name())) {
+    for library in wanted(libraries, options)? {
         let name = library.name();
         for &threads in &options.threads {
             progress(&format!("{threads} threads: {name}"));

@@ -45,7 +45,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// The usual effort, or a tenth of it.
+    /// The usual effort, or a part of it.
     #[must_use]
     pub const fn new(quick: bool) -> Self {
         if quick { Self { samples: 15, traces: 10_000 } } else { Self { samples: 40, traces: 50_000 } }
@@ -137,7 +137,11 @@ fn check(installed: &dyn Installed, case: Case, routine: &mut Routine) -> Result
 
 /// The most iterations of `case` in one sample.
 fn iteration_limit(case: Case) -> u64 {
-    SPANS_PER_SAMPLE.checked_div(case.spans()).unwrap_or(u64::MAX)
+    match (case, case.spans()) {
+        (Case::AddEvent, _) => SPANS_PER_SAMPLE / 4 * EVENTS_PER_SPAN,
+        (_, 0) => u64::MAX,
+        (_, spans) => SPANS_PER_SAMPLE / spans,
+    }
 }
 
 /// Nanoseconds per iteration of `count` samples, after calibration and warm-up.

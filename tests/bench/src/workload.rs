@@ -12,8 +12,8 @@ pub const EVENT: &str = "cache.miss";
 /// Children under the root in case c.
 pub const CHILDREN: usize = 100;
 
-/// Events added to one live span in case e before it is replaced by a fresh one; below OpenTelemetry's limit of 128.
-pub const EVENTS_PER_SPAN: u64 = 100;
+/// Events added to one live span in case e before it is replaced by a fresh one: few enough for every row's limits.
+pub const EVENTS_PER_SPAN: u64 = 20;
 
 /// The child's attributes in case b, by semantic-convention keys.
 pub const CHILD_ATTRIBUTES: [(&str, &str); 4] = [

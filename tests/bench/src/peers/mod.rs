@@ -1,4 +1,4 @@
-//! One module per library: its configuration and its version of the cases.
+//! The rows: one module per library, with its configuration and its version of the cases.
 
 pub mod clocks;
 pub mod fastrace;
@@ -6,16 +6,18 @@ pub mod opentelemetry;
 pub mod tracing_opentelemetry;
 pub mod tracing_plain;
 
+use crate::clewline_core::ClewlineCore;
 use crate::library::Library;
 use crate::peers::opentelemetry::OpenTelemetry;
 
-/// Every row, in the table's order: first what nobody can undercut, then the libraries.
+/// Every row, in the table's order: first what nobody can undercut, then Clewline and the libraries.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Library>> {
     vec![
         Box::new(clocks::Clocks::System),
         Box::new(clocks::Clocks::Counter),
         Box::new(clocks::Copy),
+        Box::new(ClewlineCore),
         Box::new(fastrace::Fastrace),
         Box::new(OpenTelemetry::Discarding),
         Box::new(OpenTelemetry::Batching),
