@@ -1,2 +1,152 @@
-//! Everything CI runs, one command each.
-fn main() {}
+//! Everything CI runs and a newcomer needs, one command each: `cargo xtask <command>`.
+
+mod apt;
+mod bindgen;
+mod browser;
+mod core_alone;
+mod counts;
+mod demo;
+mod error;
+mod hygiene;
+mod node;
+mod process;
+mod report;
+mod setup;
+mod signal;
+mod steps;
+mod targets;
+mod test;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::error::Error;
+use crate::process::Show;
+use crate::workspace::{With, Workspace};
+
+/// Benchmarks of five libraries with all their dependencies take their time.
+const BENCH_LIMIT: Duration = Duration::from_secs(7200);
+
+fn main() -> ExitCode {
+    let matches = interface().get_matches();
+    match signal::install_handler().and_then(|()| dispatch(&matches)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Interrupted) => {
+            eprintln!("interrupted");
+            ExitCode::from(signal::INTERRUPTED_EXIT_CODE)
+        }
+        // The summary has said so, and its last line stays the last.
+        Err(Error::StepsFailed(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The command line.
+fn interface() -> Command {
+    let steps = || PossibleValuesParser::new(steps::ALL.iter().map(|step| step.name));
+    let port = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("PORT")
+            .default_value(default)
+            .value_parser(value_parser!(u16).range(1..))
+            .help(help)
+    };
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("cargo xtask")
+        .bin_name("cargo xtask")
+        .about("Everything CI runs and a newcomer needs, one command each")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("setup").about("Find or install what the other commands need"))
+        .subcommand(
+            Command::new("demo")
+                .about("Build everything, start the viewer and the shop, and say where to click")
+                .arg(flag("open", "Open both pages in the default browser"))
+                .arg(port("viewer-port", "4318", "Port of the viewer, which also receives the spans"))
+                .arg(port("shop-port", "8080", "Port of the shop")),
+        )
+        .subcommand(
+            Command::new("test")
+                .about("Run every check that CI runs, with a summary at the end")
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("STEP")
+                        .action(ArgAction::Append)
+                        .value_delimiter(',')
+                        .value_parser(steps())
+                        .help("Run this step only (may be given again)"),
+                )
+                .arg(flag("fail-fast", "Stop at the first step that fails")),
+        )
+        .subcommand(Command::new("wasm").about("Build the npm package into wasm/dist and print its sizes"))
+        .subcommand(Command::new("bench").about("Measure Clewline and its peers in one run").arg(
+            Arg::new("arguments").value_name("ARGUMENTS").num_args(0..).last(true).help("Passed on to the benchmark"),
+        ))
+}
+
+fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
+    let workspace = Workspace::find()?;
+    match matches.subcommand() {
+        Some(("setup", _)) => setup::ensure(&workspace, &setup::Need::ALL)?.into_result(),
+        Some(("demo", matches)) => demo::run(
+            &workspace,
+            &demo::Options {
+                viewer_port: matches.get_one("viewer-port").copied().unwrap_or_default(),
+                shop_port: matches.get_one("shop-port").copied().unwrap_or_default(),
+                open: matches.get_flag("open"),
+            },
+        ),
+        Some(("test", matches)) => test::run(
+            &workspace,
+            &test::Options { only: strings(matches, "only"), fail_fast: matches.get_flag("fail-fast") },
+        ),
+        Some(("wasm", _)) => {
+            setup::ensure(&workspace, &wasm::NEEDS)?.into_result()?;
+            wasm::build(&workspace)
+        }
+        Some(("bench", matches)) => {
+            let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);
+            command.args(strings(matches, "arguments"));
+            process::check("cargo bench", command, Show::All, BENCH_LIMIT).map(drop)
+        }
+        // clap requires one of the commands above.
+        _ => Err(Error::Rejected("no such command".to_owned())),
+    }
+}
+
+fn strings(matches: &ArgMatches, name: &str) -> Vec<String> {
+    matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interface;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        interface().debug_assert();
+    }
+
+    #[test]
+    fn ports_steps_and_commands_are_checked() {
+        let accepts = |words: &str| interface().try_get_matches_from(words.split(' ')).is_ok();
+        assert!(accepts("xtask demo --open --viewer-port 4319 --shop-port 8081"));
+        assert!(!accepts("xtask demo --shop-port 0"));
+        assert!(!accepts("xtask demo --shop-port 65536"));
+        assert!(accepts("xtask test --only fmt,e2e --only clippy --fail-fast"));
+        assert!(!accepts("xtask test --only everything"));
+        assert!(accepts("xtask bench -- --quick case_a"));
+        assert!(!accepts("xtask bench case_a"));
+        assert!(!accepts("xtask"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Installs packages of a Debian-like distribution, when this user may.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::process::{self, Show};
+use crate::workspace::With;
+
+/// Downloads of a browser are large and lines can be slow.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// The command a person would type.
+pub(crate) fn command_line(packages: &[&str]) -> String {
+    format!("sudo apt-get update && sudo apt-get install -y {}", packages.join(" "))
+}
+
+/// Whether this machine has apt at all.
+pub(crate) fn exists() -> bool {
+    process::find("apt-get").is_some()
+}
+
+/// Installs the packages.
+///
+/// # Errors
+/// A sentence why not: no apt, not allowed, or apt's own words.
+pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
+    if !exists() {
+        return Err("this system has no apt-get".to_owned());
+    }
+    let Some(prefix) = privilege() else {
+        return Err("installing packages needs root (or sudo without a password)".to_owned());
+    };
+    let label = format!("apt-get install {}", packages.join(" "));
+    let install = || {
+        let command = apt(prefix).with(&["install", "-y", "--no-install-recommends"]).with(packages);
+        process::check(&label, command, Show::Latest, LIMIT)
+    };
+    match install() {
+        Ok(_) => Ok(()),
+        Err(Error::Interrupted) => Err(Error::Interrupted.to_string()),
+        // A fresh machine or container has no package lists yet, or stale ones.
+        Err(_) => process::check("apt-get update", apt(prefix).with(&["update"]), Show::Latest, LIMIT)
+            .and_then(|_| install())
+            .map(drop)
+            .map_err(|error| error.to_string()),
+    }
+}
+
+/// What comes before `apt-get`: nothing for root, `sudo -n` where that works, `None` where neither does.
+fn privilege() -> Option<&'static [&'static str]> {
+    if process::answer("id", &["-u"])? == "0" {
+        Some(&[])
+    } else if process::answer("sudo", &["-n", "true"]).is_some() {
+        Some(&["sudo", "-n"])
+    } else {
+        None
+    }
+}
+
+fn apt(prefix: &[&str]) -> Command {
+    let mut words = prefix.iter().copied().chain(["apt-get"]);
+    let mut command = Command::new(words.next().unwrap_or("apt-get"));
+    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{apt, command_line};
+
+    #[test]
+    fn sudo_stands_before_apt_get() {
+        let command = apt(&["sudo", "-n"]);
+        assert_eq!(command.get_program(), "sudo");
+        assert!(command.get_args().eq(["-n", "apt-get"]));
+        assert_eq!(apt(&[]).get_program(), "apt-get");
+    }
+
+    #[test]
+    fn the_command_to_type_is_complete() {
+        assert_eq!(
+            command_line(&["chromium", "chromium-driver"]),
+            "sudo apt-get update && sudo apt-get install -y chromium chromium-driver"
+        );
+    }
+}

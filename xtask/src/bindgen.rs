@@ -1,0 +1,112 @@
+//! wasm-bindgen's command-line tools, in exactly the version that `Cargo.lock` pins for the library.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::process::{self, Show};
+use crate::workspace::{With, Workspace};
+
+/// Compiling the tools takes one to four minutes.
+const LIMIT: Duration = Duration::from_secs(1200);
+
+const TOOL: &str = "wasm-bindgen";
+const TEST_RUNNER: &str = "wasm-bindgen-test-runner";
+
+/// The two tools, found in the version wanted.
+pub(crate) struct Bindgen {
+    pub(crate) version: String,
+    pub(crate) tool: PathBuf,
+    pub(crate) test_runner: PathBuf,
+}
+
+/// Looks in `target/tools`, then on the PATH.
+pub(crate) fn find(workspace: &Workspace) -> Result<Option<Bindgen>, Error> {
+    let version = workspace.locked_version("wasm-bindgen")?;
+    let exe = std::env::consts::EXE_SUFFIX;
+    let own = tools_dir(workspace).join("bin");
+    let own = (own.join(format!("{TOOL}{exe}")), own.join(format!("{TEST_RUNNER}{exe}")));
+    let on_path = process::find(TOOL).zip(process::find(TEST_RUNNER));
+    for (tool, test_runner) in [Some(own), on_path].into_iter().flatten() {
+        let right = |program: &PathBuf| {
+            program.is_file()
+                && process::answer(program, &["--version"]).is_some_and(|said| said.split(' ').nth(1) == Some(&version))
+        };
+        if right(&tool) && right(&test_runner) {
+            return Ok(Some(Bindgen { version, tool, test_runner }));
+        }
+    }
+    Ok(None)
+}
+
+/// The tools, or the error that tells how to get them.
+pub(crate) fn require(workspace: &Workspace) -> Result<Bindgen, Error> {
+    match find(workspace)? {
+        Some(bindgen) => Ok(bindgen),
+        None => Err(missing(workspace, "it is not in target/tools nor on the PATH")?),
+    }
+}
+
+/// Builds and installs the tools into `target/tools`.
+pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
+    let version = workspace.locked_version("wasm-bindgen")?;
+    let build_dir = tools_dir(workspace).join("build");
+    let label = format!("cargo install wasm-bindgen-cli {version}");
+    let attempt = |locked: bool| {
+        let mut command = install_command(workspace, &version);
+        command.arg("--target-dir").arg(&build_dir);
+        // The tools run for a second or two: what counts is how soon they are built.
+        command.args(["--config", "profile.release.opt-level=1"]);
+        if locked {
+            command.arg("--locked");
+        }
+        process::check(&label, command, Show::Latest, LIMIT)
+    };
+    let installed = match attempt(true) {
+        // A registry mirror may lag behind the versions in the tool's own lock file.
+        Err(Error::Failed { output, .. }) if output.contains("failed to select a version") => attempt(false),
+        other => other,
+    };
+    match installed {
+        Ok(_) => {
+            // Several hundred megabytes that nothing needs any more.
+            fs::remove_dir_all(&build_dir).map_err(Error::io("removing the tools' build directory"))
+        }
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) => Err(missing(workspace, &error.to_string())?),
+    }
+}
+
+fn install_command(workspace: &Workspace, version: &str) -> Command {
+    let mut command = workspace.cargo("install").with(&[
+        "wasm-bindgen-cli",
+        "--version",
+        &format!("={version}"),
+        // The default feature is TLS, for drivers on other machines; ours is local.
+        "--no-default-features",
+        "--bin",
+        TOOL,
+        "--bin",
+        TEST_RUNNER,
+        "--root",
+    ]);
+    command.arg(tools_dir(workspace));
+    command
+}
+
+fn missing(workspace: &Workspace, reason: &str) -> Result<Error, Error> {
+    let version = workspace.locked_version("wasm-bindgen")?;
+    let command = install_command(workspace, &version);
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    Ok(Error::Missing {
+        what: format!("wasm-bindgen-cli {version}"),
+        reason: reason.to_owned(),
+        command: format!("cargo {}", words.join(" ")),
+    })
+}
+
+fn tools_dir(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("tools")
+}

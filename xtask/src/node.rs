@@ -1,0 +1,132 @@
+//! Node.js for the npm package's build and the end-to-end test, and that test's npm packages.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::apt;
+use crate::error::Error;
+use crate::process::{self, Show};
+use crate::workspace::{With, Workspace};
+
+/// The oldest Node.js whose test runner and `fetch` are stable.
+pub(crate) const OLDEST_MAJOR: u32 = 20;
+
+/// A slow registry must not block for ever.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// The version of a usable Node.js, or why there is none.
+pub(crate) fn find() -> Result<String, String> {
+    let Some(version) = process::answer("node", &["--version"]) else {
+        return Err("there is no `node` on the PATH".to_owned());
+    };
+    if process::find("npm").is_none() {
+        return Err(format!("there is Node.js {version}, but no `npm` on the PATH"));
+    }
+    match major(&version) {
+        Some(major) if major >= OLDEST_MAJOR => Ok(version),
+        _ => Err(format!("Node.js {version} is older than {OLDEST_MAJOR}")),
+    }
+}
+
+/// Installs the distribution's Node.js where that is new enough.
+pub(crate) fn install() -> Result<(), Error> {
+    let found = find().err().unwrap_or_default();
+    let offered = process::answer("apt-cache", &["policy", "nodejs"]).and_then(|policy| candidate_major(&policy));
+    let reason = match offered {
+        Some(major) if major < OLDEST_MAJOR => {
+            format!("{found}, and this distribution offers {major} only")
+        }
+        // Unknown before the first `apt-get update`: try, and look at what came.
+        _ => match apt::install(&["nodejs", "npm"]) {
+            Ok(()) => match find() {
+                Ok(_) => return Ok(()),
+                Err(why) => why,
+            },
+            Err(why) => format!("{found}; {why}"),
+        },
+    };
+    Err(Error::Missing {
+        what: format!("Node.js {OLDEST_MAJOR} or newer with npm"),
+        reason,
+        command: if cfg!(target_os = "macos") {
+            "brew install node".to_owned()
+        } else if process::find("npm").is_some() {
+            "sudo npm install --global n && sudo n lts".to_owned()
+        } else {
+            format!("{} && sudo npm install --global n && sudo n lts", apt::command_line(&["npm"]))
+        },
+    })
+}
+
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+/// The major version in the `Candidate:` line of `apt-cache policy`.
+fn candidate_major(policy: &str) -> Option<u32> {
+    let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?;
+    // Debian versions may begin with an epoch, `1:18.19.0`.
+    major(candidate.rsplit(':').next()?)
+}
+
+/// The directory of the end-to-end test.
+pub(crate) fn e2e_dir(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("tests/e2e")
+}
+
+/// Whether the end-to-end test's packages are installed as its lock file says.
+pub(crate) fn packages_ready(workspace: &Workspace) -> Result<bool, Error> {
+    let lock = e2e_dir(workspace).join("package-lock.json");
+    let wanted = fs::read(&lock).map_err(Error::io(format!("reading {}", workspace.relative(&lock))))?;
+    Ok(fs::read(installed_mark(workspace)).is_ok_and(|installed| installed == wanted))
+}
+
+/// Installs the end-to-end test's packages with `npm ci`.
+pub(crate) fn install_packages(workspace: &Workspace) -> Result<(), Error> {
+    let directory = e2e_dir(workspace);
+    let mut command = workspace.command("npm").with(&["ci", "--no-audit", "--no-fund", "--no-progress"]);
+    command
+        .current_dir(&directory)
+        // The browser is the system's, see `browser.rs`.
+        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+        .env("PUPPETEER_SKIP_DOWNLOAD", "1");
+    process::check("npm ci", command, Show::Latest, LIMIT).map_err(|error| match error {
+        Error::Interrupted => Error::Interrupted,
+        other => Error::Missing {
+            what: "the end-to-end test's npm packages".to_owned(),
+            reason: other.to_string(),
+            command: format!("(cd {} && npm ci)", directory.display()),
+        },
+    })?;
+    let mark = installed_mark(workspace);
+    fs::create_dir_all(directory.join("node_modules"))
+        .and_then(|()| fs::copy(directory.join("package-lock.json"), &mark))
+        .map(drop)
+        .map_err(Error::io(format!("writing {}", workspace.relative(&mark))))
+}
+
+/// A copy of the lock file that `npm ci` last succeeded with.
+fn installed_mark(workspace: &Workspace) -> PathBuf {
+    e2e_dir(workspace).join("node_modules/.installed-package-lock.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{candidate_major, major};
+
+    #[test]
+    fn the_major_version_is_a_number() {
+        assert_eq!(major("v20.20.2"), Some(20));
+        assert_eq!(major("v9.1.0"), Some(9));
+        assert_eq!(major("unknown"), None);
+    }
+
+    #[test]
+    fn the_candidate_of_apt_is_read_with_and_without_epoch() {
+        let policy = "nodejs:\n  Installed: (none)\n  Candidate: 18.19.0+dfsg-6~deb12u2\n";
+        assert_eq!(candidate_major(policy), Some(18));
+        assert_eq!(candidate_major("nodejs:\n  Candidate: 1:22.4.1-1\n"), Some(22));
+        assert_eq!(candidate_major("nodejs:\n  Candidate: (none)\n"), None);
+    }
+}

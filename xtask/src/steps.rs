@@ -1,0 +1,250 @@
+//! The steps of `cargo xtask test`: what each checks, needs and runs.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::bindgen;
+use crate::browser;
+use crate::core_alone;
+use crate::counts::Counts;
+use crate::error::Error;
+use crate::hygiene;
+use crate::node;
+use crate::process::{self, Show};
+use crate::setup::Need;
+use crate::targets::{self, Library};
+use crate::wasm;
+use crate::workspace::{With, Workspace};
+
+/// A step that hangs must not hold up a build machine for hours.
+const LIMIT: Duration = Duration::from_secs(1500);
+
+/// The seconds that one file of browser tests may take.
+const BROWSER_TEST_LIMIT: &str = "120";
+
+/// One step.
+pub(crate) struct Step {
+    /// Its name on the command line and in the summary.
+    pub(crate) name: &'static str,
+    /// What it checks, as the end of a heading.
+    pub(crate) about: &'static str,
+    /// What it needs on the machine.
+    pub(crate) needs: &'static [Need],
+    /// Does it; tests that ran are counted whether it succeeds or not.
+    pub(crate) run: fn(&mut Context<'_>) -> Result<(), Error>,
+}
+
+/// What steps share in one run.
+pub(crate) struct Context<'a> {
+    workspace: &'a Workspace,
+    /// The tests that the current step's runners reported.
+    pub(crate) counts: Counts,
+    /// Whether `wasm/dist` was built in this run.
+    package_is_fresh: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The state before the first step.
+    pub(crate) fn new(workspace: &'a Workspace) -> Self {
+        Self { workspace, counts: Counts::default(), package_is_fresh: false }
+    }
+}
+
+/// All steps: the quick ones first, and what produces something before what uses it.
+pub(crate) const ALL: &[Step] = &[
+    Step {
+        name: "hygiene",
+        about: "the sources follow the house rules",
+        needs: &[],
+        run: |context| hygiene::run(context.workspace),
+    },
+    Step {
+        name: "fmt",
+        about: "the sources are formatted",
+        needs: &[Need::Components],
+        run: |context| {
+            let command = context.workspace.cargo("fmt").with(&["--all", "--check"]);
+            process::check("cargo fmt", command, Show::All, LIMIT).map(drop)
+        },
+    },
+    Step { name: "wasm", about: "the npm package builds", needs: &wasm::NEEDS, run: fresh_package },
+    Step {
+        name: "clippy",
+        about: "no warning in any target",
+        needs: &[Need::Components],
+        run: |context| {
+            let command = cargo(context, "clippy", &["--all-targets", "--all-features", "--", "-D", "warnings"]);
+            process::check("cargo clippy", command, Show::All, LIMIT).map(drop)
+        },
+    },
+    Step {
+        name: "core-alone",
+        about: "core needs neither std nor alloc",
+        needs: &core_alone::NEEDS,
+        run: |context| core_alone::run(context.workspace),
+    },
+    Step {
+        name: "host-tests",
+        about: "unit and integration tests on this machine",
+        needs: &[],
+        run: |context| {
+            let command = cargo(context, "test", &["--all-features", "--tests", "--no-fail-fast"]);
+            tests(context, "cargo test", command)
+        },
+    },
+    Step {
+        name: "doc-tests",
+        about: "the examples in the documentation",
+        needs: &[],
+        run: |context| {
+            let command = cargo(context, "test", &["--all-features", "--doc", "--no-fail-fast"]);
+            tests(context, "cargo test --doc", command)
+        },
+    },
+    Step {
+        name: "docs",
+        about: "the documentation builds without a warning",
+        needs: &[],
+        run: |context| {
+            let mut command = cargo(context, "doc", &["--all-features", "--no-deps"]);
+            command.env("RUSTDOCFLAGS", "-D warnings");
+            process::check("cargo doc", command, Show::All, LIMIT).map(drop)
+        },
+    },
+    Step {
+        name: "wasm-tests",
+        about: "the browser's half in headless Chromium",
+        needs: &[Need::WasmTarget, Need::Bindgen, Need::Browser],
+        run: wasm_tests,
+    },
+    Step {
+        name: "e2e",
+        about: "one trace from the button to the server, in a real browser",
+        needs: &[Need::WasmTarget, Need::Bindgen, Need::Node, Need::NodePackages, Need::Browser],
+        run: end_to_end,
+    },
+];
+
+/// A cargo command over the whole workspace; steps use the same features, so that they share what they build.
+fn cargo(context: &Context<'_>, subcommand: &str, arguments: &[&str]) -> Command {
+    let mut command = context.workspace.cargo(subcommand).with(&["--workspace", "--target-dir"]);
+    command.arg(&context.workspace.target);
+    command.with(arguments)
+}
+
+/// Runs a test runner, and fails when it fails or when it found nothing to run.
+fn tests(context: &mut Context<'_>, label: &str, command: Command) -> Result<(), Error> {
+    let finished = process::run(label, command, Show::All, LIMIT)?;
+    let counts = Counts::in_output(&finished.output);
+    context.counts += counts;
+    judge_tests(label, finished.success, finished.code, counts)
+}
+
+/// A runner's word is not taken alone: one that found nothing to run reports success too.
+fn judge_tests(label: &str, success: bool, code: Option<i32>, counts: Counts) -> Result<(), Error> {
+    if !success {
+        return Err(Error::Failed {
+            what: label.to_owned(),
+            code,
+            // Shown already, line by line.
+            output: String::new(),
+        });
+    }
+    if counts.failed > 0 {
+        return Err(Error::Rejected(format!("{label} ended well, but reported failed tests")));
+    }
+    if counts.passed == 0 {
+        return Err(Error::Rejected(format!("{label} ran no test at all")));
+    }
+    Ok(())
+}
+
+fn fresh_package(context: &mut Context<'_>) -> Result<(), Error> {
+    wasm::build(context.workspace)?;
+    context.package_is_fresh = true;
+    Ok(())
+}
+
+fn wasm_tests(context: &mut Context<'_>) -> Result<(), Error> {
+    let workspace = context.workspace;
+    if !workspace.root.join("wasm/tests").is_dir() {
+        return Err(Error::Rejected("there are no browser tests: wasm/tests does not exist".to_owned()));
+    }
+    let provider = targets::require(targets::WASM)?;
+    let browser = browser::require()?;
+    let bindgen = bindgen::require(workspace)?;
+    let mut command = provider.cargo(workspace, "test", Library::Std).with(&[
+        "--package",
+        "clewline-wasm",
+        "--test",
+        "*",
+        "--no-fail-fast",
+        "--target",
+        targets::WASM,
+    ]);
+    command.arg("--target-dir").arg(provider.target_dir(workspace));
+    command
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &bindgen.test_runner)
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser::write_webdriver_file(workspace, &browser)?)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_LIMIT)
+        // A test file that does not say where it runs means the browser, not Node.
+        .env("WASM_BINDGEN_USE_BROWSER", "1")
+        .env_remove("NO_HEADLESS");
+    // Other drivers named in the environment would be taken first.
+    for other in ["GECKODRIVER", "SAFARIDRIVER", "MSEDGEDRIVER"] {
+        command.env_remove(other).env_remove(format!("{other}_REMOTE"));
+    }
+    tests(context, "wasm-bindgen-test in Chromium", command)
+}
+
+fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {
+    let workspace = context.workspace;
+    let directory = node::e2e_dir(workspace);
+    if !directory.join("package.json").is_file() {
+        return Err(Error::Rejected("there is no end-to-end test: tests/e2e/package.json does not exist".to_owned()));
+    }
+    let browser = browser::require()?;
+    if !context.package_is_fresh {
+        fresh_package(context)?;
+    }
+    let build = cargo(context, "build", &["--all-features", "--bins", "--examples"]);
+    process::check("building the servers", build, Show::Latest, LIMIT)?;
+
+    let debug = workspace.target.join("debug");
+    let exe = std::env::consts::EXE_SUFFIX;
+    let mut command = workspace.command("node").with(&["--test", "--test-reporter=spec"]);
+    command
+        .current_dir(&directory)
+        .env("CLEWLINE_BIN", debug.join(format!("clewline{exe}")))
+        .env("SHOP_BIN", debug.join("examples").join(format!("shop{exe}")))
+        .env("CHROME", &browser.chromium)
+        .env("CHROMEDRIVER", &browser.driver)
+        // Screenshots and other things to look at afterwards.
+        .env("ARTIFACTS_DIR", workspace.target.join("e2e"));
+    tests(context, "node --test", command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, judge_tests};
+    use crate::counts::Counts;
+    use crate::error::Error;
+
+    #[test]
+    fn step_names_are_unique() {
+        let mut names: Vec<_> = ALL.iter().map(|step| step.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn a_runner_without_tests_or_with_failures_fails_the_step() {
+        let judge = |success, passed, failed| judge_tests("runner", success, Some(1), Counts { passed, failed });
+        assert!(judge(true, 2, 0).is_ok());
+        assert!(matches!(judge(true, 0, 0), Err(Error::Rejected(_))));
+        assert!(matches!(judge(true, 2, 1), Err(Error::Rejected(_))));
+        assert!(matches!(judge(false, 2, 0), Err(Error::Failed { .. })));
+    }
+}
