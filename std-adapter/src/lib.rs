@@ -1,5 +1,6 @@
 //! The host side of Clewline.
 
 pub mod config;
+pub mod exporter;
 #[cfg(feature = "server")]
 pub mod server;

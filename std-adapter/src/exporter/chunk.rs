@@ -1,0 +1,113 @@
+//! A chunk: finished spans of one scope, encoded and framed, on their way from a thread to the exporter.
+
+use super::wire::Fields;
+
+/// Names an instrumentation scope that was registered with [`Envelope::scope`](super::Envelope::scope).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeIndex(pub(super) usize);
+
+/// Finished spans of one instrumentation scope: dense OTLP `Span` messages, each framed as field 2 of `ScopeSpans`.
+#[derive(Debug)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    count: usize,
+    scope: ScopeIndex,
+}
+
+impl Chunk {
+    /// A chunk of `count` spans. The bytes are sent as they are.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>, count: usize, scope: ScopeIndex) -> Self {
+        Self { bytes, count, scope }
+    }
+
+    /// The framed spans.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many spans there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The scope they belong to.
+    #[must_use]
+    pub const fn scope(&self) -> ScopeIndex {
+        self.scope
+    }
+
+    /// The buffer, to be used again.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Cuts off and returns everything behind the first spans that stay within both limits.
+    ///
+    /// At least one span stays, so that a span over the byte limit is refused by the exporter, which counts it, and
+    /// does not block the queue.
+    pub(super) fn split_off(&mut self, max_spans: usize, max_bytes: usize) -> Option<Self> {
+        let mut fields = Fields::new(&self.bytes);
+        let (mut spans, mut bytes) = (0, 0);
+        while spans < max_spans.max(1) && fields.next().is_some() {
+            let end = self.bytes.len() - fields.rest().len();
+            if end > max_bytes && spans > 0 {
+                break;
+            }
+            (spans, bytes) = (spans + 1, end);
+        }
+        if spans == 0 || spans >= self.count || bytes >= self.bytes.len() {
+            return None;
+        }
+        let rest = Self { bytes: self.bytes.split_off(bytes), count: self.count - spans, scope: self.scope };
+        self.count = spans;
+        Some(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::write_field;
+    use super::{Chunk, ScopeIndex};
+
+    fn chunk(sizes: &[usize]) -> Chunk {
+        let mut bytes = Vec::new();
+        for size in sizes {
+            write_field(&mut bytes, 2, &vec![0; *size]);
+        }
+        Chunk::new(bytes, sizes.len(), ScopeIndex(0))
+    }
+
+    #[test]
+    fn a_chunk_is_cut_between_spans() {
+        // (span sizes, most spans, most bytes, spans that stay); a framed span is two bytes longer than its content.
+        let table: [(&[usize], usize, usize, usize); 7] = [
+            (&[10, 10, 10], 3, 1000, 3),
+            (&[10, 10, 10], 2, 1000, 2),
+            (&[10, 10, 10], 9, 24, 2),
+            (&[10, 10, 10], 9, 23, 1),
+            (&[10, 10, 10], 9, 0, 1),
+            (&[10, 10, 10], 0, 1000, 1),
+            (&[10], 1, 0, 1),
+        ];
+        for (sizes, max_spans, max_bytes, stay) in table {
+            let whole = chunk(sizes);
+            let mut front = chunk(sizes);
+            let rest = front.split_off(max_spans, max_bytes);
+            assert_eq!(front.count(), stay, "{sizes:?} {max_spans} {max_bytes}");
+            assert_eq!(rest.as_ref().map_or(0, Chunk::count), sizes.len() - stay);
+            let joined = [front.bytes(), rest.as_ref().map_or(&[], Chunk::bytes)].concat();
+            assert_eq!(joined, whole.bytes());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_framed_spans_are_left_whole() {
+        let mut chunk = Chunk::new(vec![0xff; 20], 4, ScopeIndex(0));
+        assert!(chunk.split_off(1, 1).is_none());
+        assert_eq!((chunk.count(), chunk.bytes().len()), (4, 20));
+    }
+}

@@ -1,0 +1,144 @@
+//! The road from finished spans to a collector: chunks of encoded spans, requests, retry, and the thread that does it.
+//!
+//! Spans arrive here already encoded as OTLP. [`Envelope`] puts resource and scopes around them without copying them,
+//! a [`SpanExporter`] makes one attempt to deliver a [`Request`], and [`Worker`] owns the exporter on its own thread,
+//! collects, retries and keeps the ledger in [`Stats`]. No async runtime is needed or used.
+
+mod chunk;
+mod envelope;
+#[cfg(feature = "otlp-http")]
+mod http;
+mod queue;
+mod report;
+pub mod retry;
+mod stats;
+mod wire;
+mod worker;
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+pub use chunk::{Chunk, ScopeIndex};
+pub use envelope::Envelope;
+#[cfg(feature = "otlp-http")]
+pub use http::{OtlpHttpExporter, OtlpHttpExporterError};
+pub use stats::{DropReason, Dropped, Stats};
+pub use worker::{Source, TimedOut, Worker, WorkerSettings};
+
+/// Delivers requests to one place. Called from the exporter thread only, so it may block.
+pub trait SpanExporter: Send {
+    /// Makes one attempt to deliver `request` and says how it ended. Retrying is the caller's part.
+    ///
+    /// The attempt must end at `deadline`, where there is one.
+    fn export(&mut self, request: &Request<'_>, deadline: Option<Instant>) -> ExportOutcome;
+
+    /// A way to cut short an attempt from another thread, used when a shutdown reaches its time limit.
+    ///
+    /// After the returned function was called no attempt needs to succeed any more.
+    fn interrupter(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+        None
+    }
+
+    /// Called once, after the last attempt.
+    fn shutdown(&mut self) {}
+}
+
+/// How one attempt to deliver a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExportOutcome {
+    /// Every span was taken.
+    Delivered,
+    /// The request was taken without `rejected` of its spans. With 0 it is a success with a warning.
+    /// Never to be retried (OTLP specification, "Partial Success").
+    PartiallyRejected {
+        /// Spans that were refused.
+        rejected: u64,
+        /// The collector's explanation.
+        message: String,
+    },
+    /// The collector will never take this request.
+    Rejected {
+        /// The collector's explanation.
+        reason: String,
+    },
+    /// The request is over the size limit and was not sent.
+    TooLarge {
+        /// Size of the request in bytes, before compression.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The same request may succeed later.
+    Retryable {
+        /// How long the collector asked to be left alone.
+        after: Option<Duration>,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// A complete encoded `ExportTraceServiceRequest`, as slices to be read one after another.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    parts: &'a [&'a [u8]],
+    spans: usize,
+}
+
+impl<'a> Request<'a> {
+    /// A request whose bytes are `parts` in this order and which holds `spans` spans.
+    #[must_use]
+    pub const fn new(parts: &'a [&'a [u8]], spans: usize) -> Self {
+        Self { parts, spans }
+    }
+
+    /// The slices that make up the message.
+    #[must_use]
+    pub const fn parts(&self) -> &'a [&'a [u8]] {
+        self.parts
+    }
+
+    /// How many spans the message holds.
+    #[must_use]
+    pub const fn spans(&self) -> usize {
+        self.spans
+    }
+
+    /// Size of the message in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
+    /// Reads the message from its beginning.
+    #[must_use]
+    pub const fn reader(&self) -> RequestReader<'a> {
+        RequestReader { parts: self.parts, offset: 0 }
+    }
+}
+
+/// Reads a [`Request`] as if it were one slice.
+#[derive(Clone, Debug)]
+pub struct RequestReader<'a> {
+    parts: &'a [&'a [u8]],
+    offset: usize,
+}
+
+impl Read for RequestReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut written = 0;
+        while let Some((part, rest)) = self.parts.split_first() {
+            let unread = &part[self.offset..];
+            let count = unread.len().min(buffer.len() - written);
+            buffer[written..written + count].copy_from_slice(&unread[..count]);
+            written += count;
+            if count < unread.len() {
+                self.offset += count;
+                break;
+            }
+            self.parts = rest;
+            self.offset = 0;
+        }
+        Ok(written)
+    }
+}

@@ -1,0 +1,163 @@
+//! Tells the operator when spans begin to be lost and when that ends: one line each, never one per batch.
+
+use std::time::{Duration, Instant};
+
+use super::stats::Stats;
+
+/// Where lines go.
+pub(super) type Sink = Box<dyn FnMut(&str) + Send>;
+
+/// Watches the ledger for losses.
+pub(super) struct Reporter {
+    sink: Sink,
+    /// A loss has ended when this long nothing was lost and something was delivered.
+    quiet: Duration,
+    /// Losses accounted for so far.
+    lost: u64,
+    loss: Option<Loss>,
+    last_error: Option<String>,
+    last_warning: Option<String>,
+}
+
+/// A loss that has been reported and has not ended.
+struct Loss {
+    since: Instant,
+    latest: Instant,
+    lost_before: u64,
+    delivered_at_latest: u64,
+}
+
+impl Reporter {
+    pub(super) fn new(sink: Sink, quiet: Duration) -> Self {
+        Self { sink, quiet, lost: 0, loss: None, last_error: None, last_warning: None }
+    }
+
+    /// Remembers what went wrong last, for the line that reports a loss.
+    pub(super) fn note_error(&mut self, error: String) {
+        self.last_error = Some(error);
+    }
+
+    /// Passes on a warning of the collector, unless it is the same as the one before.
+    pub(super) fn warn(&mut self, warning: String) {
+        if self.last_warning.as_ref() != Some(&warning) {
+            (self.sink)(&format!("clewline: the collector took spans with a warning: {warning}"));
+            self.last_warning = Some(warning);
+        }
+    }
+
+    /// Looks at the ledger and writes a line if a loss began or ended.
+    pub(super) fn observe(&mut self, now: Instant, stats: &Stats) {
+        let lost = stats.lost();
+        if lost > self.lost {
+            let lost_before = self.lost;
+            self.lost = lost;
+            match &mut self.loss {
+                Some(loss) => {
+                    loss.latest = now;
+                    loss.delivered_at_latest = stats.delivered;
+                }
+                None => self.begin(now, lost_before, stats),
+            }
+        } else if let Some(loss) = &self.loss
+            && stats.delivered > loss.delivered_at_latest
+            && now.saturating_duration_since(loss.latest) >= self.quiet
+        {
+            let (count, seconds) = (lost - loss.lost_before, (loss.latest - loss.since).as_secs_f64());
+            (self.sink)(&format!("clewline: spans arrive again; {count} were lost within {seconds:.1} s"));
+            self.loss = None;
+        }
+    }
+
+    /// The last look, after which nothing more can be lost: a loss that is still going on ends here.
+    pub(super) fn finish(&mut self, now: Instant, stats: &Stats) {
+        let was_losing = self.loss.is_some();
+        self.observe(now, stats);
+        if was_losing && self.loss.take().is_some() {
+            (self.sink)(&format!("clewline: {} spans were lost in all ({stats})", stats.lost()));
+        }
+    }
+
+    fn begin(&mut self, now: Instant, lost_before: u64, stats: &Stats) {
+        let count = self.lost - lost_before;
+        let error = self.last_error.as_ref().map_or_else(String::new, |error| format!("; last error: {error}"));
+        (self.sink)(&format!("clewline: spans are being lost: {count} so far ({stats}){error}"));
+        self.loss = Some(Loss { since: now, latest: now, lost_before, delivered_at_latest: stats.delivered });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
+
+    use super::super::stats::{Counters, DropReason};
+    use super::Reporter;
+
+    /// A reporter with a quiet time of 30 s, and the lines it wrote.
+    fn reporter() -> (Reporter, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&lines);
+        let sink = Box::new(move |line: &str| sink.lock().expect("no panic").push(line.to_owned()));
+        (Reporter::new(sink, Duration::from_secs(30)), lines)
+    }
+
+    #[test]
+    fn a_loss_is_one_line_when_it_begins_and_one_when_it_ends() {
+        let (mut reporter, lines) = reporter();
+        let counters = Counters::default();
+        let start = Instant::now();
+        let mut at = |second, counters: &Counters| {
+            reporter.observe(start + Duration::from_secs(second), &counters.read());
+            lines.lock().expect("no panic").len()
+        };
+        assert_eq!(at(0, &counters), 0);
+        for second in 1..10 {
+            counters.dropped(DropReason::QueueFull, 10);
+            assert_eq!(at(second, &counters), 1, "one line, however often spans are lost");
+        }
+        assert_eq!(at(60, &counters), 1, "quiet, but nothing was delivered");
+        counters.delivered(5);
+        assert_eq!(at(61, &counters), 2);
+        counters.dropped(DropReason::QueueFull, 1);
+        assert_eq!(at(62, &counters), 3, "a new loss");
+        counters.delivered(5);
+        assert_eq!(at(63, &counters), 3, "delivered, but not quiet for long enough");
+        let lines = lines.lock().expect("no panic");
+        assert_eq!(lines[0], "clewline: spans are being lost: 10 so far (queue full 10)");
+        assert_eq!(lines[1], "clewline: spans arrive again; 90 were lost within 8.0 s");
+    }
+
+    #[test]
+    fn the_end_closes_an_open_loss_and_says_nothing_twice() {
+        let now = Instant::now();
+        let counters = Counters::default();
+        let (mut calm, lines) = reporter();
+        calm.finish(now, &counters.read());
+        assert!(lines.lock().expect("no panic").is_empty());
+
+        counters.dropped(DropReason::Undeliverable, 3);
+        let (mut short, lines) = reporter();
+        short.note_error("refused".to_owned());
+        short.finish(now, &counters.read());
+        let expected = "clewline: spans are being lost: 3 so far (not delivered in time 3); last error: refused";
+        assert_eq!(*lines.lock().expect("no panic"), [expected]);
+
+        let (mut long, lines) = reporter();
+        long.observe(now, &counters.read());
+        counters.rejected(2);
+        long.finish(now, &counters.read());
+        let lines = lines.lock().expect("no panic");
+        assert_eq!(lines.len(), 2);
+        let expected = "clewline: 5 spans were lost in all (not delivered in time 3, refused by the collector 2)";
+        assert_eq!(lines[1], expected);
+    }
+
+    #[test]
+    fn a_warning_is_passed_on_once() {
+        let (mut reporter, lines) = reporter();
+        for warning in ["a", "a", "b"] {
+            reporter.warn(warning.to_owned());
+        }
+        assert_eq!(lines.lock().expect("no panic").len(), 2);
+    }
+}

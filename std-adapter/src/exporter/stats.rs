@@ -1,0 +1,150 @@
+//! The ledger of spans: what came in, and what became of it, readable at any time from any thread.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a span was dropped by us, rather than refused by the collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// Too many spans were waiting already.
+    QueueFull,
+    /// Every attempt within the time limit failed.
+    Undeliverable,
+    /// The request was over the size limit of OTLP.
+    TooLarge,
+    /// The exporter was shut down first.
+    Shutdown,
+}
+
+/// Spans dropped, by [`DropReason`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// [`DropReason::QueueFull`]
+    pub queue_full: u64,
+    /// [`DropReason::Undeliverable`]
+    pub undeliverable: u64,
+    /// [`DropReason::TooLarge`]
+    pub too_large: u64,
+    /// [`DropReason::Shutdown`]
+    pub shutdown: u64,
+}
+
+impl Dropped {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.queue_full + self.undeliverable + self.too_large + self.shutdown
+    }
+}
+
+/// The ledger at one moment: `received = delivered + rejected + dropped.total() + pending`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Spans handed over.
+    pub received: u64,
+    /// Spans that the collector took.
+    pub delivered: u64,
+    /// Spans that the collector refused for good.
+    pub rejected: u64,
+    /// Spans dropped here.
+    pub dropped: Dropped,
+    /// Spans waiting, or on their way.
+    pub pending: u64,
+    /// Attempts to deliver a request.
+    pub attempts: u64,
+    /// Attempts that repeated an earlier one.
+    pub retries: u64,
+}
+
+impl Stats {
+    /// Spans that will never arrive.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.rejected + self.dropped.total()
+    }
+}
+
+impl fmt::Display for Stats {
+    /// The lost spans by reason, without the reasons that did not occur.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = [
+            ("queue full", self.dropped.queue_full),
+            ("not delivered in time", self.dropped.undeliverable),
+            ("refused by the collector", self.rejected),
+            ("too large", self.dropped.too_large),
+            ("shut down", self.dropped.shutdown),
+        ];
+        for (index, (reason, count)) in reasons.into_iter().filter(|(_, count)| *count > 0).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{reason} {count}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    received: AtomicU64,
+    delivered: AtomicU64,
+    rejected: AtomicU64,
+    queue_full: AtomicU64,
+    undeliverable: AtomicU64,
+    too_large: AtomicU64,
+    shutdown: AtomicU64,
+    attempts: AtomicU64,
+    retries: AtomicU64,
+}
+
+impl Counters {
+    /// Must be called before the same spans are counted as anything else.
+    pub(super) fn received(&self, spans: usize) {
+        self.received.fetch_add(spans as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn delivered(&self, spans: u64) {
+        self.delivered.fetch_add(spans, Ordering::Release);
+    }
+
+    pub(super) fn rejected(&self, spans: u64) {
+        self.rejected.fetch_add(spans, Ordering::Release);
+    }
+
+    pub(super) fn dropped(&self, reason: DropReason, spans: u64) {
+        let counter = match reason {
+            DropReason::QueueFull => &self.queue_full,
+            DropReason::Undeliverable => &self.undeliverable,
+            DropReason::TooLarge => &self.too_large,
+            DropReason::Shutdown => &self.shutdown,
+        };
+        counter.fetch_add(spans, Ordering::Release);
+    }
+
+    pub(super) fn attempt(&self, is_repeated: bool) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        self.retries.fetch_add(u64::from(is_repeated), Ordering::Relaxed);
+    }
+
+    /// The ledger now. What became of spans is read before how many came in, so `pending` is never negative.
+    pub(super) fn read(&self) -> Stats {
+        let mut stats = Stats {
+            delivered: self.delivered.load(Ordering::Acquire),
+            rejected: self.rejected.load(Ordering::Acquire),
+            dropped: Dropped {
+                queue_full: self.queue_full.load(Ordering::Acquire),
+                undeliverable: self.undeliverable.load(Ordering::Acquire),
+                too_large: self.too_large.load(Ordering::Acquire),
+                shutdown: self.shutdown.load(Ordering::Acquire),
+            },
+            attempts: self.attempts.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Acquire),
+            pending: 0,
+        };
+        stats.pending = stats.received.saturating_sub(stats.delivered + stats.lost());
+        stats
+    }
+}
