@@ -32,6 +32,38 @@ pub struct Envelope<S: Storage> {
     resource_len: usize,
 }
 
+/// What makes the spans: a service, a process, a device (OpenTelemetry resource SDK).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resource<'a> {
+    /// Its attributes; `service.name` should be among them.
+    pub attributes: &'a [Attribute<'a>],
+    /// The semantic-convention schema that the attributes follow; empty if none.
+    pub schema_url: &'a str,
+}
+
+impl<'a> From<&'a [Attribute<'a>]> for Resource<'a> {
+    fn from(attributes: &'a [Attribute<'a>]) -> Self {
+        Self { attributes, schema_url: "" }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [Attribute<'a>; N]> for Resource<'a> {
+    fn from(attributes: &'a [Attribute<'a>; N]) -> Self {
+        attributes.as_slice().into()
+    }
+}
+
+impl Resource<'_> {
+    /// Writes the fields of `ResourceSpans` besides the spans, for hosts that build requests of several scopes themselves.
+    ///
+    /// # Errors
+    /// `out` is full, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
+    pub fn write_fields<V: StorageView + ?Sized>(&self, out: &mut V) -> Result<(), CapacityError> {
+        write_message(out, FIRST, &[], self.attributes, FIRST)?;
+        write_schema_url(out, self.schema_url)
+    }
+}
+
 /// The instrumentation scope: the library or module that makes the spans (OpenTelemetry common, "Instrumentation Scope").
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scope<'a> {
@@ -45,21 +77,33 @@ pub struct Scope<'a> {
     pub schema_url: &'a str,
 }
 
+impl Scope<'_> {
+    /// Writes the fields of `ScopeSpans` besides the spans, for hosts that build requests of several scopes themselves.
+    ///
+    /// # Errors
+    /// `out` is full, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
+    pub fn write_fields<V: StorageView + ?Sized>(&self, out: &mut V) -> Result<(), CapacityError> {
+        let texts = [(FIRST, self.name), (SECOND, self.version)];
+        write_message(out, FIRST, &texts, self.attributes, THIRD)?;
+        write_schema_url(out, self.schema_url)
+    }
+}
+
 impl<S: Storage> Envelope<S> {
-    /// Encodes resource attributes and scope into `storage`, whose former content is forgotten.
+    /// Encodes resource and scope into `storage`, whose former content is forgotten. A slice of attributes is a resource.
     ///
     /// # Errors
     /// `storage` is too small, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
-    pub fn new(mut storage: S, resource: &[Attribute<'_>], scope: &Scope<'_>) -> Result<Self, CapacityError> {
+    pub fn new<'a>(
+        mut storage: S,
+        resource: impl Into<Resource<'a>>,
+        scope: &Scope<'_>,
+    ) -> Result<Self, CapacityError> {
         let view = storage.view_mut();
         view.truncate(0);
-        write_message(view, FIRST, &[], resource, FIRST)?;
+        resource.into().write_fields(view)?;
         let resource_len = view.as_slice().len();
-        let texts = [(FIRST, scope.name), (SECOND, scope.version)];
-        write_message(view, FIRST, &texts, scope.attributes, THIRD)?;
-        if !scope.schema_url.is_empty() {
-            write_text(view, THIRD, scope.schema_url)?;
-        }
+        scope.write_fields(view)?;
         Ok(Self { bytes: storage, resource_len })
     }
 
@@ -110,8 +154,9 @@ impl<S: Storage> Envelope<S> {
     }
 }
 
-fn write_text<V: StorageView + ?Sized>(out: &mut V, text_tag: u8, text: &str) -> Result<(), CapacityError> {
-    let written = append(out, field_len(text.len()), |cursor| cursor.field(text_tag, text.as_bytes()));
+fn write_schema_url<V: StorageView + ?Sized>(out: &mut V, schema_url: &str) -> Result<(), CapacityError> {
+    let written = schema_url.is_empty()
+        || append(out, field_len(schema_url.len()), |cursor| cursor.field(THIRD, schema_url.as_bytes()));
     if written { Ok(()) } else { Err(CapacityError) }
 }
 

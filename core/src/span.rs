@@ -139,10 +139,16 @@ impl<S: Storage, F: Form> Span<S, F> {
         self.begin(start);
     }
 
+    /// Forgets what was recorded, so that storage which can shrink gives memory back before the next [`restart`](Self::restart).
+    #[inline]
+    pub fn clear(&mut self) {
+        self.body.view_mut().truncate(0);
+    }
+
     #[inline]
     fn begin(&mut self, start: &SpanStart<'_>) {
+        self.clear();
         let view = self.body.view_mut();
-        view.truncate(0);
         F::set_name(&mut self.header, view, start.name);
         if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
             self.header.counts.truncated_values += 1;
