@@ -1,0 +1,78 @@
+//! OTLP/JSON turned into OTLP protobuf, so that behind the receiver there is only one form.
+//!
+//! The rules are the JSON mapping of protobuf with OTLP's exceptions (opentelemetry-proto `docs/specification.md`,
+//! "JSON Protobuf Encoding"): lowerCamelCase names, ids in hex of any case, enums as integers, 64-bit integers as
+//! numbers or strings, unknown fields ignored. `null` stands for "not set" everywhere, as the mapping says.
+
+mod model;
+mod scalar;
+mod value;
+mod write;
+
+use std::fmt;
+
+use super::protobuf::Writer;
+
+/// A JSON body that is not an export request: the place and the reason.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct JsonError {
+    path: String,
+    reason: String,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" | "." | "?" => write!(formatter, "{}", self.reason),
+            path => write!(formatter, "{path}: {}", self.reason),
+        }
+    }
+}
+
+/// Turns a JSON `ExportTraceServiceRequest` into the same message in protobuf.
+pub(super) fn to_protobuf(json: &[u8]) -> Result<Vec<u8>, JsonError> {
+    let request: Option<model::Request<'_>> = serde_json::from_slice(json).map_err(|error| located(json, &error))?;
+    let mut writer = Writer::default();
+    request.unwrap_or_default().write(&mut writer);
+    Ok(writer.into_bytes())
+}
+
+/// Reads the body a second time, keeping track of the path, which the first and usually only pass does not pay for.
+fn located(json: &[u8], error: &serde_json::Error) -> JsonError {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    match serde_path_to_error::deserialize::<_, Option<model::Request<'_>>>(&mut deserializer) {
+        Err(located) => JsonError { path: located.path().to_string(), reason: located.inner().to_string() },
+        // What follows the message is at fault, not the message.
+        Ok(_) => JsonError { path: String::new(), reason: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_protobuf;
+
+    #[test]
+    fn errors_say_where() {
+        let cases = [
+            (r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{"traceId":"xyz"}]}]}]}"#, "resourceSpans[0].scopeSpans[0].spans[1].traceId: "),
+            (r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":true}]}]}]}"#, "resourceSpans[0].scopeSpans[0].spans[0].kind: "),
+            (r#"{"resourceSpans":7}"#, "resourceSpans: "),
+            (r#"{"resourceSpans":[]"#, "EOF"),
+            (r#"{} {}"#, "trailing characters"),
+            ("", "EOF"),
+            ("[1]", ""),
+        ];
+        for (json, start) in cases {
+            let error = to_protobuf(json.as_bytes()).expect_err(json).to_string();
+            assert!(error.starts_with(start), "{json}: {error}");
+            assert!(error.contains("line 1 column"), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = format!("{}{}", r#"{"resourceSpans":[{"resource":{"attributes":[{"value":"#, r#"{"arrayValue":{"values":["#.repeat(100_000));
+        let error = to_protobuf(deep.as_bytes()).expect_err("too deep").to_string();
+        assert!(error.contains("recursion limit"), "{error}");
+    }
+}

@@ -1,0 +1,128 @@
+//! `POST /v1/traces`: from the bytes on the wire to the store, and the answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+use super::answer::{Encoding, Refusal, export_response};
+use super::body::{self, BodyError, ContentEncoding};
+use super::cors::Cors;
+use super::otlp_json;
+use super::store::{Ingested, Store};
+
+/// How many requests are decompressed and read at a time. A small gzip body can ask for the whole limit, so without a
+/// bound a handful of clients could ask for any amount of memory.
+const AT_A_TIME: usize = 4;
+
+/// What the receiver needs.
+#[derive(Clone, Debug)]
+pub(super) struct Receiver {
+    store: Arc<Store>,
+    cors: Arc<Cors>,
+    places: Arc<Semaphore>,
+    body_limit: usize,
+}
+
+impl Receiver {
+    /// A receiver that fills the store.
+    pub(super) fn new(store: Arc<Store>, cors: Cors, body_limit: usize) -> Self {
+        Self { store, cors: Arc::new(cors), places: Arc::new(Semaphore::new(AT_A_TIME)), body_limit }
+    }
+
+    /// Reads the body, in one of its forms, into the store.
+    async fn read(&self, encoding: Encoding, headers: &HeaderMap, body: Body) -> Result<Ingested, Refusal> {
+        let limit = self.body_limit;
+        let refused = |error| refusal(&error, limit);
+        let compression = ContentEncoding::of(headers).map_err(refused)?;
+        let body = body::collect(headers, body, limit).await.map_err(refused)?;
+        let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to read this request");
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let store = Arc::clone(&self.store);
+        let work = move || {
+            let _place = place;
+            let body = body::decompress(compression, body, limit).map_err(|error| refusal(&error, limit))?;
+            ingest(&store, encoding, body)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(failed)?
+    }
+}
+
+/// The handler for every method on `/v1/traces`.
+pub(super) async fn receive(State(receiver): State<Receiver>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if head.method == Method::OPTIONS {
+        return receiver.cors.preflight(&head.headers);
+    }
+    let encoding = Encoding::of(&head.headers);
+    let outcome = if head.method != Method::POST {
+        let message = format!("{} is not possible here: spans are sent with POST", head.method);
+        Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message))
+    } else if !receiver.cors.admits(&head.headers) {
+        Err(Refusal::new(StatusCode::FORBIDDEN, "this origin may not send spans here (see --allow-origin)"))
+    } else if let Some(encoding) = encoding {
+        receiver.read(encoding, &head.headers, body).await
+    } else {
+        let given = head.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let given = given.as_deref().unwrap_or("missing");
+        let message = format!("the Content-Type is {given}: it must be application/x-protobuf or application/json");
+        Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+    };
+    // Someone who sent neither encoding is most likely a person, who can read JSON.
+    let encoding = encoding.unwrap_or(Encoding::Json);
+    let mut response = match outcome {
+        Ok(ingested) => export_response(encoding, ingested.rejected_spans, &ingested.error_message),
+        Err(refusal) => {
+            receiver.store.count_rejected_request();
+            let status = refusal.status;
+            let mut response = refusal.into_response(encoding);
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+            } else if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, identity"));
+            }
+            response
+        }
+    };
+    receiver.cors.mark(&head.headers, response.headers_mut());
+    response.into_response()
+}
+
+/// Keeps what the body holds.
+fn ingest(store: &Store, encoding: Encoding, body: Vec<u8>) -> Result<Ingested, Refusal> {
+    let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
+    let protobuf = match encoding {
+        Encoding::Protobuf => body,
+        Encoding::Json => otlp_json::to_protobuf(&body)
+            .map_err(|error| bad(format!("the body is not an ExportTraceServiceRequest in JSON: {error}")))?,
+    };
+    store
+        .ingest(&protobuf)
+        .map_err(|error| bad(format!("the body is not an ExportTraceServiceRequest in protobuf: {error}")))
+}
+
+/// The answer to a body that could not be read.
+fn refusal(error: &BodyError, limit: usize) -> Refusal {
+    match error {
+        BodyError::TooLarge => {
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the limit of {limit} bytes"))
+        }
+        BodyError::TooLargeDecompressed => Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than the limit of {limit} bytes after decompression"),
+        ),
+        BodyError::NotGzip(reason) => {
+            Refusal::new(StatusCode::BAD_REQUEST, format!("the body is not gzip, as its Content-Encoding says: {reason}"))
+        }
+        BodyError::UnknownEncoding(name) => Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the Content-Encoding \"{name}\" is not supported: use gzip or none"),
+        ),
+        BodyError::Interrupted(reason) => {
+            Refusal::new(StatusCode::BAD_REQUEST, format!("the body ended early: {reason}"))
+        }
+    }
+}
