@@ -208,7 +208,7 @@ fn notes(rows: &[Row], options: &Options) -> String {
         "{statistic} of {samples} samples, ns on the caller's thread; quartiles of a cell lie {:.0} % of its median apart (the median cell).\n\
          a = root span; b = root + child + 4 attributes; c = root + {} children; d = sampled out; e = add an event to a live span;\n\
          f = encode {} spans x {} attributes as OTLP protobuf ({} KB); g1/g2 = parse/format traceparent.\n\
-         Allocations are per iteration: by the caller; by all threads, flush included. CPU = ns of the whole process per delivered trace, flush included.\n\
+         Allocations are per iteration: by the caller; by all threads, flush included. CPU = ns of the whole process per trace, flush included, with pauses in which exporters catch up; a cell says so if spans were lost all the same.\n\
          Clewline encodes while it records (columns a to e include it), so that in column f only the envelope and one copy are left.",
         spread * 100.0,
         workload::CHILDREN,
