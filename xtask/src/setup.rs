@@ -61,15 +61,8 @@ impl Need {
                 let both = ["cargo-fmt", "cargo-clippy"].into_iter().all(|program| process::find(program).is_some());
                 both.then(|| "there".to_owned())
             }
-            Self::CoreTargets => {
-                let providers: Option<Vec<_>> = targets::CORE_ALONE.into_iter().map(targets::provider).collect();
-                providers.map(|mut providers| {
-                    providers.dedup();
-                    let how: Vec<_> = providers.iter().map(targets::Provider::describe).collect();
-                    how.join("; ")
-                })
-            }
-            Self::WasmTarget => targets::provider(targets::WASM).map(|provider| provider.describe()),
+            Self::CoreTargets => targets::find(workspace, &targets::CORE_ALONE).map(|providers| describe(&providers)),
+            Self::WasmTarget => targets::find(workspace, &[targets::WASM]).map(|providers| describe(&providers)),
             Self::Bindgen => bindgen::find(workspace)?.map(|found| found.version),
             Self::Node => node::find().ok(),
             Self::NodePackages => node::packages_ready(workspace)?.then(|| "as package-lock.json says".to_owned()),
@@ -84,11 +77,7 @@ impl Need {
                 reason: "cargo-fmt or cargo-clippy is not on the PATH".to_owned(),
                 command: "rustup component add rustfmt clippy".to_owned(),
             }),
-            Self::CoreTargets => {
-                let lacking: Vec<_> =
-                    targets::CORE_ALONE.into_iter().filter(|target| targets::provider(target).is_none()).collect();
-                targets::install(workspace, &lacking)
-            }
+            Self::CoreTargets => targets::install(workspace, &targets::CORE_ALONE),
             Self::WasmTarget => targets::install(workspace, &[targets::WASM]),
             Self::Bindgen => bindgen::install(workspace),
             Self::Node => node::install(),
@@ -96,6 +85,11 @@ impl Need {
             Self::Browser => browser::install(),
         }
     }
+}
+
+fn describe(providers: &[targets::Provider]) -> String {
+    let how: Vec<_> = providers.iter().map(targets::Provider::describe).collect();
+    how.join("; ")
 }
 
 /// The needs that could not be met, each with its message.

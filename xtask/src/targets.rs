@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::apt;
 use crate::error::Error;
 use crate::process::{self, Show};
+use crate::report::line;
 use crate::workspace::{With, Workspace};
 
 /// The browser's target.
@@ -113,27 +114,69 @@ pub(crate) fn require(target: &'static str) -> Result<Provider, Error> {
     provider(target).ok_or_else(|| missing(&[target], "neither the toolchain nor the system provides it"))
 }
 
+/// How the given targets are provided; `None` when something is missing, or rustup has a better way that was not tried.
+///
+/// A target from rustup spares each first build half a minute of compiling the standard library.
+pub(crate) fn find(workspace: &Workspace, targets: &[&'static str]) -> Option<Vec<Provider>> {
+    let mut providers: Vec<Provider> = targets.iter().map(|target| provider(target)).collect::<Option<_>>()?;
+    let all_installed = providers.iter().all(|provider| *provider == Provider::Installed);
+    if !all_installed && process::find("rustup").is_some() && !rustup_has_failed(workspace) {
+        return None;
+    }
+    providers.dedup();
+    Some(providers)
+}
+
 /// Installs what the given targets lack: by rustup, else by the distribution's packages.
 ///
 /// # Errors
 /// With the command to type when neither way works here.
 pub(crate) fn install(workspace: &Workspace, targets: &[&'static str]) -> Result<(), Error> {
-    let rustup_said = match rustup_target_add(workspace, targets) {
+    let lacking: Vec<_> = targets.iter().copied().filter(|target| !is_installed(target)).collect();
+    let rustup_said = match rustup_target_add(workspace, &lacking) {
         Ok(()) => return Ok(()),
         Err(Error::Interrupted) => return Err(Error::Interrupted),
-        Err(error) => first_line(&error.to_string()).to_owned(),
+        Err(error) => error.to_string(),
     };
+    note_failure_of_rustup(workspace, &rustup_said)?;
+    let rustup_said = first_line(&rustup_said);
+    line(&format!("           {rustup_said}; trying the distribution's toolchain"));
+    if lacking.iter().all(|target| provider(target).is_some()) {
+        return Ok(());
+    }
     let mut packages = SYSTEM_PACKAGES.to_vec();
-    if targets.contains(&WASM) && wasm_linker().is_none() {
+    if lacking.contains(&WASM) && wasm_linker().is_none() {
         packages.push("lld");
     }
-    apt::install(&packages)
-        .map_err(|apt_said| missing(targets, &format!("rustup: {rustup_said}; packages: {}", first_line(&apt_said))))
+    apt::install(&packages).map_err(|apt_said| {
+        let reason = format!("{rustup_said}; packages: {}", first_line(&apt_said));
+        missing(&lacking, &reason)
+    })
+}
+
+/// Where a failure of rustup is kept, so that not every run waits for the same answer.
+fn failure_of_rustup(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("tools/rustup-target-add-failed")
+}
+
+fn rustup_has_failed(workspace: &Workspace) -> bool {
+    // Noted with the toolchain: a new one gets a new chance.
+    fs::read_to_string(failure_of_rustup(workspace))
+        .is_ok_and(|note| active().is_some_and(|active| note.starts_with(&active.commit)))
+}
+
+fn note_failure_of_rustup(workspace: &Workspace, said: &str) -> Result<(), Error> {
+    let path = failure_of_rustup(workspace);
+    let commit = active().map_or("", |active| active.commit.as_str());
+    let directory = path.parent().unwrap_or(&workspace.target);
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&path, format!("{commit}\n{said}\n")))
+        .map_err(Error::io(format!("writing {}", path.display())))
 }
 
 fn rustup_target_add(workspace: &Workspace, targets: &[&str]) -> Result<(), Error> {
     if process::find("rustup").is_none() {
-        return Err(Error::Rejected("there is no rustup here".to_owned()));
+        return Err(Error::Rejected("there is no rustup".to_owned()));
     }
     let command = workspace.command("rustup").with(&["target", "add"]).with(targets);
     process::check("rustup target add", command, Show::Latest, RUSTUP_LIMIT)?;
@@ -183,7 +226,7 @@ pub(crate) fn active() -> Option<&'static Active> {
 
 /// Host triple and commit from what `rustc -vV` prints.
 fn parse_version(text: &str) -> Option<(String, String)> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let field = |name: &str| text.lines().find_map(|text| text.strip_prefix(name)).map(str::to_owned);
     Some((field("host: ")?, field("commit-hash: ")?))
 }
 
