@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use clewline_core::{CapacityError, Resource, Scope, StorageView as _};
+
 use super::chunk::{Chunk, ScopeIndex};
 use super::wire;
+use crate::pipeline::GrowingBuffer;
 
 // Field numbers of opentelemetry/proto/collector/trace/v1/trace_service.proto and trace/v1/trace.proto.
 const REQUEST_RESOURCE_SPANS: u8 = 1;
-const RESOURCE_SPANS_RESOURCE: u8 = 1;
 const RESOURCE_SPANS_SCOPE_SPANS: u8 = 2;
-const SCOPE_SPANS_SCOPE: u8 = 1;
-const SCHEMA_URL: u8 = 3;
 
 /// The encoded resource and scopes of a process, and the way to build a request around chunks without copying them.
 ///
@@ -24,15 +24,15 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// An envelope for one resource: an encoded OTLP `Resource` message and the schema URL it follows (may be empty).
+    /// An envelope for one resource.
     #[must_use]
-    pub fn new(resource: &[u8], schema_url: &str) -> Self {
-        Self { resource: described(RESOURCE_SPANS_RESOURCE, resource, schema_url), scopes: RwLock::default() }
+    pub fn new(resource: &Resource<'_>) -> Self {
+        Self { resource: encoded(|fields| resource.write_fields(fields)), scopes: RwLock::default() }
     }
 
-    /// Registers an encoded OTLP `InstrumentationScope` message; the same scope twice gets the same index.
-    pub fn scope(&self, scope: &[u8], schema_url: &str) -> ScopeIndex {
-        let fields = described(SCOPE_SPANS_SCOPE, scope, schema_url);
+    /// Registers an instrumentation scope; the same one twice gets the same index.
+    pub fn scope(&self, scope: &Scope<'_>) -> ScopeIndex {
+        let fields = encoded(|fields| scope.write_fields(fields));
         let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
         let index = scopes.iter().position(|known| **known == *fields).unwrap_or_else(|| {
             scopes.push(fields.into());
@@ -100,12 +100,11 @@ impl Group {
     }
 }
 
-/// The fields of `ResourceSpans` or `ScopeSpans` that say whose spans they are.
-fn described(field: u8, message: &[u8], schema_url: &str) -> Vec<u8> {
-    let mut fields = Vec::with_capacity(message.len() + schema_url.len() + 8);
-    wire::write_field(&mut fields, field, message);
-    if !schema_url.is_empty() {
-        wire::write_field(&mut fields, SCHEMA_URL, schema_url.as_bytes());
-    }
-    fields
+/// The fields of `ResourceSpans` or `ScopeSpans` that say whose spans they are. Values that nest too deep to be encoded are
+/// a mistake in the program's constants; such a resource or scope is sent without what comes after them.
+fn encoded(write: impl FnOnce(&mut GrowingBuffer) -> Result<(), CapacityError>) -> Vec<u8> {
+    let mut fields = GrowingBuffer::new(usize::MAX);
+    // The buffer has no limit, so depth is the only way to fail.
+    let _ = write(&mut fields);
+    fields.as_slice().to_vec()
 }

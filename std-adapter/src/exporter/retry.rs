@@ -31,11 +31,16 @@ impl Default for Backoff {
 pub enum Decision {
     /// Try again at this time.
     RetryAt(Instant),
-    /// The next attempt would come too late.
-    GiveUp,
+    /// The next attempt would come after the deadline.
+    GiveUp {
+        /// When the collector may be tried with something else; `None` is a time that no clock can hold.
+        not_before: Option<Instant>,
+    },
 }
 
-/// The attempts for one request.
+/// The attempts at one collector since it last took or refused something.
+///
+/// They are counted across requests: a collector that is away is not to be asked faster because there is much to send.
 #[derive(Debug)]
 pub struct Retry {
     backoff: Backoff,
@@ -43,10 +48,15 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// No attempt has been made yet.
+    /// No attempt has failed yet.
     #[must_use]
     pub const fn new(backoff: Backoff) -> Self {
         Self { backoff, attempts: 0 }
+    }
+
+    /// The collector has answered for good: the next wait is a first one again.
+    pub const fn settle(&mut self) {
+        self.attempts = 0;
     }
 
     /// Decides after a failed attempt, at the time `now`.
@@ -71,9 +81,10 @@ impl Retry {
             }
         };
         self.attempts = self.attempts.saturating_add(1);
-        match now.checked_add(wait.max(SHORTEST_WAIT)) {
+        let at = now.checked_add(wait.max(SHORTEST_WAIT));
+        match at {
             Some(at) if deadline.is_none_or(|deadline| at < deadline) => Decision::RetryAt(at),
-            _ => Decision::GiveUp,
+            not_before => Decision::GiveUp { not_before },
         }
     }
 }
@@ -105,7 +116,7 @@ mod tests {
             .iter()
             .map(|asked| match retry.decide(now, *asked, None, random) {
                 Decision::RetryAt(at) => at - now,
-                Decision::GiveUp => panic!("there is no deadline"),
+                Decision::GiveUp { .. } => panic!("there is no deadline"),
             })
             .collect()
     }
@@ -137,11 +148,24 @@ mod tests {
         let now = Instant::now();
         let deadline = |seconds| Some(now + Duration::from_secs(seconds));
         let asked = Some(Duration::from_secs(10));
+        let give_up = |seconds| Decision::GiveUp { not_before: Some(now + Duration::from_secs(seconds)) };
         let mut retry = Retry::new(Backoff::default());
-        assert_eq!(retry.decide(now, asked, deadline(10), 0.0), Decision::GiveUp);
+        assert_eq!(retry.decide(now, asked, deadline(10), 0.0), give_up(10));
         assert_eq!(retry.decide(now, asked, deadline(11), 0.0), Decision::RetryAt(now + Duration::from_secs(10)));
-        assert_eq!(retry.decide(now, None, deadline(0), 0.0), Decision::GiveUp);
-        assert_eq!(retry.decide(now, Some(Duration::MAX), None, 1.0), Decision::GiveUp, "no such time");
+        retry.settle();
+        assert_eq!(retry.decide(now, None, deadline(0), MIDDLE), give_up(1));
+        let forever = retry.decide(now, Some(Duration::MAX), None, 1.0);
+        assert_eq!(forever, Decision::GiveUp { not_before: None }, "no such time");
+    }
+
+    #[test]
+    fn waits_start_anew_when_the_collector_has_answered() {
+        let now = Instant::now();
+        let mut retry = Retry::new(Backoff::default());
+        let first = retry.decide(now, None, None, MIDDLE);
+        assert_ne!(retry.decide(now, None, None, MIDDLE), first);
+        retry.settle();
+        assert_eq!(retry.decide(now, None, None, MIDDLE), first);
     }
 
     #[test]

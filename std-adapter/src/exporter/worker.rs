@@ -12,7 +12,7 @@ use super::envelope::Envelope;
 use super::queue::{Call, Queue, QueueLimits};
 use super::report::Reporter;
 use super::retry::{Backoff, Decision, Retry, random_numbers};
-use super::stats::{DropReason, Stats};
+use super::stats::{Counters, DropReason, Stats};
 use super::{ExportOutcome, Request, SpanExporter};
 use crate::config::Config;
 
@@ -158,7 +158,7 @@ impl Worker {
             // A delay of zero would keep the thread busy while there is nothing to do.
             schedule_delay: settings.schedule_delay.max(Duration::from_millis(1)),
             export_timeout: settings.export_timeout,
-            backoff: settings.backoff,
+            retry: Retry::new(settings.backoff),
             random: Box::new(random_numbers()),
             reporter: Reporter::new(settings.report, settings.loss_quiet_time),
             envelope,
@@ -273,7 +273,7 @@ struct Exporting {
     queue: Arc<Queue>,
     schedule_delay: Duration,
     export_timeout: Option<Duration>,
-    backoff: Backoff,
+    retry: Retry,
     random: Box<dyn FnMut() -> f64 + Send>,
     reporter: Reporter,
     envelope: Arc<Envelope>,
@@ -307,7 +307,7 @@ impl Exporting {
             if call.is_shutdown {
                 break;
             }
-            self.reporter.observe(Instant::now(), &self.queue.counters.read());
+            observe(&mut self.reporter, &self.queue);
         }
         // Spans that ended after the last look are counted too.
         self.collect();
@@ -332,7 +332,7 @@ impl Exporting {
             for chunk in batch.drain(..) {
                 self.source.recycle(chunk.into_buffer());
             }
-            self.reporter.observe(Instant::now(), &self.queue.counters.read());
+            observe(&mut self.reporter, &self.queue);
             owed = owed.saturating_sub(spans);
             // There is room now for what had to stay in the buffers while there was none.
             self.queue.wake();
@@ -365,54 +365,62 @@ impl Exporting {
         let request = Request::new(&parts, spans);
         let counters = &self.queue.counters;
         let spans = spans as u64;
-        let mut retry = Retry::new(self.backoff);
         let mut is_repeated = false;
         loop {
-            let closing = self.queue.shutdown_deadline();
             counters.attempt(is_repeated);
             is_repeated = true;
-            match attempt(self.exporter.as_mut(), &request, limit.into_iter().chain(closing).min()) {
-                ExportOutcome::Delivered => return counters.delivered(spans),
-                ExportOutcome::PartiallyRejected { rejected, message } => {
-                    let rejected = rejected.min(spans);
-                    counters.rejected(rejected);
-                    counters.delivered(spans - rejected);
-                    if rejected > 0 {
-                        self.reporter.note_error(message);
-                    } else {
-                        self.reporter.warn(message);
-                    }
-                    return;
+            let deadline = limit.into_iter().chain(self.queue.shutdown_deadline()).min();
+            let outcome = attempt(self.exporter.as_mut(), &request, deadline);
+            let ExportOutcome::Retryable { after: asked, reason } = outcome else {
+                self.retry.settle();
+                return settle(outcome, spans, counters, &mut self.reporter);
+            };
+            self.reporter.note_error(reason);
+            let now = Instant::now();
+            // The shutdown may have begun during the attempt.
+            let closing = self.queue.shutdown_deadline();
+            let deadline = limit.into_iter().chain(closing).min();
+            let reason = match self.retry.decide(now, asked, deadline, (self.random)()) {
+                Decision::RetryAt(at) if pause(&self.queue, self.source.as_ref(), &mut self.reporter, at) => continue,
+                Decision::RetryAt(_) => DropReason::Shutdown,
+                Decision::GiveUp { not_before } => {
+                    let longest = now + LONGEST_THROTTLE;
+                    self.throttled_until = Some(not_before.map_or(longest, |at| at.min(longest)));
+                    // The limit of this batch would have allowed for another attempt, had there been no shutdown.
+                    let is_cut_short = closing.is_some() && deadline == closing;
+                    if is_cut_short { DropReason::Shutdown } else { DropReason::Undeliverable }
                 }
-                ExportOutcome::Rejected { reason } => {
-                    self.reporter.note_error(reason);
-                    return counters.rejected(spans);
-                }
-                ExportOutcome::TooLarge { bytes, limit } => {
-                    self.reporter.note_error(format!("a request of {bytes} bytes is over the limit of {limit}"));
-                    return counters.dropped(DropReason::TooLarge, spans);
-                }
-                ExportOutcome::Retryable { after: asked, reason } => {
-                    self.reporter.note_error(reason);
-                    let now = Instant::now();
-                    // The shutdown may have begun during the attempt.
-                    let closing = self.queue.shutdown_deadline();
-                    let deadline = limit.into_iter().chain(closing).min();
-                    let reason = match retry.decide(now, asked, deadline, (self.random)()) {
-                        Decision::RetryAt(at) if pause(&self.queue, self.source.as_ref(), &mut self.reporter, at) => {
-                            continue;
-                        }
-                        Decision::RetryAt(_) => DropReason::Shutdown,
-                        // The limit would have allowed for another attempt, had there been no shutdown.
-                        Decision::GiveUp if closing.is_some() && deadline == closing => DropReason::Shutdown,
-                        Decision::GiveUp => DropReason::Undeliverable,
-                    };
-                    if let Some(asked) = asked {
-                        self.throttled_until = now.checked_add(asked.min(LONGEST_THROTTLE));
-                    }
-                    return counters.dropped(reason, spans);
-                }
+            };
+            return counters.dropped(reason, spans);
+        }
+    }
+}
+
+/// Enters an outcome that is not to be retried.
+fn settle(outcome: ExportOutcome, spans: u64, counters: &Counters, reporter: &mut Reporter) {
+    match outcome {
+        ExportOutcome::Delivered => counters.delivered(spans),
+        ExportOutcome::PartiallyRejected { rejected, message } => {
+            let rejected = rejected.min(spans);
+            counters.rejected(rejected);
+            counters.delivered(spans - rejected);
+            if rejected > 0 {
+                reporter.note_error(message);
+            } else {
+                reporter.warn(message);
             }
+        }
+        ExportOutcome::Rejected { reason } => {
+            reporter.note_error(reason);
+            counters.rejected(spans);
+        }
+        ExportOutcome::TooLarge { bytes, limit } => {
+            reporter.note_error(format!("a request of {bytes} bytes is over the limit of {limit}"));
+            counters.dropped(DropReason::TooLarge, spans);
+        }
+        ExportOutcome::Retryable { reason, .. } => {
+            reporter.note_error(reason);
+            counters.dropped(DropReason::Undeliverable, spans);
         }
     }
 }
@@ -430,8 +438,15 @@ fn pause(queue: &Queue, source: &dyn Source, reporter: &mut Reporter, until: Ins
         if queue.has_room() {
             drain(source, queue);
         }
-        reporter.observe(Instant::now(), &queue.counters.read());
+        observe(reporter, queue);
     })
+}
+
+/// Reports losses that begin or end; during a shutdown they are summed up in one line at its end.
+fn observe(reporter: &mut Reporter, queue: &Queue) {
+    if !queue.is_shut_down() {
+        reporter.observe(Instant::now(), &queue.counters.read());
+    }
 }
 
 fn drain(source: &dyn Source, queue: &Queue) {

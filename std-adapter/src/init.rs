@@ -1,0 +1,207 @@
+//! `init`: from configuration to a running pipeline, and the guard that ends it in good order.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use clewline_core::{
+    AlwaysOff, AlwaysOn, Attribute, ParentBased, SpanLimits, SpanProcessor, SpanView, TraceIdRatio, Value, Verdict,
+};
+
+use crate::config::{Config, LimitsConfig, SamplerConfig};
+use crate::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter, TimedOut, WorkerSettings};
+use crate::pipeline::{Ledger, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
+use crate::tracer;
+
+/// How long a dropped [`Guard`] waits for the last spans to leave.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why tracing could not be started. The program runs on without it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// There is a pipeline already.
+    #[error("clewline is initialised already; keep the first guard for as long as the program runs")]
+    AlreadyInitialised,
+    /// There is a `tracing` subscriber already.
+    #[cfg(feature = "tracing")]
+    #[error("a `tracing` subscriber is set already; use `clewline::start` and add `clewline::layer()` to it")]
+    SubscriberSet,
+    /// The exporter cannot work with this configuration.
+    #[error("the OTLP exporter cannot be set up: {0}")]
+    Exporter(#[from] crate::exporter::OtlpHttpExporterError),
+    /// The operating system refused a thread.
+    #[error("the exporter thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Starts tracing as the `OTEL_*` variables say, and sets a `tracing` subscriber with Clewline's layer.
+///
+/// Spans of level INFO and above are recorded, or those that `RUST_LOG` asks for (`level` or `target=level,…`). To combine
+/// the layer with others, call [`start`] and add [`layer`](crate::layer) to your own subscriber.
+///
+/// ```no_run
+/// # fn main() -> Result<(), clewline::InitError> {
+/// let _guard = clewline::init()?;
+/// // … the program; what it recorded leaves when the guard is dropped.
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Something was initialised before, or the exporter cannot be set up. Bad values in the environment are not errors: each
+/// is named once on stderr, and the default holds.
+#[cfg(feature = "tracing")]
+pub fn init() -> Result<Guard, InitError> {
+    init_with(&Config::from_env())
+}
+
+/// Starts tracing with a configuration of your own; otherwise as [`init`].
+///
+/// # Errors
+/// As [`init`].
+#[cfg(feature = "tracing")]
+pub fn init_with(config: &Config) -> Result<Guard, InitError> {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let guard = start(config)?;
+    let filter = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: tracing_subscriber::filter::Targets =
+        filter.unwrap_or_else(|| tracing_subscriber::filter::Targets::new().with_default(tracing_core::Level::INFO));
+    let subscriber = tracing_subscriber::registry().with(filter).with(crate::layer());
+    tracing_core::dispatcher::set_global_default(tracing_core::Dispatch::new(subscriber))
+        .map_err(|_| InitError::SubscriberSet)?;
+    Ok(guard)
+}
+
+/// Starts the process's pipeline, and no more: for programs that have their own `tracing` subscriber, or none.
+///
+/// # Errors
+/// As [`init`].
+pub fn start(config: &Config) -> Result<Guard, InitError> {
+    config.print_warnings();
+    if tracer::global().is_some() {
+        return Err(InitError::AlreadyInitialised);
+    }
+    if *config.disabled.get() {
+        return Ok(Guard { pipeline: None });
+    }
+    let resource: Vec<Attribute<'_>> = config.resource().map(|(key, value)| (key, Value::Str(value.get()))).collect();
+    let options = PipelineOptions { limits: limits(&config.limits), ..PipelineOptions::default() };
+    let (exporter, processors): (Box<dyn SpanExporter>, Vec<SharedProcessor>) = if config.exporters.get().is_empty() {
+        (Box::new(NoExporter), vec![Box::new(HoldBack)])
+    } else {
+        (Box::new(OtlpHttpExporter::new(&config.otlp)?), Vec::new())
+    };
+    let settings = WorkerSettings::new(config);
+    let pipeline = Pipeline::start(&resource, sampler(config.sampler.get()), processors, options, settings, exporter)?;
+    if tracer::set_global(pipeline) {
+        Ok(Guard { pipeline: Some(pipeline) })
+    } else {
+        Err(InitError::AlreadyInitialised)
+    }
+}
+
+/// Keeps tracing alive. Dropped at the end of `main`, it sends what is left, for five seconds at most.
+#[must_use = "tracing ends when the guard is dropped: keep it in a variable such as `_guard` until the end of main"]
+pub struct Guard {
+    pipeline: Option<&'static Pipeline>,
+}
+
+impl Guard {
+    /// The pipeline; `None` if tracing is disabled (`OTEL_SDK_DISABLED`).
+    #[must_use]
+    pub fn pipeline(&self) -> Option<&'static Pipeline> {
+        self.pipeline
+    }
+
+    /// What became of every span so far.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.pipeline.map(Pipeline::ledger).unwrap_or_default()
+    }
+
+    /// Sends everything that has ended so far and waits for the outcome. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// The outcome was not known within `timeout`; sending goes on.
+    pub fn flush(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.pipeline.map_or(Ok(()), |pipeline| pipeline.flush(timeout))
+    }
+
+    /// Sends what is left and ends tracing, within `timeout` whatever the collector does.
+    ///
+    /// # Errors
+    /// The exporter thread did not end in time.
+    pub fn shutdown(mut self, timeout: Duration) -> Result<(), TimedOut> {
+        self.pipeline.take().map_or(Ok(()), |pipeline| pipeline.shutdown(timeout))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(pipeline) = self.pipeline
+            && let Err(error) = pipeline.shutdown(SHUTDOWN_LIMIT)
+        {
+            eprintln!("clewline: at shutdown, {error}");
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Guard").field("ledger", &self.ledger()).finish_non_exhaustive()
+    }
+}
+
+fn sampler(config: &SamplerConfig) -> SharedSampler {
+    match config {
+        SamplerConfig::AlwaysOn => Box::new(AlwaysOn),
+        SamplerConfig::AlwaysOff => Box::new(AlwaysOff),
+        // The configuration has checked the range.
+        SamplerConfig::TraceIdRatio(ratio) => TraceIdRatio::new(*ratio).map_or_else(|_| boxed(AlwaysOn), boxed),
+        SamplerConfig::ParentBased(root) => match &**root {
+            SamplerConfig::AlwaysOn => Box::new(ParentBased::new(AlwaysOn)),
+            // A pipeline lives as long as the process, and so may the sampler behind its sampler.
+            root => Box::new(ParentBased::new(&*Box::leak(sampler(root)))),
+        },
+    }
+}
+
+fn boxed(sampler: impl clewline_core::Sampler + Send + Sync + 'static) -> SharedSampler {
+    Box::new(sampler)
+}
+
+fn limits(config: &LimitsConfig) -> SpanLimits {
+    let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    SpanLimits {
+        attributes: count(*config.attribute_count.get()),
+        events: count(*config.event_count.get()),
+        links: count(*config.link_count.get()),
+        event_attributes: count(*config.event_attribute_count.get()),
+        link_attributes: count(*config.link_attribute_count.get()),
+        value_length: config
+            .attribute_value_length
+            .get()
+            .map_or(u32::MAX, |length| u32::try_from(length).unwrap_or(u32::MAX)),
+    }
+}
+
+/// Stands where `OTEL_TRACES_EXPORTER=none` wants no exporter: spans are sampled and propagated, and held back at their end.
+#[derive(Debug)]
+struct HoldBack;
+
+impl SpanProcessor for HoldBack {
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        Verdict::Drop
+    }
+}
+
+#[derive(Debug)]
+struct NoExporter;
+
+impl SpanExporter for NoExporter {
+    fn export(&mut self, _: &Request<'_>, _: Option<std::time::Instant>) -> ExportOutcome {
+        ExportOutcome::Rejected { reason: "there is no exporter".to_owned() }
+    }
+}

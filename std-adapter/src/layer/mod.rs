@@ -1,0 +1,1 @@
+//! The `tracing` layer: every `tracing` span becomes a Clewline span, without a second walk.

@@ -1,0 +1,224 @@
+//! The host's clock: processor ticks where they are steady, made into Unix time against anchors that follow the system clock.
+//!
+//! Reading the time-stamp counter costs a third of a system-clock read. A span keeps the ticks of its start and converts both
+//! ends by the same anchor when it ends, so its duration is exact. The exporter thread renews the anchor, so that spans
+//! follow corrections of the system clock (NTP).
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clewline_core::Clock;
+
+/// Ticks per nanosecond are kept as nanoseconds per tick times 2^32.
+const SHIFT: u32 = 32;
+/// How long the first calibration measures. Later ones measure since the first and so become ever more exact.
+const FIRST_CALIBRATION: Duration = Duration::from_millis(2);
+
+/// The process's clock. Free to copy: all copies read the same anchor.
+#[derive(Clone, Copy, Debug)]
+pub struct HostClock {
+    anchor: &'static Anchor,
+}
+
+/// A point at which ticks and Unix time are both known. Written by one thread at a time, read by all (a sequence lock).
+#[derive(Debug)]
+struct Anchor {
+    uses_counter: AtomicBool,
+    sequence: AtomicU64,
+    ticks: AtomicU64,
+    unix_nanos: AtomicU64,
+    nanos_per_tick: AtomicU64,
+}
+
+static ANCHOR: Anchor = Anchor {
+    uses_counter: AtomicBool::new(false),
+    sequence: AtomicU64::new(0),
+    ticks: AtomicU64::new(0),
+    unix_nanos: AtomicU64::new(0),
+    nanos_per_tick: AtomicU64::new(0),
+};
+
+static CALIBRATION: std::sync::OnceLock<Calibration> = std::sync::OnceLock::new();
+
+/// Where the measurement of the counter's frequency began.
+#[derive(Debug)]
+struct Calibration {
+    ticks: u64,
+    instant: Instant,
+}
+
+impl HostClock {
+    /// The clock; the first call in a process takes two milliseconds to calibrate.
+    #[must_use]
+    pub fn get() -> Self {
+        let clock = Self { anchor: &ANCHOR };
+        CALIBRATION.get_or_init(|| {
+            let start = Calibration { ticks: counter::read(), instant: Instant::now() };
+            if counter::is_steady() {
+                std::thread::sleep(FIRST_CALIBRATION);
+                clock.anchor_from(&start);
+                ANCHOR.uses_counter.store(true, Ordering::Release);
+            }
+            start
+        });
+        clock
+    }
+
+    /// Now, in ticks of unknown length; see [`to_unix_nanos`](Self::to_unix_nanos).
+    #[inline]
+    #[must_use]
+    pub fn ticks(self) -> u64 {
+        if self.anchor.uses_counter.load(Ordering::Relaxed) { counter::read() } else { system_nanos() }
+    }
+
+    /// The Unix time of a moment that `ticks` named, in nanoseconds.
+    #[inline]
+    #[must_use]
+    pub fn to_unix_nanos(self, ticks: u64) -> u64 {
+        if !self.anchor.uses_counter.load(Ordering::Relaxed) {
+            return ticks;
+        }
+        let (anchor_ticks, unix_nanos, nanos_per_tick) = self.read_anchor();
+        // Spans may have begun before the newest anchor, so the distance has a sign.
+        let distance = ticks.wrapping_sub(anchor_ticks).cast_signed();
+        let nanos = (i128::from(distance) * i128::from(nanos_per_tick)) >> SHIFT;
+        #[expect(clippy::cast_possible_truncation, reason = "584 years of nanoseconds fit")]
+        let nanos = nanos as i64;
+        unix_nanos.wrapping_add_signed(nanos)
+    }
+
+    #[inline]
+    fn read_anchor(self) -> (u64, u64, u64) {
+        loop {
+            let before = self.anchor.sequence.load(Ordering::Acquire);
+            let values = (
+                self.anchor.ticks.load(Ordering::Acquire),
+                self.anchor.unix_nanos.load(Ordering::Acquire),
+                self.anchor.nanos_per_tick.load(Ordering::Acquire),
+            );
+            if before.is_multiple_of(2) && self.anchor.sequence.load(Ordering::Relaxed) == before {
+                return values;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Takes a new anchor from the system clock, so that later spans follow its corrections.
+    pub(crate) fn renew_anchor(self) {
+        if self.anchor.uses_counter.load(Ordering::Relaxed)
+            && let Some(calibration) = CALIBRATION.get()
+        {
+            self.anchor_from(calibration);
+        }
+    }
+
+    fn anchor_from(self, start: &Calibration) {
+        let (ticks, unix_nanos) = closest_reading();
+        let elapsed = start.instant.elapsed().as_nanos();
+        let elapsed_ticks = u128::from(counter::read().wrapping_sub(start.ticks)).max(1);
+        let nanos_per_tick = u64::try_from((elapsed << SHIFT) / elapsed_ticks).unwrap_or(u64::MAX);
+        let anchor = self.anchor;
+        let before = anchor.sequence.load(Ordering::Relaxed);
+        // Whoever finds the number odd lost the race; the winner's anchor is as good.
+        if before % 2 == 1
+            || anchor.sequence.compare_exchange(before, before + 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        anchor.ticks.store(ticks, Ordering::Release);
+        anchor.unix_nanos.store(unix_nanos, Ordering::Release);
+        anchor.nanos_per_tick.store(nanos_per_tick, Ordering::Release);
+        anchor.sequence.store(before + 2, Ordering::Release);
+    }
+}
+
+impl Clock for HostClock {
+    fn unix_nanos(&self) -> Option<u64> {
+        Some(self.to_unix_nanos(self.ticks()))
+    }
+}
+
+/// Ticks and Unix time of one moment: the best of a few attempts, as the scheduler may strike between the two reads.
+fn closest_reading() -> (u64, u64) {
+    (0..5)
+        .map(|_| {
+            let before = counter::read();
+            let unix_nanos = system_nanos();
+            let width = counter::read().wrapping_sub(before);
+            (width, before.wrapping_add(width / 2), unix_nanos)
+        })
+        .min()
+        .map_or((0, 0), |(_, ticks, unix_nanos)| (ticks, unix_nanos))
+}
+
+fn system_nanos() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod counter {
+    //! The time-stamp counter of x86-64.
+
+    #[inline]
+    pub(super) fn read() -> u64 {
+        // SAFETY: RDTSC exists on every x86-64 processor and has no precondition.
+        #[expect(unsafe_code, reason = "the instruction has no safe wrapper")]
+        unsafe {
+            core::arch::x86_64::_rdtsc()
+        }
+    }
+
+    /// Whether the counter ticks at one rate on all cores. On Linux the kernel has checked that; elsewhere the processor
+    /// says whether it is invariant.
+    pub(super) fn is_steady() -> bool {
+        if cfg!(target_os = "linux") {
+            return std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+                .is_ok_and(|source| source.trim() == "tsc");
+        }
+        let highest = core::arch::x86_64::__cpuid(0x8000_0000).eax;
+        highest >= 0x8000_0007 && core::arch::x86_64::__cpuid(0x8000_0007).edx & (1 << 8) != 0
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod counter {
+    //! No counter: the system clock is used.
+
+    pub(super) fn read() -> u64 {
+        0
+    }
+
+    pub(super) fn is_steady() -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_the_system_clock() {
+        let clock = HostClock::get();
+        for _ in 0..3 {
+            let before = system_nanos();
+            let now = clock.unix_nanos().unwrap();
+            let after = system_nanos();
+            let tolerance = 200_000;
+            assert!(now + tolerance >= before && now <= after + tolerance, "{before} {now} {after}");
+            std::thread::sleep(Duration::from_millis(20));
+            clock.renew_anchor();
+        }
+    }
+
+    #[test]
+    fn moments_before_the_anchor_convert_too() {
+        let clock = HostClock::get();
+        let start = clock.ticks();
+        std::thread::sleep(Duration::from_millis(5));
+        clock.renew_anchor();
+        let elapsed = clock.to_unix_nanos(clock.ticks()) - clock.to_unix_nanos(start);
+        assert!((5_000_000..500_000_000).contains(&elapsed), "{elapsed}");
+    }
+}

@@ -1,0 +1,73 @@
+//! The ledger: what became of every span that was started.
+
+use std::sync::atomic::Ordering;
+
+use super::ring::Counters;
+use crate::exporter::{Dropped, Stats};
+
+/// What became of every recorded span, at one moment. Nothing is missing:
+/// `started = delivered + rejected + dropped() + not_exported + pending`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ledger {
+    /// Recorded spans that have begun. Spans that the sampler dropped at their start are not among them.
+    pub started: u64,
+    /// Spans that the collector took.
+    pub delivered: u64,
+    /// Spans that the collector refused for good.
+    pub rejected: u64,
+    /// Spans dropped because the buffer of their thread was full, or their thread was being torn down.
+    pub dropped_buffer_full: u64,
+    /// Spans that the exporter thread dropped, by reason.
+    pub dropped_exporting: Dropped,
+    /// Spans that a processor held back, or that were recorded for processors only.
+    pub not_exported: u64,
+    /// Spans that go on, wait, or are on their way.
+    pub pending: u64,
+    /// Attributes, events and links that finished spans had to refuse, and texts that were cut.
+    pub dropped_content: u64,
+}
+
+impl Ledger {
+    /// Spans dropped here, for whatever reason.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped_buffer_full + self.dropped_exporting.total()
+    }
+
+    pub(super) fn new(totals: &Totals, dropped_late: u64, export: Stats) -> Self {
+        let mut ledger = Self {
+            started: totals.started,
+            delivered: export.delivered,
+            rejected: export.rejected,
+            dropped_buffer_full: totals.dropped_full + dropped_late,
+            dropped_exporting: export.dropped,
+            not_exported: totals.not_exported,
+            pending: 0,
+            dropped_content: totals.dropped_content,
+        };
+        let ended = ledger.delivered + ledger.rejected + ledger.dropped() + ledger.not_exported;
+        // Threads go on while their counters are added up, so an end may be seen whose start was not.
+        ledger.started = ledger.started.max(ended);
+        ledger.pending = ledger.started - ended;
+        ledger
+    }
+}
+
+/// Sums over threads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    started: u64,
+    not_exported: u64,
+    dropped_full: u64,
+    dropped_content: u64,
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, thread: &Counters) {
+        self.started += thread.started.load(Ordering::Relaxed);
+        self.not_exported += thread.not_exported.load(Ordering::Relaxed);
+        self.dropped_full += thread.dropped_full.load(Ordering::Relaxed);
+        self.dropped_content += thread.dropped_content.load(Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,287 @@
+//! The pipeline: what stands between a span that begins and the thread that exports it.
+//!
+//! ```text
+//! start ──► sampler ──► Recording (from the thread's pool) ──► end ──► the thread's Ring ──► exporter thread ──► collector
+//! ```
+//!
+//! A thread touches only its own memory on this road: ids, pooled spans and the ring are thread-local, so threads do not slow
+//! each other down. A pipeline lives as long as the process; shutting it down ends its exporter thread.
+
+mod buffer;
+mod clock;
+mod ledger;
+mod ring;
+mod source;
+mod thread;
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use clewline_core::{
+    Attribute, Resource, Sampler, Scope, Span, SpanContext, SpanLimits, SpanProcessor, SpanRequest, SpanStart, Verdict,
+};
+
+use crate::exporter::{Envelope, ScopeIndex, SpanExporter, TimedOut, Worker, WorkerSettings};
+
+pub use buffer::GrowingBuffer;
+pub use clock::HostClock;
+pub use ledger::Ledger;
+use ledger::Totals;
+use ring::Ring;
+use source::RingSource;
+use thread::with_local;
+
+/// How a pipeline records, apart from where it exports to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PipelineOptions {
+    /// How much one span may record.
+    pub limits: SpanLimits,
+    /// Bytes that one span may take; what does not fit is refused and counted.
+    pub span_bytes: usize,
+    /// Bytes in which finished spans of one thread wait for the exporter thread; a power of two, at least 1024.
+    pub ring_bytes: usize,
+}
+
+impl Default for PipelineOptions {
+    fn default() -> Self {
+        Self { limits: SpanLimits::DEFAULT, span_bytes: 64 * 1024, ring_bytes: 256 * 1024 }
+    }
+}
+
+/// A sampler that threads share.
+pub type SharedSampler = Box<dyn Sampler + Send + Sync>;
+/// A processor that threads share.
+pub type SharedProcessor = Box<dyn SpanProcessor + Send + Sync>;
+
+/// A span that is being recorded, on its place in the pool.
+pub(crate) struct Recording {
+    pub(crate) span: Span<GrowingBuffer>,
+    pipeline: &'static Pipeline,
+    scope: u16,
+    start_ticks: u64,
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.span.fmt(formatter)
+    }
+}
+
+/// What comes of starting a span.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Absent only while the thread is being torn down and there is no parent.
+    pub(crate) context: Option<SpanContext>,
+    /// Absent if the sampler dropped the span or the pipeline has been shut down.
+    pub(crate) recording: Option<Box<Recording>>,
+}
+
+/// A road for spans, from start to export. See [`init`](crate::init) for the usual way to one.
+pub struct Pipeline {
+    id: u64,
+    clock: HostClock,
+    sampler: SharedSampler,
+    processors: Vec<SharedProcessor>,
+    options: PipelineOptions,
+    is_shut_down: AtomicBool,
+    rings: Mutex<Vec<Arc<Ring>>>,
+    /// The sums of threads that have ended.
+    retired: Mutex<Totals>,
+    dropped_late: AtomicU64,
+    envelope: Arc<Envelope>,
+    scopes: Mutex<Vec<ScopeIndex>>,
+    worker: OnceLock<Worker>,
+}
+
+impl Pipeline {
+    /// Starts a pipeline and its exporter thread. It is never freed, so a process should start one, or a few in tests.
+    ///
+    /// # Errors
+    /// The operating system's, if it cannot start a thread.
+    pub fn start(
+        resource: &[Attribute<'_>],
+        sampler: SharedSampler,
+        processors: Vec<SharedProcessor>,
+        options: PipelineOptions,
+        settings: WorkerSettings,
+        exporter: Box<dyn SpanExporter>,
+    ) -> io::Result<&'static Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let envelope = Arc::new(Envelope::new(&Resource::from(resource)));
+        let pipeline: &'static Self = Box::leak(Box::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            clock: HostClock::get(),
+            sampler,
+            processors,
+            options,
+            is_shut_down: AtomicBool::new(false),
+            rings: Mutex::default(),
+            retired: Mutex::default(),
+            dropped_late: AtomicU64::new(0),
+            envelope: Arc::clone(&envelope),
+            scopes: Mutex::default(),
+            worker: OnceLock::new(),
+        }));
+        let worker = Worker::spawn(settings, envelope, exporter, Box::new(RingSource::new(pipeline)))?;
+        pipeline.worker.get_or_init(|| worker);
+        Ok(pipeline)
+    }
+
+    /// Registers an instrumentation scope; the same one twice gets the same number. After 65,535 scopes, further ones share
+    /// the first.
+    pub(crate) fn scope(&self, scope: &Scope<'_>) -> u16 {
+        let index = self.envelope.scope(scope);
+        let mut scopes = lock(&self.scopes);
+        let position = scopes.iter().position(|known| *known == index).unwrap_or_else(|| {
+            scopes.push(index);
+            scopes.len() - 1
+        });
+        u16::try_from(position).unwrap_or(0)
+    }
+
+    fn register(&self, ring: &Arc<Ring>) {
+        lock(&self.rings).push(Arc::clone(ring));
+    }
+
+    /// Decides about a span and begins to record it.
+    #[inline]
+    pub(crate) fn start_span(
+        &'static self,
+        scope: u16,
+        request: &SpanRequest<'_>,
+        trace_state: &str,
+        start_time: Option<u64>,
+    ) -> Started {
+        with_local(self, |local| {
+            let decision = request.decide(&local.ids, &*self.sampler);
+            let context = decision.context;
+            if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
+                return Started { context: Some(context), recording: None };
+            }
+            let start = SpanStart {
+                context,
+                parent: request.parent,
+                name: request.name,
+                kind: request.kind,
+                start_time: start_time.unwrap_or(0),
+                trace_state,
+                limits: self.options.limits,
+            };
+            let mut recording = match local.begin() {
+                Some(mut recording) => {
+                    recording.span.restart(&start);
+                    recording
+                }
+                None => self.allocate(&start),
+            };
+            recording.scope = scope;
+            for (key, value) in request.attributes.iter().chain(decision.sampling.attributes) {
+                recording.span.set(key, *value);
+            }
+            for link in request.links {
+                recording.span.link(link, "");
+            }
+            for processor in &self.processors {
+                processor.on_start(&context, request.parent.as_ref());
+            }
+            // The clock is read last, so that the span does not measure its own start.
+            recording.start_ticks = if start_time.is_some() { 0 } else { self.clock.ticks() };
+            Started { context: Some(context), recording: Some(recording) }
+        })
+        .unwrap_or(Started { context: request.parent, recording: None })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allocate(&'static self, start: &SpanStart<'_>) -> Box<Recording> {
+        let span = Span::new(GrowingBuffer::new(self.options.span_bytes), start);
+        Box::new(Recording { span, pipeline: self, scope: 0, start_ticks: 0 })
+    }
+
+    /// Everything that happened so far; see [`Ledger`].
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        // What became of spans is read before how many began, so that no end is seen without its start.
+        let export = self.worker.get().map(Worker::stats).unwrap_or_default();
+        let rings = lock(&self.rings);
+        let mut totals = *lock(&self.retired);
+        for ring in rings.iter() {
+            totals.add(&ring.counters);
+        }
+        drop(rings);
+        Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), export)
+    }
+
+    /// Sends everything that has ended so far and waits for the outcome. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// The outcome was not known within `timeout`; sending goes on.
+    pub fn flush(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.worker.get().map_or(Ok(()), |worker| worker.flush(timeout))
+    }
+
+    /// Sends everything that has ended so far and ends the exporter thread, within `timeout` whatever the collector does.
+    /// Spans that start later are not recorded.
+    ///
+    /// # Errors
+    /// The exporter thread did not end in time.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.is_shut_down.store(true, Ordering::Relaxed);
+        self.worker.get().map_or(Ok(()), |worker| worker.shutdown(timeout))
+    }
+
+    #[cold]
+    fn wake_exporter(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pipeline").field("id", &self.id).field("ledger", &self.ledger()).finish_non_exhaustive()
+    }
+}
+
+impl Recording {
+    /// The time of something that happens now in this span: Unix nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.pipeline.clock.to_unix_nanos(self.pipeline.clock.ticks())
+    }
+
+    /// Ends the span, now if no time is given, and puts it on its way.
+    #[inline]
+    pub(crate) fn finish(mut self: Box<Self>, end_time: Option<u64>) {
+        let pipeline = self.pipeline;
+        let now = pipeline.clock.ticks();
+        if self.start_ticks != 0 {
+            self.span.set_start_time(pipeline.clock.to_unix_nanos(self.start_ticks));
+        }
+        let end_time = end_time.unwrap_or_else(|| pipeline.clock.to_unix_nanos(now));
+        let is_exported = self.span.context().is_sampled() && self.is_kept(end_time);
+        match with_local(pipeline, |local| local.finish(self, end_time, is_exported)) {
+            None => pipeline.count_late(),
+            Some(true) => pipeline.wake_exporter(),
+            Some(false) => {}
+        }
+    }
+
+    #[inline]
+    fn is_kept(&self, end_time: u64) -> bool {
+        let processors = &self.pipeline.processors;
+        processors.is_empty() || {
+            let view = self.span.view(end_time);
+            processors.iter().all(|processor| processor.on_end(&view) == Verdict::Keep)
+        }
+    }
+}
+
+/// Locks even if another thread panicked while it held the lock: every state behind these locks is valid at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,128 @@
+//! What one thread keeps for itself: its ring, its generator of ids, and spans to reuse.
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+
+use clewline_core::{RandomIds, Span};
+
+use super::buffer::GrowingBuffer;
+use super::ring::{Producer, add};
+use super::{Pipeline, Recording};
+
+/// How many spans a thread keeps for reuse.
+const POOL: usize = 64;
+
+/// The state of one thread for one pipeline.
+#[derive(Debug)]
+pub(crate) struct Local {
+    pipeline: u64,
+    pub(crate) ids: RandomIds,
+    #[expect(clippy::vec_box, reason = "spans leave the pool as boxes, so that moving one moves a pointer")]
+    pool: Vec<Box<Recording>>,
+    producer: Producer,
+}
+
+thread_local! {
+    /// The pipeline used last comes first; a process has one, tests have more.
+    static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `work` with this thread's state; `None` while the thread is being torn down.
+#[inline]
+pub(crate) fn with_local<R>(pipeline: &'static Pipeline, work: impl FnOnce(&mut Local) -> R) -> Option<R> {
+    LOCALS
+        .try_with(|locals| {
+            let mut locals = locals.try_borrow_mut().ok()?;
+            if let Some(local) = locals.first_mut()
+                && local.pipeline == pipeline.id
+            {
+                return Some(work(local));
+            }
+            Some(work(find_or_make(&mut locals, pipeline)))
+        })
+        .ok()
+        .flatten()
+}
+
+#[cold]
+#[inline(never)]
+fn find_or_make<'l>(locals: &'l mut Vec<Local>, pipeline: &'static Pipeline) -> &'l mut Local {
+    let index = locals.iter().position(|local| local.pipeline == pipeline.id).unwrap_or_else(|| {
+        let producer = Producer::new(pipeline.options.ring_bytes);
+        pipeline.register(producer.ring());
+        locals.push(Local {
+            pipeline: pipeline.id,
+            ids: RandomIds::from_seed(entropy()),
+            pool: Vec::with_capacity(POOL),
+            producer,
+        });
+        locals.len() - 1
+    });
+    locals.swap(0, index);
+    &mut locals[0]
+}
+
+/// 128 bits from the operating system; should it have none, from the hasher's own random keys.
+fn entropy() -> [u64; 2] {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        use std::hash::{BuildHasher, RandomState};
+        let keys = RandomState::new();
+        bytes[..8].copy_from_slice(&keys.hash_one(1_u8).to_ne_bytes());
+        bytes[8..].copy_from_slice(&keys.hash_one(2_u8).to_ne_bytes());
+    }
+    let [high, low] = [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|index| bytes[at + index])));
+    [high, low]
+}
+
+impl Local {
+    /// Counts a recorded span that begins, and lends it memory if some is free.
+    #[inline]
+    pub(crate) fn begin(&mut self) -> Option<Box<Recording>> {
+        add(&self.producer.counters().started, 1);
+        self.pool.pop()
+    }
+
+    /// Writes a finished span into the ring and keeps its memory. Answers whether the exporter should be woken.
+    #[inline]
+    pub(crate) fn finish(&mut self, recording: Box<Recording>, end_time: u64, is_exported: bool) -> bool {
+        let span: &Span<GrowingBuffer> = &recording.span;
+        let content = span.counts();
+        let dropped =
+            content.dropped_attributes + content.dropped_events + content.dropped_links + content.truncated_values;
+        if dropped > 0 {
+            add(&self.producer.counters().dropped_content, dropped.into());
+        }
+        let mut wake = false;
+        if is_exported {
+            self.producer.set_scope(recording.scope);
+            if span.write_to(end_time, &mut self.producer).is_ok() {
+                add(&self.producer.counters().finished, 1);
+                wake = self.producer.has_crossed_half();
+            } else {
+                add(&self.producer.counters().dropped_full, 1);
+                wake = true;
+            }
+        } else {
+            add(&self.producer.counters().not_exported, 1);
+        }
+        self.keep(recording);
+        wake
+    }
+
+    #[inline]
+    fn keep(&mut self, mut recording: Box<Recording>) {
+        if self.pool.len() < POOL {
+            recording.span.clear();
+            self.pool.push(recording);
+        }
+    }
+}
+
+impl Pipeline {
+    /// Counts a span that ended while its thread was being torn down and has no ring any more.
+    #[cold]
+    pub(crate) fn count_late(&self) {
+        self.dropped_late.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,135 @@
+//! `Span`: a span on a host with a heap, that ends when told to or when dropped.
+
+use std::fmt;
+
+use clewline_core::{Attribute, EntryBuilder, Otlp, SpanContext, SpanKind, Status, Value};
+
+use crate::pipeline::{GrowingBuffer, Recording, Started};
+
+/// Takes the attributes of one event or link of a [`Span`].
+pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
+
+/// A span that is going on. It may move between threads; it ends on the thread that ends or drops it.
+///
+/// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
+pub struct Span {
+    context: Option<SpanContext>,
+    recording: Option<Box<Recording>>,
+}
+
+impl Span {
+    #[inline]
+    pub(crate) fn new(started: Started) -> Self {
+        Self { context: started.context, recording: started.recording }
+    }
+
+    /// The span's own context, to hand to children and to other processes. Without a pipeline it is the parent's.
+    #[inline]
+    #[must_use]
+    pub fn context(&self) -> Option<SpanContext> {
+        self.context
+    }
+
+    /// Whether anything is recorded.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// Renames the span.
+    pub fn set_name(&mut self, name: &str) -> &mut Self {
+        if let Some(recording) = &mut self.recording {
+            recording.span.set_name(name);
+        }
+        self
+    }
+
+    /// Changes the role in a call.
+    pub fn set_kind(&mut self, kind: SpanKind) -> &mut Self {
+        if let Some(recording) = &mut self.recording {
+            recording.span.set_kind(kind);
+        }
+        self
+    }
+
+    /// Sets an attribute; a key that is there already gets the new value.
+    #[inline]
+    pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
+        if let Some(recording) = &mut self.recording {
+            recording.span.set(key, value);
+        }
+        self
+    }
+
+    /// Records that something happened now.
+    #[inline]
+    pub fn event(&mut self, name: &str) -> &mut Self {
+        self.event_with(name, &[])
+    }
+
+    /// Records that something happened now, with attributes.
+    #[inline]
+    pub fn event_with(&mut self, name: &str, attributes: &[Attribute<'_>]) -> &mut Self {
+        if let Some(recording) = &mut self.recording {
+            let now = recording.now();
+            recording.span.event(name, now).set_all(attributes);
+        }
+        self
+    }
+
+    /// Records a relation to another span; attributes go into the entry. `None` if nothing is recorded.
+    pub fn link(&mut self, context: &SpanContext) -> Option<Entry<'_>> {
+        self.recording.as_mut().map(|recording| recording.span.link(context, ""))
+    }
+
+    /// Judges the outcome. `Ok` is final.
+    pub fn set_status(&mut self, status: Status<'_>) -> &mut Self {
+        if let Some(recording) = &mut self.recording {
+            recording.span.set_status(status);
+        }
+        self
+    }
+
+    /// Records an error as the event `exception` and sets the status to `Error` with its text.
+    pub fn record_error(&mut self, error: &dyn std::error::Error) -> &mut Self {
+        if let Some(recording) = &mut self.recording {
+            let message = error.to_string();
+            let now = recording.now();
+            recording.span.record_exception("", &message, "", now);
+            recording.span.set_status(Status::error(&message));
+        }
+        self
+    }
+
+    /// Ends it now. Ending again is harmless; whatever is set afterwards has no effect.
+    #[inline]
+    pub fn end(&mut self) {
+        if let Some(recording) = self.recording.take() {
+            recording.finish(None);
+        }
+    }
+
+    /// Ends it at a time of the caller's: nanoseconds since the Unix epoch.
+    pub fn end_at(&mut self, unix_nanos: u64) {
+        if let Some(recording) = self.recording.take() {
+            recording.finish(Some(unix_nanos));
+        }
+    }
+}
+
+impl Drop for Span {
+    #[inline]
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Span")
+            .field("context", &self.context)
+            .field("is_recording", &self.is_recording())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! `Tracer`: starts spans by hand, without `tracing`.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use clewline_core::{Attribute, Scope, SpanContext, SpanKind, SpanRequest};
+
+use crate::pipeline::{Pipeline, Started};
+use crate::span::Span;
+
+static GLOBAL: OnceLock<&'static Pipeline> = OnceLock::new();
+
+/// Makes `pipeline` the one that [`tracer`] uses. False if there is one already.
+pub(crate) fn set_global(pipeline: &'static Pipeline) -> bool {
+    GLOBAL.set(pipeline).is_ok()
+}
+
+/// The pipeline that [`init`](crate::init) started.
+pub(crate) fn global() -> Option<&'static Pipeline> {
+    GLOBAL.get().copied()
+}
+
+/// A tracer of the pipeline that [`init`](crate::init) started, for the instrumentation scope `name`: a crate or module.
+///
+/// Before `init` the tracer records nothing and goes on recording nothing, so ask for it afterwards, and keep it:
+/// asking takes a lock.
+#[must_use]
+pub fn tracer(name: &str) -> Tracer {
+    global().map_or(Tracer::NONE, |pipeline| pipeline.tracer(&Scope { name, ..Scope::default() }))
+}
+
+impl Pipeline {
+    /// A tracer for one instrumentation scope.
+    #[must_use]
+    pub fn tracer(&'static self, scope: &Scope<'_>) -> Tracer {
+        Tracer { pipeline: Some(self), scope: self.scope(scope) }
+    }
+}
+
+/// Starts spans (OpenTelemetry trace API, "Tracer").
+///
+/// ```
+/// use clewline::{SpanKind, Status};
+/// let tracer = clewline::tracer("shop");
+/// let mut request = tracer.span("GET /cart").kind(SpanKind::Server).start();
+/// request.set("http.request.method", "GET");
+/// let mut query = tracer.span("SELECT cart").kind(SpanKind::Client).child_of(&request).start();
+/// query.event("cache.miss");
+/// query.set_status(Status::error("timeout"));
+/// query.end();
+/// request.end();
+/// ```
+#[derive(Clone, Copy)]
+pub struct Tracer {
+    pipeline: Option<&'static Pipeline>,
+    scope: u16,
+}
+
+impl Tracer {
+    /// A tracer that records nothing.
+    pub const NONE: Self = Self { pipeline: None, scope: 0 };
+
+    /// A span to be started.
+    #[inline]
+    pub const fn span<'a>(&self, name: &'a str) -> SpanBuilder<'a> {
+        SpanBuilder {
+            tracer: *self,
+            request: SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] },
+            trace_state: "",
+            start_time: None,
+        }
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Tracer")
+            .field("records", &self.pipeline.is_some())
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A span to be started: call [`start`](Self::start).
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is recorded until `start` is called"]
+pub struct SpanBuilder<'a> {
+    tracer: Tracer,
+    request: SpanRequest<'a>,
+    trace_state: &'a str,
+    start_time: Option<u64>,
+}
+
+/// What a span can be made a child of.
+pub trait Parent {
+    /// The parent's context; `None` starts a new trace.
+    fn context(&self) -> Option<SpanContext>;
+}
+
+impl Parent for SpanContext {
+    fn context(&self) -> Option<SpanContext> {
+        Some(*self)
+    }
+}
+
+impl Parent for Span {
+    fn context(&self) -> Option<SpanContext> {
+        Span::context(self)
+    }
+}
+
+impl<P: Parent> Parent for Option<P> {
+    fn context(&self) -> Option<SpanContext> {
+        self.as_ref().and_then(P::context)
+    }
+}
+
+impl<P: Parent + ?Sized> Parent for &P {
+    fn context(&self) -> Option<SpanContext> {
+        (**self).context()
+    }
+}
+
+impl<'a> SpanBuilder<'a> {
+    /// The role in a call.
+    #[inline]
+    pub const fn kind(mut self, kind: SpanKind) -> Self {
+        self.request.kind = kind;
+        self
+    }
+
+    /// Makes it a child of a span, or of a context that came from elsewhere. Without a parent it starts a new trace.
+    #[inline]
+    pub fn child_of(mut self, parent: impl Parent) -> Self {
+        self.request.parent = parent.context();
+        self
+    }
+
+    /// The tracestate list that came with the parent.
+    pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
+        self.trace_state = trace_state;
+        self
+    }
+
+    /// Attributes from the start, which the sampler sees.
+    pub const fn attributes(mut self, attributes: &'a [Attribute<'a>]) -> Self {
+        self.request.attributes = attributes;
+        self
+    }
+
+    /// Links from the start, which the sampler sees.
+    pub const fn links(mut self, links: &'a [SpanContext]) -> Self {
+        self.request.links = links;
+        self
+    }
+
+    /// When it began, if not now: nanoseconds since the Unix epoch.
+    pub const fn start_time(mut self, unix_nanos: u64) -> Self {
+        self.start_time = Some(unix_nanos);
+        self
+    }
+
+    /// Starts it. A span that the sampler drops records nothing but still has a context.
+    #[inline]
+    #[must_use = "a span that is not kept ends at once"]
+    pub fn start(self) -> Span {
+        let Some(pipeline) = self.tracer.pipeline else {
+            return Span::new(Started { context: self.request.parent, recording: None });
+        };
+        Span::new(pipeline.start_span(self.tracer.scope, &self.request, self.trace_state, self.start_time))
+    }
+}
