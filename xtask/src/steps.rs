@@ -63,8 +63,8 @@ pub(crate) const ALL: &[Step] = &[
         about: "the sources are formatted",
         needs: &[Need::Components],
         run: |context| {
-            let command = context.workspace.cargo("fmt").with(&["--all", "--check"]);
-            process::check("cargo fmt", command, Show::All, LIMIT).map(drop)
+            let command = context.workspace.cargo("fmt").with(&["--all", "--check", "--", "-l"]);
+            process::check("these files need `cargo fmt --all`: the check", command, Show::Latest, LIMIT).map(drop)
         },
     },
     Step { name: "wasm", about: "the npm package builds", needs: &wasm::NEEDS, run: fresh_package },
