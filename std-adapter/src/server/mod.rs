@@ -24,8 +24,8 @@
 //! | `GET /healthz` | `ok` |
 //!
 //! Filters of `/api/traces`, all of which a trace must satisfy: `service`, `operation` (exact span name, of that service if
-//! both are given), `min_duration_ms` (of the whole trace), `errors=true`, `q` (see below), `limit` (100 unless told, at most
-//! 1000). An unknown filter is an error.
+//! both are given), `min_duration_ms` (of the whole trace), `errors=true`, `q` (see below), `trace_id`, `limit` (100 unless
+//! told, at most 1000). An unknown filter is an error.
 //!
 //! `q` holds terms separated by spaces, each to be found in any span of the trace: `key=value` is a span or resource
 //! attribute whose text form is exactly this; a single word is an attribute's key or a part of a span's name. Double quotes

@@ -114,9 +114,10 @@ fn refusal(error: &BodyError, limit: usize) -> Refusal {
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is larger than the limit of {limit} bytes after decompression"),
         ),
-        BodyError::NotGzip(reason) => {
-            Refusal::new(StatusCode::BAD_REQUEST, format!("the body is not gzip, as its Content-Encoding says: {reason}"))
-        }
+        BodyError::NotGzip(reason) => Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not gzip, as its Content-Encoding says: {reason}"),
+        ),
         BodyError::UnknownEncoding(name) => Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             format!("the Content-Encoding \"{name}\" is not supported: use gzip or none"),

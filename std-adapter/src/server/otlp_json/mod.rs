@@ -54,8 +54,14 @@ mod tests {
     #[test]
     fn errors_say_where() {
         let cases = [
-            (r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{"traceId":"xyz"}]}]}]}"#, "resourceSpans[0].scopeSpans[0].spans[1].traceId: "),
-            (r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":true}]}]}]}"#, "resourceSpans[0].scopeSpans[0].spans[0].kind: "),
+            (
+                r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{},{"traceId":"xyz"}]}]}]}"#,
+                "resourceSpans[0].scopeSpans[0].spans[1].traceId: ",
+            ),
+            (
+                r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":true}]}]}]}"#,
+                "resourceSpans[0].scopeSpans[0].spans[0].kind: ",
+            ),
             (r#"{"resourceSpans":7}"#, "resourceSpans: "),
             (r#"{"resourceSpans":[]"#, "EOF"),
             (r#"{} {}"#, "trailing characters"),
@@ -71,7 +77,11 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let deep = format!("{}{}", r#"{"resourceSpans":[{"resource":{"attributes":[{"value":"#, r#"{"arrayValue":{"values":["#.repeat(100_000));
+        let deep = format!(
+            "{}{}",
+            r#"{"resourceSpans":[{"resource":{"attributes":[{"value":"#,
+            r#"{"arrayValue":{"values":["#.repeat(100_000)
+        );
         let error = to_protobuf(deep.as_bytes()).expect_err("too deep").to_string();
         assert!(error.contains("recursion limit"), "{error}");
     }

@@ -69,9 +69,7 @@ impl<'de> Visitor<'de> for AnyValueVisitor {
                 "intValue" => map.next_value::<Option<Integer<i64>>>()?.map(|integer| AnyValue::Int(integer.0)),
                 "doubleValue" => map.next_value::<Option<Double>>()?.map(|double| AnyValue::Double(double.0)),
                 "bytesValue" => map.next_value::<Option<Base64>>()?.map(|bytes| AnyValue::Bytes(bytes.0)),
-                "arrayValue" => {
-                    map.next_value::<Option<ArrayValue<'de>>>()?.map(|array| AnyValue::Array(array.values))
-                }
+                "arrayValue" => map.next_value::<Option<ArrayValue<'de>>>()?.map(|array| AnyValue::Array(array.values)),
                 "kvlistValue" => {
                     map.next_value::<Option<KeyValueList<'de>>>()?.map(|list| AnyValue::KeyValueList(list.values))
                 }

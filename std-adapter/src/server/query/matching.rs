@@ -27,8 +27,8 @@ impl Term {
     }
 }
 
-/// Whether a value has this text form. A number equals every way to write it (`1`, `1.0`), and an array also equals the
-/// text form of each of its elements.
+/// Whether a value has this text form. A number equals every way to write it (`1`, `1.0`), arrays and maps
+/// equal their JSON, and an array also equals the text form of each of its elements.
 fn view_equals(value: &ValueView<'_>, text: &str) -> bool {
     match value {
         ValueView::Bool(value) => text == if *value { "true" } else { "false" },
@@ -37,8 +37,8 @@ fn view_equals(value: &ValueView<'_>, text: &str) -> bool {
         ValueView::F64(value) => text == not_finite(*value),
         ValueView::Str(value) => *value == text,
         ValueView::Bytes(value) => STANDARD.encode(value) == text,
-        ValueView::List(list) => list.iter().any(|value| view_equals(&value, text)) || json_text(value) == text,
-        ValueView::Map(_) => json_text(value) == text,
+        ValueView::List(list) => list.iter().any(|value| view_equals(&value, text)) || same_view(value, text),
+        ValueView::Map(_) => same_view(value, text),
         _ => text.is_empty() || text == "null",
     }
 }
@@ -48,12 +48,13 @@ fn json_equals(value: &Value, text: &str) -> bool {
     match value {
         Value::Null => text.is_empty() || text == "null",
         Value::Bool(value) => text == if *value { "true" } else { "false" },
-        Value::Number(number) => number
-            .as_i64()
-            .map_or_else(|| number.as_f64().is_some_and(|number| number_equals(number, text)), |number| text.parse() == Ok(number)),
+        Value::Number(number) => number.as_i64().map_or_else(
+            || number.as_f64().is_some_and(|number| number_equals(number, text)),
+            |number| text.parse() == Ok(number),
+        ),
         Value::String(value) => value == text,
-        Value::Array(values) => values.iter().any(|value| json_equals(value, text)) || value.to_string() == text,
-        Value::Object(_) => value.to_string() == text,
+        Value::Array(values) => values.iter().any(|value| json_equals(value, text)) || same_json(value, text),
+        Value::Object(_) => same_json(value, text),
     }
 }
 
@@ -62,6 +63,12 @@ fn number_equals(number: f64, text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|wanted| wanted == number)
 }
 
-fn json_text(value: &ValueView<'_>) -> String {
-    serde_json::to_string(&ValueJson(*value)).unwrap_or_default()
+fn same_view(value: &ValueView<'_>, text: &str) -> bool {
+    // Most searches are for plain text, which is not worth converting the value for.
+    text.starts_with(['[', '{']) && serde_json::to_value(ValueJson(*value)).is_ok_and(|value| same_json(&value, text))
+}
+
+/// Whether the text is this value in JSON, however spaced, with members in any order.
+fn same_json(value: &Value, text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|wanted| wanted == *value)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clewline_core::TraceId;
 use serde::Serialize;
 
 use super::store::{StoredSpan, Trace};
@@ -34,6 +35,8 @@ pub(super) struct Filter {
     pub(super) errors: bool,
     /// The terms of the attribute search.
     terms: Vec<Term>,
+    /// The only trace to look at.
+    trace_id: Option<TraceId>,
     /// How many traces to answer at most.
     pub(super) limit: usize,
 }
@@ -63,15 +66,20 @@ impl Filter {
                         _ => return Err(FilterError(format!("errors: \"{value}\" is neither true nor false"))),
                     }
                 }
+                "trace_id" => {
+                    let trace_id = TraceId::from_hex(value);
+                    let trace_id = trace_id
+                        .ok_or_else(|| FilterError("trace_id: not 32 hexadecimal digits, or all zero".to_owned()))?;
+                    filter.trace_id = Some(trace_id);
+                }
                 "limit" => {
-                    let limit: usize = value
-                        .parse()
-                        .map_err(|_| FilterError(format!("limit: \"{value}\" is not a whole number")))?;
+                    let limit: usize =
+                        value.parse().map_err(|_| FilterError(format!("limit: \"{value}\" is not a whole number")))?;
                     filter.limit = limit.min(MAX_LIMIT);
                 }
                 _ => {
                     return Err(FilterError(format!(
-                        "{name}: unknown; known are service, operation, min_duration_ms, errors, q and limit"
+                        "{name}: unknown; known are service, operation, min_duration_ms, errors, q, trace_id and limit"
                     )));
                 }
             }
@@ -81,7 +89,8 @@ impl Filter {
 
     /// Whether the trace satisfies every part of the filter.
     pub(super) fn admits(&self, trace: &Trace) -> bool {
-        (self.min_duration == 0 || trace.duration() >= self.min_duration)
+        self.trace_id.is_none_or(|trace_id| trace.trace_id == trace_id)
+            && (self.min_duration == 0 || trace.duration() >= self.min_duration)
             && (!self.errors || trace.spans.iter().any(|span| span.failed))
             && self.admits_names(trace)
             && self.terms.iter().all(|term| trace.spans.iter().any(|span| term.found_in(span)))

@@ -1,0 +1,95 @@
+//! `clewline serve`: the receiver and viewer in one process.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use clewline::server::{DEFAULT_PORT, Server, ServerConfig};
+
+use crate::size::parse_size;
+
+/// Receive traces over OTLP/HTTP and show them in a web page.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Address to listen on, as ADDRESS:PORT; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT), conflicts_with = "port")]
+    listen: SocketAddr,
+
+    /// Port to listen on at 127.0.0.1: short for --listen 127.0.0.1:PORT.
+    #[arg(long, short, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// Memory for traces, in bytes or with a unit; over it the oldest traces are evicted.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
+    memory_limit: usize,
+
+    /// Largest request body, before and after decompression, in bytes or with a unit; larger ones are answered with 413.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
+    body_limit: usize,
+
+    /// Origin of web pages that may send spans, such as https://shop.example; may be given several times. [default: every origin]
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    allow_origin: Vec<String>,
+
+    /// Further host name under which the viewer may be opened while listening on a loopback address; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+}
+
+/// Runs until the process is asked to end.
+pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
+    let listen = match arguments.port {
+        Some(port) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
+        None => arguments.listen,
+    };
+    let server = Server::bind(ServerConfig {
+        listen,
+        allowed_origins: arguments.allow_origin,
+        allowed_hosts: arguments.allow_host,
+        body_limit: arguments.body_limit,
+        memory_limit: arguments.memory_limit,
+    })
+    .await
+    .map_err(|error| cannot_listen(listen, &error))?;
+    let address = reachable(server.local_addr());
+    println!(
+        "Clewline: viewer at http://{address}/ , send OTLP/HTTP spans to http://{address}/v1/traces (Ctrl-C ends)"
+    );
+    server.run(crate::asked_to_end()).await.map_err(|error| format!("the server stopped: {error}"))
+}
+
+/// The address to write into a browser: one that listens everywhere is reached through this machine's own.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), address.port()),
+        _ => address,
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "port {port} on {} is in use, perhaps by another clewline serve or an OpenTelemetry Collector; \
+             choose another with --port, or --port 0 for any free one",
+            address.ip()
+        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("port {port} may not be used without privileges; choose one from 1024 up with --port")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{} is not an address of this machine; choose another with --listen", address.ip())
+        }
+        _ => format!("cannot listen on {address} (--listen): {error}"),
+    }
+}
+
+/// An origin is a scheme and a host, with a port or not, and nothing after it.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let host = text.split_once("://").map(|(_, host)| host.trim_end_matches('/'));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '*']) => Ok(text.to_owned()),
+        _ => Err("an origin looks like https://shop.example or http://localhost:3000".to_owned()),
+    }
+}
