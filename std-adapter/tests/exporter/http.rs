@@ -1,0 +1,198 @@
+//! One attempt over HTTP: the request on the wire and the outcome of every kind of answer.
+
+use std::io::Read;
+use std::time::{Duration, Instant, SystemTime};
+
+use clewline::config::{Compression, Config, Header};
+use clewline::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter};
+
+use crate::collector::{Collector, PROTOBUF, Step, answer, unreachable_url};
+
+fn exporter(url: &str) -> OtlpHttpExporter {
+    exporter_with(url, |config| config)
+}
+
+fn exporter_with(url: &str, change: impl FnOnce(Config) -> Config) -> OtlpHttpExporter {
+    let config = Config::default().with_traces_endpoint(url).expect("a valid URL");
+    OtlpHttpExporter::new(&change(config).otlp).expect("a valid URL")
+}
+
+fn within(time: Duration) -> Option<Instant> {
+    Some(Instant::now() + time)
+}
+
+fn export_to(url: &str) -> ExportOutcome {
+    exporter(url).export(&Request::new(&[b"spans"], 1), within(Duration::from_secs(5)))
+}
+
+/// The outcome of one answer, which must not cause a second request.
+fn outcome_of(step: fn() -> Step) -> ExportOutcome {
+    let collector = Collector::start(move |_| step());
+    let outcome = export_to(&collector.url("/v1/traces"));
+    assert_eq!(collector.received().len(), 1);
+    outcome
+}
+
+#[test]
+fn requests_carry_what_otlp_asks_for_over_one_connection() {
+    let collector = Collector::start(|_| answer(200, PROTOBUF, b""));
+    let mut exporter = exporter_with(&collector.url("/my/path?a=b"), |config| {
+        config.with_header(Header::new("X-Tenant", "a b").expect("a valid header"))
+    });
+    for _ in 0..3 {
+        let request = Request::new(&[b"en", b"", b"vel", b"ope"], 1);
+        assert_eq!(exporter.export(&request, within(Duration::from_secs(5))), ExportOutcome::Delivered);
+    }
+    let received = collector.received();
+    assert_eq!(received.len(), 3);
+    for request in received {
+        assert_eq!(request.request_line, "POST /my/path?a=b HTTP/1.1");
+        assert_eq!(request.body, b"envelope");
+        assert_eq!(request.connection, 0, "the connection is kept alive");
+        assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
+        assert_eq!(request.header("content-length"), Some("8"));
+        assert_eq!(request.header("transfer-encoding"), None);
+        assert_eq!(request.header("content-encoding"), None);
+        assert_eq!(request.header("x-tenant"), Some("a b"));
+        let agent = request.header("user-agent").expect("a user agent");
+        assert!(agent.starts_with("OTel-OTLP-Exporter-Rust/0."), "{agent}");
+    }
+}
+
+#[test]
+fn gzip_bodies_say_so_and_unpack_to_the_same_bytes() {
+    let collector = Collector::start(|_| answer(200, "", b""));
+    let mut exporter = exporter_with(&collector.url("/"), |config| config.with_compression(Compression::Gzip));
+    let spans = "the same again, ".repeat(1000);
+    for _ in 0..2 {
+        let outcome = exporter.export(&Request::new(&[b"envelope: ", spans.as_bytes()], 1), None);
+        assert_eq!(outcome, ExportOutcome::Delivered);
+    }
+    for request in collector.received() {
+        assert_eq!(request.header("content-encoding"), Some("gzip"));
+        assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
+        assert!(request.body.len() < spans.len() / 10);
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&request.body[..]).read_to_string(&mut unpacked).expect("a gzip body");
+        assert_eq!(unpacked, format!("envelope: {spans}"));
+    }
+}
+
+#[test]
+fn answers_that_settle_a_request() {
+    assert_eq!(outcome_of(|| answer(200, "", b"")), ExportOutcome::Delivered);
+    let ExportOutcome::PartiallyRejected { rejected: 2, message } =
+        outcome_of(|| answer(200, PROTOBUF, b"\x0a\x09\x08\x02\x12\x05no id"))
+    else {
+        panic!("two spans are rejected")
+    };
+    assert!(message.ends_with("no id"), "{message}");
+    for (step, words) in [
+        ((|| answer(400, PROTOBUF, b"\x08\x03\x12\x08bad span")) as fn() -> Step, "HTTP 400: bad span"),
+        (|| answer(401, "content-type: text/plain\r\n", b"who are you?"), "HTTP 401: who are you?"),
+        (|| answer(408, "", b""), "HTTP 408"),
+        (|| answer(413, "", b""), "HTTP 413"),
+        (|| answer(500, "retry-after: 1\r\n", b""), "HTTP 500"),
+        (|| answer(501, "", b""), "HTTP 501"),
+        (|| answer(307, "location: /elsewhere\r\n", b""), "HTTP 307; redirects are not followed"),
+        (|| answer(303, "location: /elsewhere\r\n", b""), "HTTP 303; redirects are not followed"),
+    ] {
+        let ExportOutcome::Rejected { reason } = outcome_of(step) else { panic!("{words} is final") };
+        assert!(reason.starts_with("http://127.0.0.1:"), "{reason}");
+        assert!(reason.ends_with(words), "{reason}");
+    }
+}
+
+#[test]
+fn answers_that_ask_for_another_attempt() {
+    let after = |step| match outcome_of(step) {
+        ExportOutcome::Retryable { after, .. } => after,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(after(|| answer(429, "Retry-After: 7\r\n", b"")), Some(Duration::from_secs(7)));
+    let date = after(|| {
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        answer(503, &format!("Retry-After: {date}\r\n"), b"")
+    });
+    // The date has whole seconds, and some time passes on the way.
+    let date = date.expect("a date is a wait");
+    assert!((Duration::from_secs(95)..=Duration::from_secs(100)).contains(&date), "{date:?}");
+    for step in [(|| answer(502, "", b"")) as fn() -> Step, || answer(503, "", b""), || answer(504, "", b"")] {
+        assert_eq!(after(step), None);
+    }
+    assert_eq!(after(|| Step::Close), None);
+    assert_eq!(after(|| Step::Answer(b"no such protocol\r\n\r\n".to_vec())), None);
+}
+
+#[test]
+fn a_success_whose_body_never_ends_is_a_success() {
+    let collector = Collector::start(|_| Step::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\x0a".to_vec()));
+    let started = Instant::now();
+    let request = Request::new(&[b"spans"], 1);
+    let outcome = exporter(&collector.url("/")).export(&request, within(Duration::from_millis(300)));
+    assert_eq!(outcome, ExportOutcome::Delivered);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[test]
+fn an_answer_over_the_limit_is_final() {
+    let long = || answer(503, "", &vec![b'x'; (4 << 20) + 1]);
+    assert!(matches!(outcome_of(long), ExportOutcome::Rejected { reason } if reason.contains("over 4 MiB")));
+    let fits = || answer(503, "", &vec![b'x'; 4 << 20]);
+    assert!(matches!(outcome_of(fits), ExportOutcome::Retryable { .. }));
+}
+
+#[test]
+fn a_request_over_the_limit_is_not_sent() {
+    let collector = Collector::start(|_| answer(200, "", b""));
+    let megabyte = vec![0; 1 << 20];
+    let mut parts = vec![&megabyte[..]; 64];
+    parts.push(b"x");
+    let outcome = exporter(&collector.url("/")).export(&Request::new(&parts, 1), None);
+    assert_eq!(outcome, ExportOutcome::TooLarge { bytes: (64 << 20) + 1, limit: 64 << 20 });
+    assert!(collector.received().is_empty());
+}
+
+#[test]
+fn an_attempt_ends_at_its_deadline() {
+    let collector = Collector::start(|_| Step::Stall(Vec::new()));
+    let started = Instant::now();
+    let request = Request::new(&[b"spans"], 1);
+    let outcome = exporter(&collector.url("/")).export(&request, within(Duration::from_millis(300)));
+    assert!(matches!(outcome, ExportOutcome::Retryable { after: None, .. }), "{outcome:?}");
+    let took = started.elapsed();
+    assert!((Duration::from_millis(250)..Duration::from_secs(2)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn a_collector_that_is_not_there_may_come_back() {
+    let url = unreachable_url();
+    let ExportOutcome::Retryable { after: None, reason } = export_to(&url) else { panic!("it may come back") };
+    assert!(reason.starts_with(&url), "{reason}");
+}
+
+#[test]
+fn an_attempt_can_be_interrupted_from_another_thread() {
+    let collector = Collector::start(|_| Step::Stall(Vec::new()));
+    let mut exporter = exporter(&collector.url("/"));
+    let interrupt = exporter.interrupter().expect("HTTP can be interrupted");
+    let attempt = std::thread::spawn(move || exporter.export(&Request::new(&[b"spans"], 1), None));
+    while collector.received().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let started = Instant::now();
+    interrupt();
+    interrupt();
+    let outcome = attempt.join().expect("no panic");
+    assert!(matches!(outcome, ExportOutcome::Retryable { .. }), "{outcome:?}");
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn credentials_of_the_address_are_used_and_not_shown() {
+    let collector = Collector::start(|_| answer(500, "", b""));
+    let url = collector.url("/path?key=secret").replace("http://", "http://user:secret@");
+    let ExportOutcome::Rejected { reason } = export_to(&url) else { panic!("500 is final") };
+    assert!(!reason.contains("secret") && reason.contains("/path: HTTP 500"), "{reason}");
+    assert_eq!(collector.received()[0].header("authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
+}

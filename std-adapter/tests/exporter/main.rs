@@ -1,0 +1,8 @@
+//! The exporter against a scripted collector: what is sent, what each answer leads to, and what the ledger says.
+#![cfg(feature = "otlp-http")]
+
+mod collector;
+mod http;
+mod payload;
+mod worker;
+mod worker_http;
