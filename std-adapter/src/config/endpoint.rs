@@ -49,9 +49,7 @@ pub(crate) fn as_is(url: &str) -> Result<String, EndpointError> {
 /// Checks the URL and splits it into everything before its query and the query.
 fn split_at_query(url: &str) -> Result<(&str, &str), EndpointError> {
     let rest = after_scheme(url).ok_or(EndpointError::Scheme)?;
-    if !url.bytes().all(|byte| {
-        byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`')
-    }) {
+    if !url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`')) {
         return Err(EndpointError::Character);
     }
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
@@ -63,16 +61,12 @@ fn split_at_query(url: &str) -> Result<(&str, &str), EndpointError> {
 fn after_scheme(url: &str) -> Option<&str> {
     ["http://", "https://"].into_iter().find_map(|scheme| {
         let front = url.get(..scheme.len())?;
-        front
-            .eq_ignore_ascii_case(scheme)
-            .then(|| &url[scheme.len()..])
+        front.eq_ignore_ascii_case(scheme).then(|| &url[scheme.len()..])
     })
 }
 
 fn check_authority(authority: &str) -> Result<(), EndpointError> {
-    let host_and_port = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = if host_and_port.starts_with('[') {
         let end = host_and_port.find(']').ok_or(EndpointError::Host)?;
         let (host, port) = host_and_port.split_at(end + 1);
@@ -82,17 +76,13 @@ fn check_authority(authority: &str) -> Result<(), EndpointError> {
             _ => return Err(EndpointError::Port),
         }
     } else {
-        host_and_port
-            .split_once(':')
-            .map_or((host_and_port, None), |(host, port)| (host, Some(port)))
+        host_and_port.split_once(':').map_or((host_and_port, None), |(host, port)| (host, Some(port)))
     };
     if host.is_empty() || host == "[]" {
         return Err(EndpointError::Host);
     }
     match port {
-        Some(port)
-            if !port.bytes().all(|byte| byte.is_ascii_digit()) || port.parse::<u16>().is_err() =>
-        {
+        Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) || port.parse::<u16>().is_err() => {
             Err(EndpointError::Port)
         }
         _ => Ok(()),

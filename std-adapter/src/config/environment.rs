@@ -20,10 +20,7 @@ pub(super) enum Show {
 
 impl<'a> Environment<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self {
-            lookup,
-            warnings: Vec::new(),
-        }
+        Self { lookup, warnings: Vec::new() }
     }
 
     /// The trimmed value of a variable; an empty one counts as unset (`configuration/common.md`).
@@ -33,12 +30,7 @@ impl<'a> Environment<'a> {
         (!trimmed.is_empty()).then(|| trimmed.to_owned())
     }
 
-    pub(super) fn warn(
-        &mut self,
-        name: &'static str,
-        value: Option<&str>,
-        problem: impl Into<String>,
-    ) {
+    pub(super) fn warn(&mut self, name: &'static str, value: Option<&str>, problem: impl Into<String>) {
         self.warnings.push(Warning::new(name, value, problem));
     }
 
@@ -71,22 +63,13 @@ impl<'a> Environment<'a> {
     }
 
     /// A whole number of at least `least`.
-    pub(super) fn count(
-        &mut self,
-        names: &[&'static str],
-        least: usize,
-        slot: &mut Setting<usize>,
-    ) {
-        self.read(names, Show::Value, slot, |text, _| {
-            whole_number(text, least)
-        });
+    pub(super) fn count(&mut self, names: &[&'static str], least: usize, slot: &mut Setting<usize>) {
+        self.read(names, Show::Value, slot, |text, _| whole_number(text, least));
     }
 
     /// A whole number, where unset means "no limit".
     pub(super) fn limit(&mut self, names: &[&'static str], slot: &mut Setting<Option<usize>>) {
-        self.read(names, Show::Value, slot, |text, _| {
-            whole_number(text, 0).map(Some)
-        });
+        self.read(names, Show::Value, slot, |text, _| whole_number(text, 0).map(Some));
     }
 
     /// A time in milliseconds.
@@ -122,7 +105,5 @@ fn whole_number(text: &str, least: usize) -> Result<usize, String> {
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .map(Duration::from_millis)
-        .map_err(|_| "not a whole number of milliseconds".to_owned())
+    text.parse().map(Duration::from_millis).map_err(|_| "not a whole number of milliseconds".to_owned())
 }

@@ -126,9 +126,7 @@ impl Config {
     /// Reads the environment of the process over the defaults.
     #[must_use]
     pub fn from_env() -> Self {
-        Self::from_lookup(|name| {
-            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-        })
+        Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
     /// Reads variables through `lookup` over the defaults, for tests and for hosts with their own environment.
@@ -157,9 +155,7 @@ impl Config {
 
     /// The attributes of the resource, each key once: defaults, then the environment, then code.
     pub fn resource(&self) -> impl Iterator<Item = (&str, &Setting<String>)> {
-        self.resource
-            .iter()
-            .map(|(key, value)| (key.as_str(), value))
+        self.resource.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The resource attribute `service.name`.
@@ -180,12 +176,7 @@ impl Config {
     fn read(&mut self, environment: &mut Environment<'_>) {
         environment.boolean(&["OTEL_SDK_DISABLED"], &mut self.disabled);
         resource::read(&mut self.resource, environment);
-        environment.read(
-            &["OTEL_TRACES_EXPORTER"],
-            Show::Value,
-            &mut self.exporters,
-            exporters,
-        );
+        environment.read(&["OTEL_TRACES_EXPORTER"], Show::Value, &mut self.exporters, exporters);
         self.read_sampler(environment);
         self.otlp.read(environment);
         self.read_batch(environment);
@@ -194,36 +185,22 @@ impl Config {
     }
 
     fn read_sampler(&mut self, environment: &mut Environment<'_>) {
-        environment.read(
-            &["OTEL_TRACES_SAMPLER"],
-            Show::Value,
-            &mut self.sampler,
-            |text, _| {
-                SamplerConfig::from_name(text)
-                    .ok_or_else(|| "not a sampler that is built in".to_owned())
-            },
-        );
+        environment.read(&["OTEL_TRACES_SAMPLER"], Show::Value, &mut self.sampler, |text, _| {
+            SamplerConfig::from_name(text).ok_or_else(|| "not a sampler that is built in".to_owned())
+        });
         const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
         let Some(argument) = environment.value(ARGUMENT) else {
             return;
         };
         if self.sampler.source() == Source::Default {
-            return environment.warn(
-                ARGUMENT,
-                Some(&argument),
-                "has no effect without OTEL_TRACES_SAMPLER",
-            );
+            return environment.warn(ARGUMENT, Some(&argument), "has no effect without OTEL_TRACES_SAMPLER");
         }
         let source = self.sampler.source();
         let mut sampler = self.sampler.get().clone();
         if let Some(place) = sampler.ratio_mut() {
             match sampler::parse_ratio(&argument) {
                 Some(ratio) => *place = ratio,
-                None => environment.warn(
-                    ARGUMENT,
-                    Some(&argument),
-                    "not a number from 0.0 to 1.0; 1.0 is used",
-                ),
+                None => environment.warn(ARGUMENT, Some(&argument), "not a number from 0.0 to 1.0; 1.0 is used"),
             }
             self.sampler = Setting::new(sampler, source);
         }
@@ -237,48 +214,27 @@ impl Config {
         environment.count(&["OTEL_BSP_MAX_QUEUE_SIZE"], 1, &mut batch.max_queue_size);
         let queue_size = *batch.max_queue_size.get();
         batch.max_export_batch_size = Setting::default(512.min(queue_size));
-        environment.read(
-            &[BATCH_SIZE],
-            Show::Value,
-            &mut batch.max_export_batch_size,
-            |text, _| match text.parse() {
-                Ok(size) if (1..=queue_size).contains(&size) => Ok(size),
-                _ => Err(format!(
-                    "not a whole number from 1 to the queue size, {queue_size}"
-                )),
-            },
-        );
+        environment.read(&[BATCH_SIZE], Show::Value, &mut batch.max_export_batch_size, |text, _| match text.parse() {
+            Ok(size) if (1..=queue_size).contains(&size) => Ok(size),
+            _ => Err(format!("not a whole number from 1 to the queue size, {queue_size}")),
+        });
     }
 
     fn read_limits(&mut self, environment: &mut Environment<'_>) {
         let limits = &mut self.limits;
         environment.count(
-            &[
-                "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-                "OTEL_ATTRIBUTE_COUNT_LIMIT",
-            ],
+            &["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"],
             0,
             &mut limits.attribute_count,
         );
         environment.limit(
-            &[
-                "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-            ],
+            &["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"],
             &mut limits.attribute_value_length,
         );
         environment.count(&["OTEL_SPAN_EVENT_COUNT_LIMIT"], 0, &mut limits.event_count);
         environment.count(&["OTEL_SPAN_LINK_COUNT_LIMIT"], 0, &mut limits.link_count);
-        environment.count(
-            &["OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"],
-            0,
-            &mut limits.event_attribute_count,
-        );
-        environment.count(
-            &["OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"],
-            0,
-            &mut limits.link_attribute_count,
-        );
+        environment.count(&["OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"], 0, &mut limits.event_attribute_count);
+        environment.count(&["OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"], 0, &mut limits.link_attribute_count);
     }
 }
 
@@ -292,16 +248,8 @@ impl Config {
 
     /// Sets an attribute of the resource.
     #[must_use]
-    pub fn with_resource_attribute(
-        mut self,
-        key: impl Into<String>,
-        value: impl Into<String>,
-    ) -> Self {
-        resource::set(
-            &mut self.resource,
-            key.into(),
-            Setting::new(value.into(), Source::Code),
-        );
+    pub fn with_resource_attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        resource::set(&mut self.resource, key.into(), Setting::new(value.into(), Source::Code));
         self
     }
 
@@ -379,8 +327,7 @@ impl Config {
     pub fn with_batch_sizes(mut self, max_queue_size: usize, max_export_batch_size: usize) -> Self {
         let queue = max_queue_size.max(1);
         self.batch.max_queue_size = Setting::new(queue, Source::Code);
-        self.batch.max_export_batch_size =
-            Setting::new(max_export_batch_size.clamp(1, queue), Source::Code);
+        self.batch.max_export_batch_size = Setting::new(max_export_batch_size.clamp(1, queue), Source::Code);
         self
     }
 }
@@ -399,16 +346,10 @@ fn exporters(list: &str, remarks: &mut Vec<String>) -> Result<Vec<ExporterKind>,
         match name.as_str() {
             "otlp" if exporters.contains(&ExporterKind::Otlp) => {}
             "otlp" => exporters.push(ExporterKind::Otlp),
-            _ => remarks.push(format!(
-                "{name:?} is not an exporter of this version; it is left out"
-            )),
+            _ => remarks.push(format!("{name:?} is not an exporter of this version; it is left out")),
         }
     }
-    if exporters.is_empty() {
-        Err("no exporter of this version is named".to_owned())
-    } else {
-        Ok(exporters)
-    }
+    if exporters.is_empty() { Err("no exporter of this version is named".to_owned()) } else { Ok(exporters) }
 }
 
 /// Says which well-known variables are set but have no effect in this version.
@@ -424,11 +365,7 @@ fn warn_about_unsupported(environment: &mut Environment<'_>) {
     ];
     for name in UNSUPPORTED {
         if environment.value(name).is_some() {
-            environment.warn(
-                name,
-                None,
-                "not supported in this version; it has no effect",
-            );
+            environment.warn(name, None, "not supported in this version; it has no effect");
         }
     }
 }

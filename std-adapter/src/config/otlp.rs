@@ -64,27 +64,17 @@ impl Header {
     /// Names and values that HTTP does not allow, and names that the exporter sets itself
     /// (content-type, content-encoding, content-length, transfer-encoding, host, connection).
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Result<Self, HeaderError> {
-        const RESERVED: [&str; 6] = [
-            "content-type",
-            "content-encoding",
-            "content-length",
-            "transfer-encoding",
-            "host",
-            "connection",
-        ];
+        const RESERVED: [&str; 6] =
+            ["content-type", "content-encoding", "content-length", "transfer-encoding", "host", "connection"];
         let (name, value) = (name.into().to_ascii_lowercase(), value.into());
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_token) {
             return Err(HeaderError::Name);
         }
         if RESERVED.contains(&name.as_str()) {
             return Err(HeaderError::Reserved);
         }
-        if !value
-            .bytes()
-            .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
-        {
+        if !value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
             return Err(HeaderError::Value);
         }
         Ok(Self { name, value })
@@ -142,41 +132,24 @@ impl OtlpConfig {
     pub(super) fn read(&mut self, environment: &mut Environment<'_>) {
         self.read_url(environment);
         environment.read(
-            &[
-                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-                "OTEL_EXPORTER_OTLP_PROTOCOL",
-            ],
+            &["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
             Show::Value,
             &mut self.protocol,
             |text, _| match text.to_ascii_lowercase().as_str() {
                 "http/protobuf" => Ok(Protocol::HttpProtobuf),
-                "grpc" | "http/json" => {
-                    Err("this version speaks http/protobuf only, and uses it".to_owned())
-                }
+                "grpc" | "http/json" => Err("this version speaks http/protobuf only, and uses it".to_owned()),
                 _ => Err("not a protocol of the specification".to_owned()),
             },
         );
         environment.read(
-            &[
-                "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-                "OTEL_EXPORTER_OTLP_HEADERS",
-            ],
+            &["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
             Show::NameOnly,
             &mut self.headers,
             |text, remarks| Ok(headers(text, remarks)),
         );
-        environment.timeout(
-            &[
-                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
-                "OTEL_EXPORTER_OTLP_TIMEOUT",
-            ],
-            &mut self.timeout,
-        );
+        environment.timeout(&["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"], &mut self.timeout);
         environment.read(
-            &[
-                "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-                "OTEL_EXPORTER_OTLP_COMPRESSION",
-            ],
+            &["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"],
             Show::Value,
             &mut self.compression,
             |text, _| match text.to_ascii_lowercase().as_str() {
@@ -197,17 +170,10 @@ impl OtlpConfig {
         for (name, rule) in RULES {
             let before = self.traces_url.source();
             // An address may carry credentials before an `@`.
-            let has_credentials = environment
-                .value(name)
-                .is_some_and(|text| text.contains('@'));
-            let show = if has_credentials {
-                Show::NameOnly
-            } else {
-                Show::Value
-            };
-            environment.read(&[name], show, &mut self.traces_url, |text, _| {
-                rule(text).map_err(|error| error.to_string())
-            });
+            let has_credentials = environment.value(name).is_some_and(|text| text.contains('@'));
+            let show = if has_credentials { Show::NameOnly } else { Show::Value };
+            environment
+                .read(&[name], show, &mut self.traces_url, |text, _| rule(text).map_err(|error| error.to_string()));
             if self.traces_url.source() != before {
                 return;
             }
@@ -220,9 +186,7 @@ fn headers(list: &str, remarks: &mut Vec<String>) -> Vec<Header> {
     let mut headers: Vec<Header> = Vec::new();
     for (index, member) in pairs::members(list).enumerate() {
         let header = pairs::split(member)
-            .and_then(|(name, value)| {
-                Ok((pairs::percent_decode(name)?, pairs::percent_decode(value)?))
-            })
+            .and_then(|(name, value)| Ok((pairs::percent_decode(name)?, pairs::percent_decode(value)?)))
             .map_err(|error| error.to_string())
             .and_then(|(name, value)| Header::new(name, value).map_err(|error| error.to_string()));
         match header {

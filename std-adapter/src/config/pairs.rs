@@ -31,20 +31,14 @@ impl fmt::Display for PairError {
 
 /// The members of a comma-separated list, trimmed, without the empty ones.
 pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|member| !member.is_empty())
+    list.split(',').map(str::trim).filter(|member| !member.is_empty())
 }
 
 /// Splits a member at its first `=` and trims both sides.
 pub(crate) fn split(member: &str) -> Result<(&str, &str), PairError> {
     let (key, value) = member.split_once('=').ok_or(PairError::MissingEquals)?;
     let (key, value) = (key.trim(), value.trim());
-    if key.is_empty() {
-        Err(PairError::EmptyKey)
-    } else {
-        Ok((key, value))
-    }
+    if key.is_empty() { Err(PairError::EmptyKey) } else { Ok((key, value)) }
 }
 
 /// Reads `OTEL_RESOURCE_ATTRIBUTES`: one error refuses the whole list (`resource/sdk.md`). The last of equal keys wins.
@@ -73,12 +67,7 @@ pub(crate) fn percent_decode(text: &str) -> Result<String, PairError> {
             decoded.push(byte);
             continue;
         }
-        let mut nibble = || {
-            bytes
-                .next()
-                .and_then(hex_digit)
-                .ok_or(PairError::BadPercent)
-        };
+        let mut nibble = || bytes.next().and_then(hex_digit).ok_or(PairError::BadPercent);
         let high = nibble()?;
         decoded.push(high << 4 | nibble()?);
     }

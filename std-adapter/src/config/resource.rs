@@ -26,11 +26,7 @@ pub(super) fn defaults() -> Vec<(String, Setting<String>)> {
 }
 
 /// Adds an attribute, or replaces the one with the same key.
-pub(super) fn set(
-    resource: &mut Vec<(String, Setting<String>)>,
-    key: String,
-    value: Setting<String>,
-) {
+pub(super) fn set(resource: &mut Vec<(String, Setting<String>)>, key: String, value: Setting<String>) {
     match resource.iter_mut().find(|(known, _)| *known == key) {
         Some((_, known)) => *known = value,
         None => resource.push((key, value)),
@@ -38,32 +34,18 @@ pub(super) fn set(
 }
 
 /// Reads `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, which wins over a `service.name` in the former.
-pub(super) fn read(
-    resource: &mut Vec<(String, Setting<String>)>,
-    environment: &mut Environment<'_>,
-) {
+pub(super) fn read(resource: &mut Vec<(String, Setting<String>)>, environment: &mut Environment<'_>) {
     let mut attributes = Setting::default(Vec::new());
-    environment.read(
-        &["OTEL_RESOURCE_ATTRIBUTES"],
-        Show::Value,
-        &mut attributes,
-        |text, _| pairs::resource_attributes(text).map_err(|error| error.to_string()),
-    );
+    environment.read(&["OTEL_RESOURCE_ATTRIBUTES"], Show::Value, &mut attributes, |text, _| {
+        pairs::resource_attributes(text).map_err(|error| error.to_string())
+    });
     let source = attributes.source();
     // An empty service name names nothing: the default says more.
-    for (key, value) in attributes
-        .get()
-        .iter()
-        .filter(|(key, value)| key != SERVICE_NAME || !value.is_empty())
-    {
+    for (key, value) in attributes.get().iter().filter(|(key, value)| key != SERVICE_NAME || !value.is_empty()) {
         set(resource, key.clone(), Setting::new(value.clone(), source));
     }
     const NAME: &str = "OTEL_SERVICE_NAME";
     if let Some(name) = environment.value(NAME) {
-        set(
-            resource,
-            SERVICE_NAME.to_owned(),
-            Setting::new(name, Source::Environment(NAME)),
-        );
+        set(resource, SERVICE_NAME.to_owned(), Setting::new(name, Source::Environment(NAME)));
     }
 }

@@ -67,7 +67,5 @@ impl fmt::Display for SamplerConfig {
 
 /// Reads a ratio: a number from 0.0 to 1.0.
 pub(crate) fn parse_ratio(text: &str) -> Option<f64> {
-    text.parse()
-        .ok()
-        .filter(|ratio| (0.0..=1.0).contains(ratio))
+    text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
 }

@@ -69,16 +69,8 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(crate) fn new(
-        variable: &'static str,
-        value: Option<&str>,
-        problem: impl Into<String>,
-    ) -> Self {
-        Self {
-            variable,
-            value: value.map(str::to_owned),
-            problem: problem.into(),
-        }
+    pub(crate) fn new(variable: &'static str, value: Option<&str>, problem: impl Into<String>) -> Self {
+        Self { variable, value: value.map(str::to_owned), problem: problem.into() }
     }
 
     /// The environment variable that the warning is about.

@@ -5,19 +5,11 @@ use std::time::Duration;
 use super::{Compression, Config, ExporterKind, Header, HeaderError, SamplerConfig, Source};
 
 fn read(variables: &[(&str, &str)]) -> Config {
-    Config::from_lookup(|name| {
-        variables
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| (*value).to_owned())
-    })
+    Config::from_lookup(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
 }
 
 fn attribute<'a>(config: &'a Config, key: &str) -> Option<(&'a str, Source)> {
-    config
-        .resource()
-        .find(|(known, _)| *known == key)
-        .map(|(_, value)| (value.get().as_str(), value.source()))
+    config.resource().find(|(known, _)| *known == key).map(|(_, value)| (value.get().as_str(), value.source()))
 }
 
 #[test]
@@ -27,44 +19,19 @@ fn an_empty_environment_gives_the_defaults_of_the_specification() {
     assert!(!config.disabled.get());
     assert_eq!(*config.exporters.get(), [ExporterKind::Otlp]);
     assert_eq!(config.sampler.get().to_string(), "ParentBased(AlwaysOn)");
-    assert_eq!(
-        config.otlp.traces_url.get(),
-        "http://localhost:4318/v1/traces"
-    );
+    assert_eq!(config.otlp.traces_url.get(), "http://localhost:4318/v1/traces");
     assert_eq!(*config.otlp.timeout.get(), Some(Duration::from_secs(10)));
     assert_eq!(*config.otlp.compression.get(), Compression::None);
     assert_eq!(*config.batch.schedule_delay.get(), Duration::from_secs(5));
-    assert_eq!(
-        *config.batch.export_timeout.get(),
-        Some(Duration::from_secs(30))
-    );
-    assert_eq!(
-        (
-            *config.batch.max_queue_size.get(),
-            *config.batch.max_export_batch_size.get()
-        ),
-        (2048, 512)
-    );
+    assert_eq!(*config.batch.export_timeout.get(), Some(Duration::from_secs(30)));
+    assert_eq!((*config.batch.max_queue_size.get(), *config.batch.max_export_batch_size.get()), (2048, 512));
     let limits = &config.limits;
-    let counts = [
-        &limits.attribute_count,
-        &limits.event_count,
-        &limits.link_count,
-    ];
+    let counts = [&limits.attribute_count, &limits.event_count, &limits.link_count];
     assert!(counts.iter().all(|limit| *limit.get() == 128));
-    assert_eq!(
-        (
-            *limits.event_attribute_count.get(),
-            *limits.link_attribute_count.get()
-        ),
-        (128, 128)
-    );
+    assert_eq!((*limits.event_attribute_count.get(), *limits.link_attribute_count.get()), (128, 128));
     assert_eq!(*limits.attribute_value_length.get(), None);
     assert!(config.service_name().starts_with("unknown_service"));
-    assert_eq!(
-        attribute(&config, "telemetry.sdk.language"),
-        Some(("rust", Source::Default))
-    );
+    assert_eq!(attribute(&config, "telemetry.sdk.language"), Some(("rust", Source::Default)));
     assert!(config.warnings().is_empty());
 }
 
@@ -118,18 +85,8 @@ fn a_bad_value_is_a_warning_that_names_the_variable_and_leaves_the_default() {
 
 #[test]
 fn booleans_are_true_only_for_the_word_true() {
-    for (value, expected) in [
-        ("true", true),
-        ("TRUE", true),
-        ("True", true),
-        ("false", false),
-        ("1", false),
-    ] {
-        assert_eq!(
-            *read(&[("OTEL_SDK_DISABLED", value)]).disabled.get(),
-            expected,
-            "{value}"
-        );
+    for (value, expected) in [("true", true), ("TRUE", true), ("True", true), ("false", false), ("1", false)] {
+        assert_eq!(*read(&[("OTEL_SDK_DISABLED", value)]).disabled.get(), expected, "{value}");
     }
 }
 
@@ -145,18 +102,12 @@ fn a_general_endpoint_is_a_base_and_a_traces_endpoint_is_used_as_it_is() {
         ("https://h?key=a", "https://h/v1/traces?key=a"),
         ("HTTPS://H/p/?key=a/b", "HTTPS://H/p/v1/traces?key=a/b"),
         ("http://[::1]:4318", "http://[::1]:4318/v1/traces"),
-        (
-            "http://user:word@h:4318",
-            "http://user:word@h:4318/v1/traces",
-        ),
+        ("http://user:word@h:4318", "http://user:word@h:4318/v1/traces"),
     ];
     for (value, expected) in base {
         let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", value)]);
         assert_eq!(config.otlp.traces_url.get(), expected);
-        assert_eq!(
-            config.otlp.traces_url.source(),
-            Source::Environment("OTEL_EXPORTER_OTLP_ENDPOINT")
-        );
+        assert_eq!(config.otlp.traces_url.source(), Source::Environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
     }
     let as_is = [
         ("http://h:4318", "http://h:4318/"),
@@ -167,10 +118,7 @@ fn a_general_endpoint_is_a_base_and_a_traces_endpoint_is_used_as_it_is() {
         ("http://h/v1/traces", "http://h/v1/traces"),
     ];
     for (value, expected) in as_is {
-        let both = [
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://other"),
-        ];
+        let both = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://other")];
         assert_eq!(read(&both).otlp.traces_url.get(), expected);
     }
     for bad in [
@@ -184,56 +132,24 @@ fn a_general_endpoint_is_a_base_and_a_traces_endpoint_is_used_as_it_is() {
         "",
         "\u{e9}://h",
     ] {
-        let config = read(&[
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", bad),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base"),
-        ]);
-        assert_eq!(
-            config.otlp.traces_url.get(),
-            "http://base/v1/traces",
-            "{bad}"
-        );
-        assert_eq!(
-            config.warnings().len(),
-            usize::from(!bad.is_empty()),
-            "{bad}"
-        );
+        let config =
+            read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", bad), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base")]);
+        assert_eq!(config.otlp.traces_url.get(), "http://base/v1/traces", "{bad}");
+        assert_eq!(config.warnings().len(), usize::from(!bad.is_empty()), "{bad}");
     }
 }
 
 #[test]
 fn resource_attributes_are_decoded_and_one_error_discards_them_all() {
     // resource/sdk.md, "Specifying resource information via an environment variable".
-    let config = read(&[(
-        "OTEL_RESOURCE_ATTRIBUTES",
-        " a = 1 ,b=%2C%3D%25,c=%C3%A9,d=,a=2,e=x+y,%66=1",
-    )]);
-    let expected = [
-        ("a", "2"),
-        ("b", ",=%"),
-        ("c", "é"),
-        ("d", ""),
-        ("e", "x+y"),
-        ("f", "1"),
-    ];
+    let config = read(&[("OTEL_RESOURCE_ATTRIBUTES", " a = 1 ,b=%2C%3D%25,c=%C3%A9,d=,a=2,e=x+y,%66=1")]);
+    let expected = [("a", "2"), ("b", ",=%"), ("c", "é"), ("d", ""), ("e", "x+y"), ("f", "1")];
     for (key, value) in expected {
-        assert_eq!(
-            attribute(&config, key),
-            Some((value, Source::Environment("OTEL_RESOURCE_ATTRIBUTES"))),
-            "{key}"
-        );
+        assert_eq!(attribute(&config, key), Some((value, Source::Environment("OTEL_RESOURCE_ATTRIBUTES"))), "{key}");
     }
     assert!(config.warnings().is_empty());
 
-    for bad in [
-        "a=1,b",
-        "a=1,=2",
-        "a=1,b=%2",
-        "a=1,b=%zz",
-        "a=1,b=%ff",
-        "a=1,b=c=d",
-        "a=1,%=2",
-    ] {
+    for bad in ["a=1,b", "a=1,=2", "a=1,b=%2", "a=1,b=%zz", "a=1,b=%ff", "a=1,b=c=d", "a=1,%=2"] {
         let config = read(&[("OTEL_RESOURCE_ATTRIBUTES", bad)]);
         assert_eq!(attribute(&config, "a"), None, "{bad}");
         assert_eq!(config.warnings().len(), 1, "{bad}");
@@ -243,37 +159,15 @@ fn resource_attributes_are_decoded_and_one_error_discards_them_all() {
 #[test]
 fn the_service_name_variable_wins_and_code_wins_over_both() {
     // sdk-environment-variables.md: OTEL_SERVICE_NAME "takes precedence"; resource/sdk.md: code-given resource wins.
-    let attributes = (
-        "OTEL_RESOURCE_ATTRIBUTES",
-        "service.name=from-attributes,zone=z",
-    );
+    let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=from-attributes,zone=z");
     assert_eq!(read(&[attributes]).service_name(), "from-attributes");
     let config = read(&[attributes, ("OTEL_SERVICE_NAME", "from-name")]);
-    assert_eq!(
-        attribute(&config, "service.name"),
-        Some(("from-name", Source::Environment("OTEL_SERVICE_NAME")))
-    );
-    assert_eq!(
-        attribute(&config, "zone").map(|(value, _)| value),
-        Some("z")
-    );
+    assert_eq!(attribute(&config, "service.name"), Some(("from-name", Source::Environment("OTEL_SERVICE_NAME"))));
+    assert_eq!(attribute(&config, "zone").map(|(value, _)| value), Some("z"));
     let config = config.with_service_name("from-code");
-    assert_eq!(
-        attribute(&config, "service.name"),
-        Some(("from-code", Source::Code))
-    );
-    assert_eq!(
-        config
-            .resource()
-            .filter(|(key, _)| *key == "service.name")
-            .count(),
-        1
-    );
-    assert!(
-        read(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=")])
-            .service_name()
-            .starts_with("unknown_service")
-    );
+    assert_eq!(attribute(&config, "service.name"), Some(("from-code", Source::Code)));
+    assert_eq!(config.resource().filter(|(key, _)| *key == "service.name").count(), 1);
+    assert!(read(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=")]).service_name().starts_with("unknown_service"));
 }
 
 #[test]
@@ -289,12 +183,7 @@ fn exporter_names() {
     for (value, expected, warnings) in table {
         let config = read(&[("OTEL_TRACES_EXPORTER", value)]);
         assert_eq!(config.exporters.get(), expected, "{value}");
-        assert_eq!(
-            config.warnings().len(),
-            warnings,
-            "{value}: {:?}",
-            config.warnings()
-        );
+        assert_eq!(config.warnings().len(), warnings, "{value}: {:?}", config.warnings());
     }
 }
 
@@ -308,46 +197,20 @@ fn sampler_names_and_arguments() {
         ("traceidratio", "0.25", "TraceIdRatio(0.25)", 0),
         ("parentbased_always_on", "0.25", "ParentBased(AlwaysOn)", 0),
         ("parentbased_always_off", "", "ParentBased(AlwaysOff)", 0),
-        (
-            "parentbased_traceidratio",
-            "0",
-            "ParentBased(TraceIdRatio(0))",
-            0,
-        ),
+        ("parentbased_traceidratio", "0", "ParentBased(TraceIdRatio(0))", 0),
         ("traceidratio", "1.01", "TraceIdRatio(1)", 1),
         ("traceidratio", "-0.1", "TraceIdRatio(1)", 1),
         ("traceidratio", "NaN", "TraceIdRatio(1)", 1),
-        (
-            "parentbased_traceidratio",
-            "half",
-            "ParentBased(TraceIdRatio(1))",
-            1,
-        ),
+        ("parentbased_traceidratio", "half", "ParentBased(TraceIdRatio(1))", 1),
         ("xray", "0.5", "ParentBased(AlwaysOn)", 2),
     ];
     for (name, argument, expected, warnings) in table {
-        let config = read(&[
-            ("OTEL_TRACES_SAMPLER", name),
-            ("OTEL_TRACES_SAMPLER_ARG", argument),
-        ]);
-        assert_eq!(
-            config.sampler.get().to_string(),
-            expected,
-            "{name} {argument}"
-        );
-        assert_eq!(
-            config.warnings().len(),
-            warnings,
-            "{name} {argument}: {:?}",
-            config.warnings()
-        );
+        let config = read(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
+        assert_eq!(config.sampler.get().to_string(), expected, "{name} {argument}");
+        assert_eq!(config.warnings().len(), warnings, "{name} {argument}: {:?}", config.warnings());
     }
-    let config =
-        read(&[("OTEL_TRACES_SAMPLER", "always_off")]).with_sampler(SamplerConfig::AlwaysOn);
-    assert_eq!(
-        (config.sampler.get(), config.sampler.source()),
-        (&SamplerConfig::AlwaysOn, Source::Code)
-    );
+    let config = read(&[("OTEL_TRACES_SAMPLER", "always_off")]).with_sampler(SamplerConfig::AlwaysOn);
+    assert_eq!((config.sampler.get(), config.sampler.source()), (&SamplerConfig::AlwaysOn, Source::Code));
 }
 
 #[test]
@@ -355,30 +218,11 @@ fn headers_are_decoded_checked_and_never_shown() {
     // exporter.md, "Specifying headers via environment variables".
     let list = "Authorization=Basic%20c2VjcmV0==, x-tenant = a%2Cb ,x-tenant=c,bad name=1,content-type=x,v=%0d%0aInjected: 1,z=%4";
     let config = read(&[("OTEL_EXPORTER_OTLP_HEADERS", list)]);
-    let headers: Vec<_> = config
-        .otlp
-        .headers
-        .get()
-        .iter()
-        .map(|header| (header.name(), header.value()))
-        .collect();
-    assert_eq!(
-        headers,
-        [("authorization", "Basic c2VjcmV0=="), ("x-tenant", "c")]
-    );
+    let headers: Vec<_> = config.otlp.headers.get().iter().map(|header| (header.name(), header.value())).collect();
+    assert_eq!(headers, [("authorization", "Basic c2VjcmV0=="), ("x-tenant", "c")]);
     assert_eq!(config.warnings().len(), 4, "{:?}", config.warnings());
-    let shown = format!(
-        "{config:?}{}",
-        config
-            .warnings()
-            .iter()
-            .map(ToString::to_string)
-            .collect::<String>()
-    );
-    assert!(
-        !shown.contains("c2VjcmV0") && !shown.contains("Injected"),
-        "{shown}"
-    );
+    let shown = format!("{config:?}{}", config.warnings().iter().map(ToString::to_string).collect::<String>());
+    assert!(!shown.contains("c2VjcmV0") && !shown.contains("Injected"), "{shown}");
     assert_eq!(Header::new("Host", "x"), Err(HeaderError::Reserved));
 }
 
@@ -414,28 +258,16 @@ fn a_traces_variable_replaces_the_general_one_and_a_bad_one_falls_back_to_it() {
         ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "50"),
     ];
     let config = read(&[general, specific].concat());
-    assert_eq!(
-        *config.otlp.headers.get(),
-        [Header::new("b", "3").expect("a valid header")]
-    );
+    assert_eq!(*config.otlp.headers.get(), [Header::new("b", "3").expect("a valid header")]);
     assert_eq!(*config.otlp.timeout.get(), None, "0 is no limit");
     assert_eq!(*config.otlp.compression.get(), Compression::None);
     assert_eq!(*config.limits.attribute_count.get(), 0);
     assert_eq!(*config.limits.attribute_value_length.get(), Some(50));
     assert!(config.warnings().is_empty());
 
-    let config = read(
-        &[
-            &general[..],
-            &[("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon")],
-        ]
-        .concat(),
-    );
+    let config = read(&[&general[..], &[("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon")]].concat());
     assert_eq!(*config.otlp.timeout.get(), Some(Duration::from_secs(1)));
-    assert_eq!(
-        config.otlp.timeout.source(),
-        Source::Environment("OTEL_EXPORTER_OTLP_TIMEOUT")
-    );
+    assert_eq!(config.otlp.timeout.source(), Source::Environment("OTEL_EXPORTER_OTLP_TIMEOUT"));
     assert_eq!(config.warnings().len(), 1);
 }
 
@@ -448,51 +280,22 @@ fn batch_variables_and_their_bounds() {
         ("OTEL_BSP_MAX_QUEUE_SIZE", "5000"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5000"),
     ]);
-    assert_eq!(
-        *config.batch.schedule_delay.get(),
-        Duration::from_millis(100)
-    );
-    assert_eq!(
-        config.export_timeout(),
-        Some(Duration::from_secs(5)),
-        "shorter than OTLP's 10 s"
-    );
-    assert_eq!(
-        (
-            *config.batch.max_queue_size.get(),
-            *config.batch.max_export_batch_size.get()
-        ),
-        (5000, 5000)
-    );
+    assert_eq!(*config.batch.schedule_delay.get(), Duration::from_millis(100));
+    assert_eq!(config.export_timeout(), Some(Duration::from_secs(5)), "shorter than OTLP's 10 s");
+    assert_eq!((*config.batch.max_queue_size.get(), *config.batch.max_export_batch_size.get()), (5000, 5000));
     assert!(config.warnings().is_empty());
 
     let config = read(&[("OTEL_BSP_MAX_QUEUE_SIZE", "100")]);
-    assert_eq!(
-        *config.batch.max_export_batch_size.get(),
-        100,
-        "the default follows a smaller queue"
-    );
+    assert_eq!(*config.batch.max_export_batch_size.get(), 100, "the default follows a smaller queue");
     assert!(config.warnings().is_empty());
 
     let config = read(&[]).with_batch_sizes(10, 20);
-    assert_eq!(
-        (
-            *config.batch.max_queue_size.get(),
-            *config.batch.max_export_batch_size.get()
-        ),
-        (10, 10)
-    );
+    assert_eq!((*config.batch.max_queue_size.get(), *config.batch.max_export_batch_size.get()), (10, 10));
 }
 
 #[test]
 fn no_limit_is_the_absence_of_both_limits() {
-    let config = read(&[
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
-        ("OTEL_BSP_EXPORT_TIMEOUT", "0"),
-    ]);
+    let config = read(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0"), ("OTEL_BSP_EXPORT_TIMEOUT", "0")]);
     assert_eq!(config.export_timeout(), None);
-    assert_eq!(
-        read(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")]).export_timeout(),
-        Some(Duration::from_secs(30))
-    );
+    assert_eq!(read(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")]).export_timeout(), Some(Duration::from_secs(30)));
 }
