@@ -58,23 +58,26 @@ impl Measure {
     #[inline(never)]
     fn nested(&mut self, value: &Value<'_>, depth: usize) -> Option<usize> {
         let content = match *value {
+            Value::Bools(_) | Value::I64s(_) | Value::F64s(_) | Value::Strs(_) | Value::List(_) | Value::Map(_)
+                if depth == 0 =>
+            {
+                return None;
+            }
             Value::Bools(items) => items.len() * field_len(2),
             Value::I64s(items) => items.iter().map(|&item| field_len(int_len(item))).sum(),
             Value::F64s(items) => items.len() * field_len(9),
             Value::Strs(items) => items.iter().map(|item| field_len(self.text(item))).sum(),
             Value::List(items) => {
-                let depth = depth.checked_sub(1)?;
                 let mut sum = 0;
                 for item in items {
-                    sum += field_len(self.nested(item, depth)?);
+                    sum += field_len(self.nested(item, depth - 1)?);
                 }
                 sum
             }
             Value::Map(entries) => {
-                let depth = depth.checked_sub(1)?;
                 let mut sum = 0;
                 for (key, item) in entries {
-                    sum += field_len(field_len(key.len()) + field_len(self.nested(item, depth)?));
+                    sum += field_len(field_len(key.len()) + field_len(self.nested(item, depth - 1)?));
                 }
                 sum
             }
@@ -251,6 +254,22 @@ mod tests {
         let list = lists.next().unwrap();
         list[0] = value;
         assert_eq!(measure.value(&Value::List(list)), None);
+    }
+
+    /// An array of one type is a level like any other: the reader counts it too.
+    #[test]
+    fn an_array_within_the_deepest_list_is_refused() {
+        for array in [Value::Bools(&[]), Value::I64s(&[1]), Value::F64s(&[]), Value::Strs(&["a"])] {
+            let mut levels = [[array]; MAX_VALUE_DEPTH];
+            let mut value = array;
+            let mut measure = Measure { value_length: u32::MAX, clipped: false };
+            for (depth, list) in levels.iter_mut().enumerate() {
+                assert_eq!(measure.value(&value).is_some(), depth < MAX_VALUE_DEPTH);
+                list[0] = value;
+                value = Value::List(list);
+            }
+            assert_eq!(measure.value(&value), None, "an array around which there are MAX_VALUE_DEPTH lists");
+        }
     }
 
     #[test]
