@@ -13,6 +13,7 @@ pub use request::{RequestView, ResourceSpansView, ResourceView, ScopeSpansView, 
 pub use span::SpanView;
 pub use value::{Attributes, ListView, ValueView};
 
+use crate::error::DecodeErrorKind;
 use crate::wire::{Field, Fields};
 
 /// The fields with this number in a message that was checked before.
@@ -34,4 +35,12 @@ fn last_text(message: &[u8], number: u32) -> &str {
 fn last_count(message: &[u8], number: u32) -> u32 {
     let count = fields_of(message, number).filter_map(|field| field.varint().ok()).last().unwrap_or(0);
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Whether the bytes are well-formed protobuf and only an id is invalid.
+fn is_identity(kind: DecodeErrorKind) -> bool {
+    matches!(
+        kind,
+        DecodeErrorKind::InvalidTraceId | DecodeErrorKind::InvalidSpanId | DecodeErrorKind::InvalidParentSpanId
+    )
 }

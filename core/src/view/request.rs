@@ -1,7 +1,7 @@
 //! Views over a whole `ExportTraceServiceRequest`, of any origin.
 
 use super::value::{DEPTH, check_attribute};
-use super::{Attributes, SpanView, fields_of, last_bytes, last_count, last_text};
+use super::{Attributes, SpanView, fields_of, is_identity, last_bytes, last_count, last_text};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::wire::{Field, Fields};
 
@@ -97,7 +97,8 @@ impl<'a> ScopeSpansView<'a> {
         ScopeView { message: last_bytes(self.message, 1) }
     }
 
-    /// The spans with their bytes; an error for a span whose ids are invalid.
+    /// The spans with their bytes; an error, whose offset counts from the start of this group, for a span with an invalid
+    /// id, be it in a link.
     pub fn spans(&self) -> impl Iterator<Item = Result<(&'a [u8], SpanView<'a>), DecodeError>> + use<'a> {
         fields_of(self.message, 2).map(|field| Ok((field.bytes()?, SpanView::parse_field(&field)?)))
     }
@@ -183,10 +184,19 @@ fn check_scope_spans(field: &Field<'_>) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Whether the bytes are well-formed protobuf and only an id is invalid.
-fn is_identity(kind: DecodeErrorKind) -> bool {
-    matches!(
-        kind,
-        DecodeErrorKind::InvalidTraceId | DecodeErrorKind::InvalidSpanId | DecodeErrorKind::InvalidParentSpanId
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalid_link_does_not_hide_other_damage() {
+        // A span with a link without ids (tag 0x6a) and a name (tag 0x2a), in a scope, in a resource.
+        let request = |name: u8| [0x0a, 9, 0x12, 7, 0x12, 5, 0x6a, 0, 0x2a, 1, name];
+        let bytes = request(b'a');
+        let scope = RequestView::parse(&bytes).unwrap().resource_spans().next().unwrap().scope_spans().next().unwrap();
+        let error = scope.spans().next().unwrap().unwrap_err();
+        assert_eq!((error.kind, error.offset), (DecodeErrorKind::InvalidTraceId, 4), "counted from the group's start");
+        let error = RequestView::parse(&request(0xff)).unwrap_err();
+        assert_eq!((error.kind, error.offset), (DecodeErrorKind::NotUtf8 { field: 5 }, 10));
+    }
 }

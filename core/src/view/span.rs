@@ -1,7 +1,7 @@
 //! `SpanView`: one encoded OTLP `Span` message, typed.
 
 use super::value::{DEPTH, check_attribute};
-use super::{Attributes, EventView, LinkView, fields_of};
+use super::{Attributes, EventView, LinkView, fields_of, is_identity};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::wire::{Field, Fields};
 use crate::{Header, SpanId, SpanKind, Status, StatusCode, TraceId};
@@ -43,6 +43,7 @@ impl<'a> SpanView<'a> {
         let mut span_id: &[u8] = &[];
         let mut parent: &[u8] = &[];
         let mut view = Parts::UNSET;
+        let mut invalid_link = None;
         for field in fields {
             let field = field?;
             match field.number {
@@ -58,12 +59,19 @@ impl<'a> SpanView<'a> {
                 10 => view.dropped[0] = saturated(field.varint()?),
                 11 => EventView::check(&field)?,
                 12 => view.dropped[1] = saturated(field.varint()?),
-                13 => LinkView::check(&field)?,
+                13 => match LinkView::check(&field) {
+                    // Kept for the end: an invalid id must not hide that the rest is no protobuf.
+                    Err(error) if is_identity(error.kind) => invalid_link = invalid_link.or(Some(error)),
+                    verdict => verdict?,
+                },
                 14 => view.dropped[2] = saturated(field.varint()?),
                 15 => read_status(&field, &mut view.status)?,
                 16 => view.flags = field.fixed32()?,
                 _ => {}
             }
+        }
+        if let Some(error) = invalid_link {
+            return Err(error);
         }
         let wrong = |kind| DecodeError { kind, offset };
         let parent_span_id = match parent {
