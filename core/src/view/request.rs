@@ -2,7 +2,7 @@
 
 use super::value::{DEPTH, check_attribute};
 use super::{Attributes, SpanView, fields_of, is_identity, last_bytes, last_count, last_text};
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::DecodeError;
 use crate::wire::{Field, Fields};
 
 /// An OTLP request: spans grouped by resource and scope (opentelemetry-proto, `trace_service.proto`).
@@ -187,6 +187,7 @@ fn check_scope_spans(field: &Field<'_>) -> Result<(), DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DecodeErrorKind;
 
     #[test]
     fn an_invalid_link_does_not_hide_other_damage() {
