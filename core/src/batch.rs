@@ -58,6 +58,11 @@ impl<S: Storage> Batch<S> {
         self.dropped
     }
 
+    /// Counts spans that never got as far as [`push`](Self::push).
+    pub(crate) fn count_dropped(&mut self, spans: u32) {
+        self.dropped = self.dropped.saturating_add(spans);
+    }
+
     /// The spans' bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -1,6 +1,6 @@
 //! `Tracer`: starts spans with what the host lends: clock, ids, sampler, and a sink for what is finished.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 
 use crate::storage::Storage;
@@ -45,6 +45,8 @@ pub trait SpanSink {
 #[derive(Debug)]
 pub struct LocalSink<const SPAN: usize, const BATCH: usize, P = ()> {
     batch: RefCell<Batch<heapless::Vec<u8, BATCH>>>,
+    /// Spans that ended while the batch was in use.
+    missed: Cell<u32>,
     processor: P,
 }
 
@@ -66,12 +68,16 @@ impl<const SPAN: usize, const BATCH: usize, P> LocalSink<SPAN, BATCH, P> {
     /// An empty batch behind `processor`.
     #[must_use]
     pub fn with_processor(processor: P) -> Self {
-        Self { batch: RefCell::new(Batch::new(heapless::Vec::new())), processor }
+        Self { batch: RefCell::new(Batch::new(heapless::Vec::new())), missed: Cell::new(0), processor }
     }
 
-    /// Reads or empties the batch. `None` if called from within itself.
+    /// Reads or empties the batch. `None` if called from within itself. A span that ends meanwhile cannot be added: the
+    /// batch counts it as dropped.
     pub fn with_batch<R>(&self, use_batch: impl FnOnce(&mut Batch<heapless::Vec<u8, BATCH>>) -> R) -> Option<R> {
-        self.batch.try_borrow_mut().ok().map(|mut batch| use_batch(&mut batch))
+        let mut batch = self.batch.try_borrow_mut().ok()?;
+        let result = use_batch(&mut batch);
+        batch.count_dropped(self.missed.take());
+        Some(result)
     }
 }
 
@@ -89,9 +95,13 @@ impl<const SPAN: usize, const BATCH: usize, P: SpanProcessor> SpanSink for Local
 
     fn finish(&self, span: Span<Self::Storage, Self::Form>, end_time: u64) {
         let kept = self.processor.on_end(&span.view(end_time)) == Verdict::Keep && span.context().is_sampled();
-        if kept && let Ok(mut batch) = self.batch.try_borrow_mut() {
+        if !kept {
+            return;
+        }
+        match self.batch.try_borrow_mut() {
             // A refused span is counted by the batch itself.
-            let _ = batch.push(&span, end_time);
+            Ok(mut batch) => drop(batch.push(&span, end_time)),
+            Err(_) => self.missed.set(self.missed.get().saturating_add(1)),
         }
     }
 }
@@ -297,5 +307,24 @@ impl<C: Clock, K: SpanSink> Drop for ActiveSpan<'_, C, K> {
 impl<C: Clock, K: SpanSink> fmt::Debug for ActiveSpan<'_, C, K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ActiveSpan").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AlwaysOn, CountingIds, NoClock};
+
+    #[test]
+    fn a_span_that_ends_while_the_batch_is_read_is_counted() {
+        let tracer = Tracer::new(NoClock, CountingIds::new(), AlwaysOn, LocalSink::<128, 512>::new());
+        let count = |batch: &mut Batch<_>| (batch.len(), batch.dropped());
+        let during = tracer.sink().with_batch(|batch| {
+            tracer.span("log").start().end();
+            count(batch)
+        });
+        assert_eq!(during, Some((0, 0)));
+        tracer.span("kept").start().end();
+        assert_eq!(tracer.sink().with_batch(count), Some((1, 1)));
     }
 }
