@@ -134,6 +134,12 @@ impl<'a> ScopeView<'a> {
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes::new(self.message, 3)
     }
+
+    /// How many attributes were refused.
+    #[must_use]
+    pub fn dropped_attributes_count(&self) -> u32 {
+        last_count(self.message, 4)
+    }
 }
 
 fn check_resource_spans(field: &Field<'_>) -> Result<(), DecodeError> {
