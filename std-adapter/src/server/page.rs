@@ -17,12 +17,13 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, media type and content of every file.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("/", HTML, include_str!("viewer/index.html")),
     ("/style.css", CSS, include_str!("viewer/style.css")),
     ("/favicon.svg", SVG, include_str!("viewer/favicon.svg")),
     ("/app.js", SCRIPT, include_str!("viewer/app.js")),
     ("/api.js", SCRIPT, include_str!("viewer/api.js")),
+    ("/colour.js", SCRIPT, include_str!("viewer/colour.js")),
     ("/details.js", SCRIPT, include_str!("viewer/details.js")),
     ("/dom.js", SCRIPT, include_str!("viewer/dom.js")),
     ("/format.js", SCRIPT, include_str!("viewer/format.js")),

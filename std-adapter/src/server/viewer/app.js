@@ -1,6 +1,7 @@
 /** The viewer's entry: follows the address, keeps the open view up to date, shows what the server holds. */
 
 import { followChanges, getJson } from "/api.js";
+import { meetServices } from "/colour.js";
 import { el, toast } from "/dom.js";
 import { bytes, count } from "/format.js";
 import { openList } from "/list.js";
@@ -95,5 +96,6 @@ addEventListener("hashchange", showRoute);
 addEventListener("unhandledrejection", (event) => toast(event.reason?.message ?? "Something went wrong in the viewer."));
 followChanges({ interval: 500, changed, state: (next) => { connection = next; showConnection(); } });
 showConnection();
-showRoute();
 showStats();
+await meetServices();
+showRoute();

@@ -1,8 +1,8 @@
 /** Everything one span carries. */
 
 import { hasTrace } from "/api.js";
-import { copyButton, el, serviceChip } from "/dom.js";
-import { clock, duration, fullTime, nanosBetween, plural, serviceHue } from "/format.js";
+import { copyButton, el, fill, serviceChip } from "/dom.js";
+import { clock, duration, fullTime, nanosBetween, plural } from "/format.js";
 import { hashOf } from "/route.js";
 
 /** Bits 0 to 7 of the flags are the W3C trace flags; bit 0 says that the trace is sampled (OTLP `SpanFlags`). */
@@ -11,12 +11,12 @@ const SAMPLED = 0x01;
 /** Draws the details of `node` into `panel`. */
 export function drawDetails(panel, trace, node, { filters, close }) {
   const dropped = node.dropped_attributes_count + node.dropped_events_count + node.dropped_links_count;
-  panel.replaceChildren(
+  fill(panel,
     el("div", { class: "details-head" },
       el("h2", {}, node.name || "(no name)"),
       el("button", { class: "quiet close", type: "button", attrs: { "aria-label": "Close the details" }, on: { click: close } }, "✕")),
     el("div", { class: "chips" },
-      serviceChip(node.service, serviceHue(node.service)),
+      serviceChip(node.service),
       el("span", { class: `kind ${node.kind.toLowerCase()}` }, node.kind.toLowerCase()),
       status(node.status)),
     node.failed && node.status.message && el("p", { class: "failure" }, node.status.message),

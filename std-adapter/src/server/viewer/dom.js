@@ -1,8 +1,10 @@
 /** Building elements. Text only ever becomes a text node, so nothing a span carries can turn into markup. */
 
+import { serviceColour } from "/colour.js";
+
 /**
  * Makes an element. `props` are properties, except `class`, `data` (data-* attributes), `attrs` (plain attributes),
- * `vars` (CSS custom properties) and `on` (listeners). Children that are null or false are left out.
+ * `vars` (CSS custom properties) and `on` (listeners). Children as in `fill`.
  */
 export function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -15,13 +17,18 @@ export function el(tag, props = {}, ...children) {
     else if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else element[name] = value;
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return fill(element, ...children);
+}
+
+/** Puts the children into an element, in place of what it had. Those that are null or false are left out. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
 /** A chip with the colour of its service. */
-export function serviceChip(name, hue, count) {
-  return el("span", { class: "chip", vars: { "--hue": hue.hue, "--tier": hue.tier }, title: name },
+export function serviceChip(name, count = 1) {
+  return el("span", { class: "chip", vars: serviceColour(name), title: name },
     el("span", { class: "chip-dot" }), el("span", { class: "chip-name" }, name),
     count > 1 && el("span", { class: "chip-count" }, String(count)));
 }

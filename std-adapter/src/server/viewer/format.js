@@ -1,4 +1,4 @@
-/** How times, sizes and service colours look. Times arrive as decimal strings because they exceed 2^53. */
+/** How times and sizes look. Times arrive as decimal strings because they exceed 2^53. */
 
 /** The difference of two timestamps in nanoseconds, as a number (exact up to 104 days). */
 export function nanosBetween(from, to) {
@@ -61,15 +61,4 @@ export function bytes(value) {
   if (value < 1024) return `${value} B`;
   if (value < 1024 * 1024) return `${threeDigits(value / 1024)} KiB`;
   return `${threeDigits(value / 1024 / 1024)} MiB`;
-}
-
-/**
- * The colour of a service: the same name has the same colour in every trace and on every machine. FNV-1a over the
- * name gives a hue, away from the red that stands for errors, and one of three shades.
- */
-export function serviceHue(name) {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  hash = (hash ^ hash >>> 15) >>> 0;
-  return { hue: 48 + hash % 310, tier: Math.floor(hash / 310) % 3 - 1 };
 }

@@ -1,8 +1,9 @@
 /** The list of traces with its filters. */
 
 import { getJson } from "/api.js";
-import { copyButton, el, serviceChip } from "/dom.js";
-import { clock, count, day, duration, plural, serviceHue } from "/format.js";
+import { serviceColour } from "/colour.js";
+import { copyButton, el, fill, serviceChip } from "/dom.js";
+import { clock, count, day, duration, plural } from "/format.js";
 import { hashOf, readRoute, replaceRoute, searchOf } from "/route.js";
 
 /** As many rows as a reader scrolls through; the filters find the rest. */
@@ -33,7 +34,7 @@ export function openList(view) {
   });
   const clear = el("button", { class: "quiet", type: "button", hidden: true, on: { click: clearFilters } }, "Clear");
   const summary = el("p", { class: "summary", attrs: { role: "status" } });
-  const list = el("ul", { class: "traces", data: { testid: "trace-list" }, attrs: { "aria-label": "Traces, newest first" } });
+  const list = el("ul", { class: "traces", hidden: true, data: { testid: "trace-list" }, attrs: { "aria-label": "Traces, newest first" } });
   const empty = el("div", { class: "empty", hidden: true, data: { testid: "empty-state" } });
 
   const form = el("form", { class: "filters", attrs: { role: "search" }, on: { submit: (event) => { event.preventDefault(); apply(); } } },
@@ -82,10 +83,10 @@ export function openList(view) {
     const search = searchOf(filters);
     search.set("limit", LIMIT);
     try {
-      const [answer, known] = await Promise.all([
+      const [answer, names] = await Promise.all([
         getJson(`/api/traces?${search}`, mine.signal), getJson("/api/services", mine.signal),
       ]);
-      services = known.services;
+      services = names.services;
       fillSelects();
       draw(answer);
     } catch (error) {
@@ -96,8 +97,8 @@ export function openList(view) {
   function fillSelects() {
     const chosen = services.find((entry) => entry.name === filters.service);
     const operations = chosen ? chosen.operations : services.flatMap((entry) => entry.operations);
-    fill(service, "All services", services.map((entry) => entry.name), filters.service);
-    fill(operation, "All operations", [...new Set(operations)].sort(), filters.operation);
+    choices(service, "All services", services.map((entry) => entry.name), filters.service);
+    choices(operation, "All operations", [...new Set(operations)].sort(), filters.operation);
     clear.hidden = !Object.values(filters).some(Boolean);
   }
 
@@ -134,25 +135,24 @@ export function openList(view) {
       ? `The newest ${count(traces.length)} of ${plural(matched, "trace")}` : plural(matched, "trace");
     if (traces.length === 0 && empty.dataset.kind !== String(filtered)) {
       empty.dataset.kind = String(filtered);
-      empty.replaceChildren(...(filtered ? nothingMatches(clearFilters) : howToSend()));
+      fill(empty, filtered ? nothingMatches(clearFilters) : howToSend());
     }
   }
 
   function row(trace, longest) {
-    const hue = serviceHue(trace.root.service);
     const share = Math.max(0.5, 100 * Number(trace.duration_ns) / longest);
     const label = `${trace.root.name}, ${trace.root.service}, ${duration(Number(trace.duration_ns))}, ${plural(trace.span_count, "span")}`
       + (trace.error_count ? `, ${plural(trace.error_count, "error")}` : "");
     return el("a", {
       class: trace.error_count ? "trace has-error" : "trace", href: hashOf({ traceId: trace.trace_id, filters }),
       data: { testid: "trace-row", traceId: trace.trace_id, service: trace.root.service }, attrs: { "aria-label": label },
-      vars: { "--hue": hue.hue, "--tier": hue.tier },
+      vars: serviceColour(trace.root.service),
     },
       el("span", { class: "trace-name" },
         el("span", { class: "trace-root" }, trace.root.name || "(no name)"),
         !trace.root_received && el("span", { class: "hint", title: "The root span has not arrived" }, "no root yet")),
       el("span", { class: "chips" }, shortened(trace.services).map((entry) => typeof entry === "number"
-        ? el("span", { class: "chip more" }, `+${entry}`) : serviceChip(entry, serviceHue(entry)))),
+        ? el("span", { class: "chip more" }, `+${entry}`) : serviceChip(entry))),
       el("span", { class: "trace-duration" },
         el("span", {}, duration(Number(trace.duration_ns))),
         el("span", { class: "meter" }, el("span", { class: "meter-fill", vars: { "--share": `${share}%` } }))),
@@ -174,18 +174,18 @@ export function openList(view) {
   }
 }
 
-/** At most four services, then how many more there are. */
+/** At most three services, then how many more there are. */
 function shortened(services) {
-  return services.length <= 4 ? services : [...services.slice(0, 3), services.length - 3];
+  return services.length <= 3 ? services : [...services.slice(0, 2), services.length - 2];
 }
 
 /** Sets the choices of a select, keeping the chosen one even when no span has it (any more). */
-function fill(select, all, names, chosen = "") {
-  const choices = chosen && !names.includes(chosen) ? [chosen, ...names] : names;
-  const state = JSON.stringify(choices);
+function choices(select, all, names, chosen = "") {
+  const offered = chosen && !names.includes(chosen) ? [chosen, ...names] : names;
+  const state = JSON.stringify(offered);
   if (select.dataset.state !== state) {
     select.dataset.state = state;
-    select.replaceChildren(el("option", { value: "" }, all), ...choices.map((name) => el("option", { value: name }, name)));
+    select.replaceChildren(el("option", { value: "" }, all), ...offered.map((name) => el("option", { value: name }, name)));
   }
   select.value = chosen;
 }

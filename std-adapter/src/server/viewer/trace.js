@@ -3,7 +3,7 @@
 import { getJson } from "/api.js";
 import { copyButton, el, serviceChip } from "/dom.js";
 import { drawDetails } from "/details.js";
-import { duration, fullTime, nanosBetween, plural, serviceHue } from "/format.js";
+import { duration, fullTime, nanosBetween, plural } from "/format.js";
 import { hashOf, replaceRoute } from "/route.js";
 import { openWaterfall } from "/waterfall.js";
 
@@ -64,7 +64,7 @@ export function openTrace(view, route) {
     const fact = (term, ...description) => el("div", {}, el("dt", {}, term), el("dd", {}, ...description));
     header.replaceChildren(
       el("h1", {}, root.name || "(no name)"),
-      el("div", { class: "chips" }, [...trace.services].map(([name, spans]) => serviceChip(name, serviceHue(name), spans))),
+      el("div", { class: "chips" }, [...trace.services].map(([name, spans]) => serviceChip(name, spans))),
       el("dl", { class: "facts" },
         fact("Duration", el("strong", {}, duration(trace.length))),
         fact("Spans", String(trace.nodes.length)),

@@ -1,7 +1,8 @@
 /** The waterfall: one row per span with its bar on the time scale of the trace. */
 
+import { serviceColour } from "/colour.js";
 import { el } from "/dom.js";
-import { duration, nanosBetween, plural, serviceHue } from "/format.js";
+import { duration, nanosBetween, plural } from "/format.js";
 
 /** Rows drawn at once; a button draws the next ones. Keeps a trace of 100,000 spans usable. */
 const PAGE = 1000;
@@ -80,13 +81,12 @@ export function openWaterfall(board, firstTrace, chosen) {
   }
 
   function row(node) {
-    const hue = serviceHue(node.service);
     const open = !collapsed.has(node.span_id);
     const kind = KINDS[node.kind];
     const attrs = { role: "treeitem", "aria-level": String(node.depth + 1), "aria-label": `${node.name}, ${node.service}, ${node.kind.toLowerCase()}, ${duration(node.length)}${node.failed ? ", error" : ""}` };
     if (node.children.length) attrs["aria-expanded"] = String(open);
     return el("div", {
-      class: node.failed ? "span failed" : "span", attrs, vars: { "--hue": hue.hue, "--tier": hue.tier, "--depth": Math.min(node.depth, 24) },
+      class: node.failed ? "span failed" : "span", attrs, vars: { ...serviceColour(node.service), "--depth": Math.min(node.depth, 24) },
       data: { testid: "span-row", spanId: node.span_id, service: node.service, kind: node.kind, status: node.status.code },
       on: { click: () => chosen(node) },
     },
@@ -100,7 +100,8 @@ export function openWaterfall(board, firstTrace, chosen) {
         el("span", { class: "stripe" }),
         node.failed && el("span", { class: "fail-mark", title: node.status.message || "Error" }, "!"),
         el("span", { class: "span-title", title: node.name }, node.name || "(no name)"),
-        el("span", { class: "span-service" }, node.service),
+        // Said again only where it changes: the colour says the rest.
+        node.parent?.service !== node.service && el("span", { class: "span-service" }, node.service),
         !open && el("span", { class: node.failedBelow ? "badge count error" : "badge count" }, `+${node.below}`),
         node.orphan && el("span", { class: "hint", title: "Its parent span has not arrived" }, "no parent"),
         kind && kind !== "internal" && el("span", { class: `kind ${kind}` }, kind)),
