@@ -1,5 +1,8 @@
 //! `SpanContext`: the part of a span that travels to other processes.
 
+use core::fmt;
+use core::num::NonZeroU64;
+
 use crate::{SpanId, TraceId};
 
 /// The W3C trace flags: bit 0 sampled, bit 1 random trace id; all other bits are reserved and kept zero
@@ -62,57 +65,117 @@ impl TraceFlags {
 /// let span_id = SpanId::from_hex("b7ad6b7169203331").unwrap();
 /// let context = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED);
 /// assert!(context.is_sampled() && !context.is_remote());
-/// assert_eq!(size_of::<Option<SpanContext>>(), 26);
+/// assert_eq!(size_of::<Option<SpanContext>>(), 32);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Four whole words without padding: copies stay in registers, where single bytes would go through memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanContext {
     trace_id: TraceId,
     span_id: SpanId,
-    flags: TraceFlags,
-    is_remote: bool,
+    /// OTLP's flags: the W3C flags in bits 0 to 7, bit 8 always set ("is remote" is known), bit 9 whether it is remote.
+    flags: NonZeroU64,
 }
+
+/// A parent's context without the trace, which it shares with its children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ParentContext {
+    span_id: SpanId,
+    flags: NonZeroU64,
+}
+
+impl ParentContext {
+    #[inline]
+    pub(crate) const fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    #[inline]
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.flags.get() & IS_REMOTE != 0
+    }
+
+    pub(crate) const fn in_trace(&self, trace_id: TraceId) -> SpanContext {
+        SpanContext { trace_id, span_id: self.span_id, flags: self.flags }
+    }
+}
+
+const REMOTE_IS_KNOWN: u64 = 0x100;
+const IS_REMOTE: u64 = 0x200;
 
 impl SpanContext {
     /// A context made in this process.
     #[must_use]
+    #[inline]
     pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
-        Self { trace_id, span_id, flags, is_remote: false }
+        Self::with_bits(trace_id, span_id, flags.bits() as u64)
     }
 
     /// The same context, marked as received from another process.
     #[must_use]
-    pub const fn into_remote(mut self) -> Self {
-        self.is_remote = true;
-        self
+    pub const fn into_remote(self) -> Self {
+        Self::with_bits(self.trace_id, self.span_id, self.flags.get() | IS_REMOTE)
+    }
+
+    #[inline]
+    const fn with_bits(trace_id: TraceId, span_id: SpanId, bits: u64) -> Self {
+        let flags = match NonZeroU64::new(bits | REMOTE_IS_KNOWN) {
+            Some(flags) => flags,
+            // Bit 8 is set, so this is never reached; the type wants an answer.
+            None => NonZeroU64::MIN,
+        };
+        Self { trace_id, span_id, flags }
+    }
+
+    /// What a child keeps of this context. The trace is its own.
+    #[inline]
+    pub(crate) const fn as_parent(&self) -> ParentContext {
+        ParentContext { span_id: self.span_id, flags: self.flags }
     }
 
     /// The trace.
     #[must_use]
+    #[inline]
     pub const fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
     /// The span within the trace.
     #[must_use]
+    #[inline]
     pub const fn span_id(&self) -> SpanId {
         self.span_id
     }
 
     /// The W3C trace flags.
     #[must_use]
+    #[inline]
     pub const fn flags(&self) -> TraceFlags {
-        self.flags
+        TraceFlags::from_bits(self.flags.get().to_le_bytes()[0])
     }
 
     /// Whether the sampled flag is set.
     #[must_use]
+    #[inline]
     pub const fn is_sampled(&self) -> bool {
-        self.flags.is_sampled()
+        self.flags().is_sampled()
     }
 
     /// Whether the context arrived from another process (OpenTelemetry trace API, "IsRemote").
     #[must_use]
+    #[inline]
     pub const fn is_remote(&self) -> bool {
-        self.is_remote
+        self.flags.get() & IS_REMOTE != 0
+    }
+}
+
+impl fmt::Debug for SpanContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SpanContext")
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("flags", &self.flags())
+            .field("is_remote", &self.is_remote())
+            .finish()
     }
 }

@@ -1,5 +1,6 @@
 //! Trace and span identifiers, which cannot be all zero.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use crate::hex::{self, Case};
@@ -7,21 +8,25 @@ use crate::hex::{self, Case};
 macro_rules! identifier {
     ($(#[$meta:meta])* $name:ident, $bytes:literal, $digits:literal) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name([u8; $bytes]);
+        // The bytes in network order, held as machine words: copies stay in registers, where byte arrays would go
+        // through memory.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name([u64; $bytes / 8]);
 
         impl $name {
             /// Takes the bytes in network order; `None` if all are zero, which the W3C and OpenTelemetry call invalid.
             #[must_use]
+            #[inline]
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Option<Self> {
-                let mut index = 0;
-                while index < $bytes {
-                    if bytes[index] != 0 {
-                        return Some(Self(bytes));
-                    }
-                    index += 1;
-                }
-                None
+                // SAFETY: both are plain memory of the same size, and every pattern of bits is a valid word.
+                #[expect(unsafe_code, reason = "no safe function turns an array of bytes into one of words in place")]
+                Self::from_words(unsafe { core::mem::transmute::<[u8; $bytes], [u64; $bytes / 8]>(bytes) })
+            }
+
+            /// Takes the memory of the bytes in network order as native words; `None` if all are zero.
+            #[inline]
+            pub(crate) const fn from_words(words: [u64; $bytes / 8]) -> Option<Self> {
+                if is_zero(&words) { None } else { Some(Self(words)) }
             }
 
             /// Takes bytes of unknown length; `None` unless the width is right and not all are zero.
@@ -50,22 +55,33 @@ macro_rules! identifier {
 
             /// The bytes in network order.
             #[must_use]
+            #[inline]
             pub const fn to_bytes(self) -> [u8; $bytes] {
-                self.0
-            }
-
-            /// The bytes in network order, borrowed.
-            #[must_use]
-            pub const fn as_bytes(&self) -> &[u8; $bytes] {
-                &self.0
+                // SAFETY: both are plain memory of the same size, and every pattern of bits is a valid byte.
+                #[expect(unsafe_code, reason = "no safe function turns an array of words into one of bytes in place")]
+                unsafe {
+                    core::mem::transmute::<[u64; $bytes / 8], [u8; $bytes]>(self.0)
+                }
             }
 
             /// Lower-case hexadecimal digits, as ASCII.
             #[must_use]
             pub const fn to_hex(self) -> [u8; $digits] {
                 let mut text = [0; $digits];
-                hex::encode(&self.0, &mut text);
+                hex::encode(&self.to_bytes(), &mut text);
                 text
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.to_bytes().cmp(&other.to_bytes())
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
             }
         }
 
@@ -101,12 +117,23 @@ identifier! {
     SpanId, 8, 16
 }
 
+#[inline]
+const fn is_zero(words: &[u64]) -> bool {
+    let mut index = 0;
+    let mut bits = 0;
+    while index < words.len() {
+        bits |= words[index];
+        index += 1;
+    }
+    bits == 0
+}
+
 impl TraceId {
     /// The right-most 56 bits, which consistent probability sampling takes as the trace's random number R
     /// (OpenTelemetry, "TraceState: Probability Sampling").
     #[must_use]
     pub const fn randomness(self) -> u64 {
-        let [.., a, b, c, d, e, f, g] = self.0;
+        let [.., a, b, c, d, e, f, g] = self.to_bytes();
         u64::from_be_bytes([0, a, b, c, d, e, f, g])
     }
 }

@@ -57,11 +57,7 @@ impl IdSource for RandomIds {
     #[inline]
     fn trace_id(&self) -> TraceId {
         loop {
-            let mut bytes = [0; 16];
-            let (high, low) = bytes.split_at_mut(8);
-            high.copy_from_slice(&self.next().to_ne_bytes());
-            low.copy_from_slice(&self.next().to_ne_bytes());
-            if let Some(id) = TraceId::from_bytes(bytes) {
+            if let Some(id) = TraceId::from_words([self.next(), self.next()]) {
                 return id;
             }
         }
@@ -70,7 +66,7 @@ impl IdSource for RandomIds {
     #[inline]
     fn span_id(&self) -> SpanId {
         loop {
-            if let Some(id) = SpanId::from_bytes(self.next().to_ne_bytes()) {
+            if let Some(id) = SpanId::from_words([self.next()]) {
                 return id;
             }
         }

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::context::ParentContext;
 use crate::entry::EntryBuilder;
 use crate::error::CapacityError;
 use crate::storage::{Storage, StorageView};
@@ -13,7 +14,7 @@ use crate::{Attribute, Form, Otlp, SpanContext, SpanKind, SpanLimits, SpanView, 
 pub struct SpanStart<'a> {
     /// The new span's own context.
     pub context: SpanContext,
-    /// The parent's context, `None` for a root.
+    /// The parent's context, of the same trace; `None` for a root.
     pub parent: Option<SpanContext>,
     /// What happens, in few distinct words: `GET /cart/{id}`. Cut, and counted, if the body cannot hold it.
     pub name: &'a str,
@@ -50,7 +51,7 @@ pub struct SpanCounts {
 #[derive(Clone, Debug)]
 pub struct Header {
     pub(crate) context: SpanContext,
-    pub(crate) parent: Option<SpanContext>,
+    pub(crate) parent: Option<ParentContext>,
     pub(crate) kind: SpanKind,
     pub(crate) status: StatusCode,
     /// Whether the status stands in the body already, because it has a message.
@@ -67,7 +68,7 @@ impl Header {
     fn new(start: &SpanStart<'_>) -> Self {
         Self {
             context: start.context,
-            parent: start.parent,
+            parent: start.parent.as_ref().map(SpanContext::as_parent),
             kind: start.kind,
             status: StatusCode::Unset,
             status_in_body: false,
@@ -76,6 +77,11 @@ impl Header {
             counts: SpanCounts::default(),
             seen_keys: 0,
         }
+    }
+
+    #[inline]
+    pub(crate) fn is_parent_remote(&self) -> bool {
+        self.parent.as_ref().is_some_and(ParentContext::is_remote)
     }
 
     /// Whether anything beyond the fields of fixed size has to be written.
@@ -133,7 +139,7 @@ impl<S: Storage, F: Form> Span<S, F> {
     }
 
     /// Forgets this span and starts another one in the same place: for hosts that keep spans in a pool.
-    #[inline]
+    #[inline(always)]
     pub fn restart(&mut self, start: &SpanStart<'_>) {
         self.header = Header::new(start);
         self.begin(start);
@@ -149,7 +155,7 @@ impl<S: Storage, F: Form> Span<S, F> {
     fn begin(&mut self, start: &SpanStart<'_>) {
         self.clear();
         let view = self.body.view_mut();
-        F::set_name(&mut self.header, view, start.name);
+        F::begin(&mut self.header, view, start.name);
         if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
             self.header.counts.truncated_values += 1;
         }
@@ -164,7 +170,7 @@ impl<S: Storage, F: Form> Span<S, F> {
     /// The parent's context.
     #[must_use]
     pub fn parent(&self) -> Option<SpanContext> {
-        self.header.parent
+        self.header.parent.map(|parent| parent.in_trace(self.header.context.trace_id()))
     }
 
     /// When it began: nanoseconds since the Unix epoch, 0 if unknown.

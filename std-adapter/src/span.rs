@@ -4,7 +4,7 @@ use std::fmt;
 
 use clewline_core::{Attribute, EntryBuilder, Otlp, SpanContext, SpanKind, Status, Value};
 
-use crate::pipeline::{GrowingBuffer, Recording, Started};
+use crate::pipeline::{GrowingBuffer, Started};
 
 /// Takes the attributes of one event or link of a [`Span`].
 pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
@@ -13,32 +13,31 @@ pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
 ///
 /// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
 pub struct Span {
-    context: Option<SpanContext>,
-    recording: Option<Box<Recording>>,
+    state: Started,
 }
 
 impl Span {
     #[inline]
     pub(crate) fn new(started: Started) -> Self {
-        Self { context: started.context, recording: started.recording }
+        Self { state: started }
     }
 
     /// The span's own context, to hand to children and to other processes. Without a pipeline it is the parent's.
     #[inline]
     #[must_use]
     pub fn context(&self) -> Option<SpanContext> {
-        self.context
+        self.state.context()
     }
 
     /// Whether anything is recorded.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.recording.is_some()
+        self.state.is_recording()
     }
 
     /// Renames the span.
     pub fn set_name(&mut self, name: &str) -> &mut Self {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.state.recording() {
             recording.span.set_name(name);
         }
         self
@@ -46,7 +45,7 @@ impl Span {
 
     /// Changes the role in a call.
     pub fn set_kind(&mut self, kind: SpanKind) -> &mut Self {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.state.recording() {
             recording.span.set_kind(kind);
         }
         self
@@ -55,7 +54,7 @@ impl Span {
     /// Sets an attribute; a key that is there already gets the new value.
     #[inline]
     pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.state.recording() {
             recording.span.set(key, value);
         }
         self
@@ -70,7 +69,7 @@ impl Span {
     /// Records that something happened now, with attributes.
     #[inline]
     pub fn event_with(&mut self, name: &str, attributes: &[Attribute<'_>]) -> &mut Self {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.state.recording() {
             let now = recording.now();
             recording.span.event(name, now).set_all(attributes);
         }
@@ -79,12 +78,12 @@ impl Span {
 
     /// Records a relation to another span; attributes go into the entry. `None` if nothing is recorded.
     pub fn link(&mut self, context: &SpanContext) -> Option<Entry<'_>> {
-        self.recording.as_mut().map(|recording| recording.span.link(context, ""))
+        self.state.recording().map(|recording| recording.span.link(context, ""))
     }
 
     /// Judges the outcome. `Ok` is final.
     pub fn set_status(&mut self, status: Status<'_>) -> &mut Self {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.state.recording() {
             recording.span.set_status(status);
         }
         self
@@ -92,7 +91,7 @@ impl Span {
 
     /// Records an error as the event `exception` and sets the status to `Error` with its text.
     pub fn record_error(&mut self, error: &dyn std::error::Error) -> &mut Self {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.state.recording() {
             let message = error.to_string();
             let now = recording.now();
             recording.span.record_exception("", &message, "", now);
@@ -104,15 +103,18 @@ impl Span {
     /// Ends it now. Ending again is harmless; whatever is set afterwards has no effect.
     #[inline]
     pub fn end(&mut self) {
-        if let Some(recording) = self.recording.take() {
-            recording.finish(None);
-        }
+        self.finish(None);
     }
 
     /// Ends it at a time of the caller's: nanoseconds since the Unix epoch.
     pub fn end_at(&mut self, unix_nanos: u64) {
-        if let Some(recording) = self.recording.take() {
-            recording.finish(Some(unix_nanos));
+        self.finish(Some(unix_nanos));
+    }
+
+    #[inline]
+    fn finish(&mut self, end_time: Option<u64>) {
+        if let Some(recording) = self.state.take() {
+            recording.finish(end_time);
         }
     }
 }
@@ -128,7 +130,7 @@ impl fmt::Debug for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Span")
-            .field("context", &self.context)
+            .field("context", &self.context())
             .field("is_recording", &self.is_recording())
             .finish_non_exhaustive()
     }

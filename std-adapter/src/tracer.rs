@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use clewline_core::{Attribute, Scope, SpanContext, SpanKind, SpanRequest};
+use clewline_core::{Attribute, Scope, SpanContext, SpanKind};
 
-use crate::pipeline::{Pipeline, Started};
+use crate::pipeline::{Pipeline, SpanDetails, Started};
 use crate::span::Span;
 
 static GLOBAL: OnceLock<&'static Pipeline> = OnceLock::new();
@@ -65,9 +65,11 @@ impl Tracer {
     pub const fn span<'a>(&self, name: &'a str) -> SpanBuilder<'a> {
         SpanBuilder {
             tracer: *self,
-            request: SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] },
-            trace_state: "",
-            start_time: None,
+            name,
+            kind: SpanKind::Internal,
+            parent: None,
+            details: SpanDetails { attributes: &[], links: &[], trace_state: "", start_time: None },
+            has_details: false,
         }
     }
 }
@@ -87,9 +89,11 @@ impl fmt::Debug for Tracer {
 #[must_use = "nothing is recorded until `start` is called"]
 pub struct SpanBuilder<'a> {
     tracer: Tracer,
-    request: SpanRequest<'a>,
-    trace_state: &'a str,
-    start_time: Option<u64>,
+    name: &'a str,
+    kind: SpanKind,
+    parent: Option<SpanContext>,
+    details: SpanDetails<'a>,
+    has_details: bool,
 }
 
 /// What a span can be made a child of.
@@ -126,38 +130,42 @@ impl<'a> SpanBuilder<'a> {
     /// The role in a call.
     #[inline]
     pub const fn kind(mut self, kind: SpanKind) -> Self {
-        self.request.kind = kind;
+        self.kind = kind;
         self
     }
 
     /// Makes it a child of a span, or of a context that came from elsewhere. Without a parent it starts a new trace.
     #[inline]
     pub fn child_of(mut self, parent: impl Parent) -> Self {
-        self.request.parent = parent.context();
+        self.parent = parent.context();
         self
     }
 
     /// The tracestate list that came with the parent.
     pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
-        self.trace_state = trace_state;
+        self.details.trace_state = trace_state;
+        self.has_details = true;
         self
     }
 
     /// Attributes from the start, which the sampler sees.
     pub const fn attributes(mut self, attributes: &'a [Attribute<'a>]) -> Self {
-        self.request.attributes = attributes;
+        self.details.attributes = attributes;
+        self.has_details = true;
         self
     }
 
     /// Links from the start, which the sampler sees.
     pub const fn links(mut self, links: &'a [SpanContext]) -> Self {
-        self.request.links = links;
+        self.details.links = links;
+        self.has_details = true;
         self
     }
 
     /// When it began, if not now: nanoseconds since the Unix epoch.
     pub const fn start_time(mut self, unix_nanos: u64) -> Self {
-        self.start_time = Some(unix_nanos);
+        self.details.start_time = Some(unix_nanos);
+        self.has_details = true;
         self
     }
 
@@ -166,8 +174,9 @@ impl<'a> SpanBuilder<'a> {
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> Span {
         let Some(pipeline) = self.tracer.pipeline else {
-            return Span::new(Started { context: self.request.parent, recording: None });
+            return Span::new(Started::passing(self.parent));
         };
-        Span::new(pipeline.start_span(self.tracer.scope, &self.request, self.trace_state, self.start_time))
+        let details = if self.has_details { Some(&self.details) } else { None };
+        Span::new(pipeline.start_span(self.tracer.scope, self.name, self.kind, self.parent.as_ref(), details))
     }
 }

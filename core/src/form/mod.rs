@@ -39,6 +39,7 @@ pub struct OpenEntry {
 /// The writing side of a form, not for use outside this crate.
 #[doc(hidden)]
 pub trait Sealed {
+    fn begin<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str);
     fn set_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str);
     fn set_trace_state<V: StorageView + ?Sized>(body: &mut V, trace_state: &str) -> bool;
     fn set_status<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, status: Status<'_>);

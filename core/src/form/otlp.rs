@@ -41,21 +41,21 @@ const PARENT_FIELD: usize = 10;
 
 impl Sealed for Otlp {
     #[inline]
+    fn begin<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
+        if !append(body, field_len(name.len()), |cursor| cursor.field(NAME, name.as_bytes())) {
+            append_cut_name(header, body, name);
+        }
+    }
+
     fn set_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
-        let old = find_field(body.as_slice(), NAME);
-        if let Some((start, end)) = old {
+        if let Some((start, end)) = find_field(body.as_slice(), NAME) {
             if field_len(name.len()) > body.room() + (end - start) {
                 header.counts.truncated_values += 1;
                 return;
             }
             storage::remove(body, start, end);
         }
-        let mut fitting = name;
-        if field_len(name.len()) > body.room() {
-            fitting = value::fit(name, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
-            header.counts.truncated_values += 1;
-        }
-        append(body, field_len(fitting.len()), |cursor| cursor.field(NAME, fitting.as_bytes()));
+        Self::begin(header, body, name);
     }
 
     fn set_trace_state<V: StorageView + ?Sized>(body: &mut V, trace_state: &str) -> bool {
@@ -138,13 +138,13 @@ impl Sealed for Otlp {
             && body.room() >= 2 + content + ENTRY_TAIL
             && append(body, 2 + content, |cursor| {
                 cursor.bytes(&[LINK, 0]);
-                cursor.field(tag(1, LENGTH_DELIMITED), context.trace_id().as_bytes());
-                cursor.field(tag(2, LENGTH_DELIMITED), context.span_id().as_bytes());
+                cursor.field(tag(1, LENGTH_DELIMITED), &context.trace_id().to_bytes());
+                cursor.field(tag(2, LENGTH_DELIMITED), &context.span_id().to_bytes());
                 if !trace_state.is_empty() {
                     cursor.field(tag(3, LENGTH_DELIMITED), trace_state.as_bytes());
                 }
                 cursor.byte(tag(6, wire::FIXED32));
-                cursor.bytes(&otlp_flags(context, Some(context)).to_le_bytes());
+                cursor.bytes(&otlp_flags(context, context.is_remote()).to_le_bytes());
             });
         if !fits {
             header.counts.dropped_links += 1;
@@ -201,13 +201,17 @@ impl Sealed for Otlp {
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool {
         let mut fixed = [0; FIXED_FIELDS + PARENT_FIELD];
         write_fixed(header, end_time, &mut fixed);
-        let fixed_len = if header.parent.is_some() { fixed.len() } else { FIXED_FIELDS };
-        let fixed = fixed.get(..fixed_len).unwrap_or(&fixed);
+        let fixed_len = FIXED_FIELDS + if header.parent.is_some() { PARENT_FIELD } else { 0 };
         let rare = if header.has_rare_fields() { rare_len(header) } else { 0 };
         let content = fixed_len + rare + body.len();
         append(out, field_len(content), |cursor| {
             cursor.field_header(SPAN, content);
-            cursor.bytes(fixed);
+            // Two copies of constant length are quicker than one whose length is known only at run time.
+            if header.parent.is_some() {
+                cursor.bytes(&fixed);
+            } else if let Some(fixed) = fixed.first_chunk::<FIXED_FIELDS>() {
+                cursor.bytes(fixed);
+            }
             cursor.bytes(body);
             if rare > 0 {
                 write_rare(header, cursor);
@@ -219,26 +223,25 @@ impl Sealed for Otlp {
 #[inline]
 fn write_fixed(header: &Header, end_time: u64, out: &mut [u8; FIXED_FIELDS + PARENT_FIELD]) {
     out[0..2].copy_from_slice(&[tag(1, LENGTH_DELIMITED), 16]);
-    out[2..18].copy_from_slice(header.context.trace_id().as_bytes());
+    out[2..18].copy_from_slice(&header.context.trace_id().to_bytes());
     out[18..20].copy_from_slice(&[tag(2, LENGTH_DELIMITED), 8]);
-    out[20..28].copy_from_slice(header.context.span_id().as_bytes());
+    out[20..28].copy_from_slice(&header.context.span_id().to_bytes());
     out[28..31].copy_from_slice(&[tag(6, VARINT), header.kind as u8, tag(7, wire::FIXED64)]);
     out[31..39].copy_from_slice(&header.start_time.to_le_bytes());
     out[39] = tag(8, wire::FIXED64);
     out[40..48].copy_from_slice(&end_time.to_le_bytes());
     // Field 16 is the first whose tag takes two bytes.
     out[48..50].copy_from_slice(&[0x85, 0x01]);
-    out[50..54].copy_from_slice(&otlp_flags(&header.context, header.parent.as_ref()).to_le_bytes());
+    out[50..54].copy_from_slice(&otlp_flags(&header.context, header.is_parent_remote()).to_le_bytes());
     if let Some(parent) = &header.parent {
         out[54..56].copy_from_slice(&[tag(4, LENGTH_DELIMITED), 8]);
-        out[56..64].copy_from_slice(parent.span_id().as_bytes());
+        out[56..64].copy_from_slice(&parent.span_id().to_bytes());
     }
 }
 
 /// Bits 0–7 the W3C flags, bit 8 "is_remote is known", bit 9 whether the parent (of a span) or the target (of a link) is remote.
 #[inline]
-pub(crate) fn otlp_flags(context: &SpanContext, remote: Option<&SpanContext>) -> u32 {
-    let is_remote = remote.is_some_and(SpanContext::is_remote);
+pub(crate) fn otlp_flags(context: &SpanContext, is_remote: bool) -> u32 {
     u32::from(context.flags().bits()) | 0x100 | (u32::from(is_remote) << 9)
 }
 
@@ -271,6 +274,13 @@ fn write_rare(header: &Header, cursor: &mut storage::Cursor<'_>) {
     if header.has_bare_status() {
         cursor.bytes(&[STATUS, 2, STATUS_CODE, header.status as u8]);
     }
+}
+
+#[cold]
+fn append_cut_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
+    let fitting = value::fit(name, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
+    header.counts.truncated_values += 1;
+    append(body, field_len(fitting.len()), |cursor| cursor.field(NAME, fitting.as_bytes()));
 }
 
 /// The attribute could not be recorded.

@@ -120,8 +120,8 @@ impl Traceparent {
     #[inline]
     pub fn new(context: SpanContext) -> Self {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        hex::encode(context.trace_id().as_bytes(), &mut text[3..35]);
-        hex::encode(context.span_id().as_bytes(), &mut text[36..52]);
+        hex::encode(&context.trace_id().to_bytes(), &mut text[3..35]);
+        hex::encode(&context.span_id().to_bytes(), &mut text[36..52]);
         // Only the two known flags exist in a context, so the first digit stays 0.
         text[54] = b'0' + context.flags().bits();
         Self(text)

@@ -114,7 +114,7 @@ impl<'a> SpanView<'a> {
             name: view.name,
             trace_state: view.trace_state,
             kind: header.kind,
-            flags: crate::form::otlp::otlp_flags(&header.context, header.parent.as_ref()),
+            flags: crate::form::otlp::otlp_flags(&header.context, header.is_parent_remote()),
             start_time: header.start_time,
             end_time,
             status: Status { code: header.status, message: view.status.message },

@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clewline_core::{
-    Attribute, Resource, Sampler, Scope, Span, SpanContext, SpanLimits, SpanProcessor, SpanRequest, SpanStart, Verdict,
+    Attribute, Resource, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor, SpanRequest,
+    SpanStart, TraceFlags, TraceId, Verdict,
 };
 
 use crate::exporter::{Envelope, ScopeIndex, SpanExporter, TimedOut, Worker, WorkerSettings};
@@ -71,13 +72,60 @@ impl fmt::Debug for Recording {
     }
 }
 
+/// What few spans start with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SpanDetails<'a> {
+    /// Attributes that the sampler sees.
+    pub(crate) attributes: &'a [Attribute<'a>],
+    /// Links that the sampler sees.
+    pub(crate) links: &'a [SpanContext],
+    /// The tracestate list to carry on.
+    pub(crate) trace_state: &'a str,
+    /// When it began, if not now: Unix nanoseconds.
+    pub(crate) start_time: Option<u64>,
+}
+
 /// What comes of starting a span.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Started {
-    /// Absent only while the thread is being torn down and there is no parent.
-    pub(crate) context: Option<SpanContext>,
-    /// Absent if the sampler dropped the span or the pipeline has been shut down.
-    pub(crate) recording: Option<Box<Recording>>,
+    /// The context where nothing is recorded: the sampler dropped the span, the pipeline has been shut down, or there is none
+    /// and this is the parent's. A recording has its own.
+    unrecorded: Option<SpanContext>,
+    recording: Option<Box<Recording>>,
+}
+
+impl Started {
+    /// A span that is not recorded and passes `context` on.
+    #[inline]
+    pub(crate) fn passing(context: Option<SpanContext>) -> Self {
+        Self { unrecorded: context, recording: None }
+    }
+
+    #[inline]
+    pub(crate) fn context(&self) -> Option<SpanContext> {
+        match &self.recording {
+            Some(recording) => Some(recording.span.context()),
+            None => self.unrecorded,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn recording(&mut self) -> Option<&mut Recording> {
+        self.recording.as_deref_mut()
+    }
+
+    /// Takes the recording out. The context stays, as a span that has ended can still be a parent.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Box<Recording>> {
+        let recording = self.recording.take()?;
+        self.unrecorded = Some(recording.span.context());
+        Some(recording)
+    }
 }
 
 /// A road for spans, from start to export. See [`init`](crate::init) for the usual way to one.
@@ -148,57 +196,79 @@ impl Pipeline {
     }
 
     /// Decides about a span and begins to record it.
-    #[inline]
+    ///
+    /// The arguments that every span has come in registers, the rare ones behind one pointer: what a caller has just written
+    /// to memory piece by piece is slow to read back as a whole.
+    #[inline(never)]
     pub(crate) fn start_span(
         &'static self,
         scope: u16,
-        request: &SpanRequest<'_>,
-        trace_state: &str,
-        start_time: Option<u64>,
+        name: &str,
+        kind: SpanKind,
+        parent: Option<&SpanContext>,
+        details: Option<&SpanDetails<'_>>,
     ) -> Started {
-        with_local(self, |local| {
+        let mut started = Started::default();
+        let has_run = with_local(self, |local| {
+            let parent = parent.copied();
+            let (attributes, links) = details.map_or((&[][..], &[][..]), |details| (details.attributes, details.links));
+            let request = SpanRequest { name, kind, parent, attributes, links };
             let decision = request.decide(&local.ids, &*self.sampler);
             let context = decision.context;
             if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
-                return Started { context: Some(context), recording: None };
+                started.unrecorded = Some(context);
+                return;
             }
+            let start_time = details.and_then(|details| details.start_time);
             let start = SpanStart {
                 context,
-                parent: request.parent,
-                name: request.name,
-                kind: request.kind,
+                parent,
+                name,
+                kind,
                 start_time: start_time.unwrap_or(0),
-                trace_state,
+                trace_state: details.map_or("", |details| details.trace_state),
                 limits: self.options.limits,
             };
-            let mut recording = match local.begin() {
-                Some(mut recording) => {
-                    recording.span.restart(&start);
-                    recording
-                }
-                None => self.allocate(&start),
-            };
+            let mut recording = local.begin().unwrap_or_else(|| self.allocate());
+            recording.span.restart(&start);
             recording.scope = scope;
-            for (key, value) in request.attributes.iter().chain(decision.sampling.attributes) {
+            for (key, value) in attributes.iter().chain(decision.sampling.attributes) {
                 recording.span.set(key, *value);
             }
-            for link in request.links {
+            for link in links {
                 recording.span.link(link, "");
             }
-            for processor in &self.processors {
-                processor.on_start(&context, request.parent.as_ref());
+            if !self.processors.is_empty() {
+                self.announce(&recording.span);
             }
             // The clock is read last, so that the span does not measure its own start.
             recording.start_ticks = if start_time.is_some() { 0 } else { self.clock.ticks() };
-            Started { context: Some(context), recording: Some(recording) }
-        })
-        .unwrap_or(Started { context: request.parent, recording: None })
+            started.recording = Some(recording);
+        });
+        if has_run { started } else { Started::passing(parent.copied()) }
     }
 
+    #[inline(never)]
+    fn announce(&self, span: &Span<GrowingBuffer>) {
+        for processor in &self.processors {
+            processor.on_start(&span.context(), span.parent().as_ref());
+        }
+    }
+
+    /// Memory for a span, to be restarted at once.
     #[cold]
     #[inline(never)]
-    fn allocate(&'static self, start: &SpanStart<'_>) -> Box<Recording> {
-        let span = Span::new(GrowingBuffer::new(self.options.span_bytes), start);
+    fn allocate(&'static self) -> Box<Recording> {
+        let start = SpanStart {
+            context: BLANK,
+            parent: None,
+            name: "",
+            kind: SpanKind::Internal,
+            start_time: 0,
+            trace_state: "",
+            limits: self.options.limits,
+        };
+        let span = Span::new(GrowingBuffer::new(self.options.span_bytes), &start);
         Box::new(Recording { span, pipeline: self, scope: 0, start_ticks: 0 })
     }
 
@@ -255,7 +325,6 @@ impl Recording {
     }
 
     /// Ends the span, now if no time is given, and puts it on its way.
-    #[inline]
     pub(crate) fn finish(mut self: Box<Self>, end_time: Option<u64>) {
         let pipeline = self.pipeline;
         let now = pipeline.clock.ticks();
@@ -264,10 +333,12 @@ impl Recording {
         }
         let end_time = end_time.unwrap_or_else(|| pipeline.clock.to_unix_nanos(now));
         let is_exported = self.span.context().is_sampled() && self.is_kept(end_time);
-        match with_local(pipeline, |local| local.finish(self, end_time, is_exported)) {
-            None => pipeline.count_late(),
-            Some(true) => pipeline.wake_exporter(),
-            Some(false) => {}
+        let mut is_half_full = false;
+        if !with_local(pipeline, |local| is_half_full = local.finish(self, end_time, is_exported)) {
+            pipeline.count_late();
+        }
+        if is_half_full {
+            pipeline.wake_exporter();
         }
     }
 
@@ -280,6 +351,14 @@ impl Recording {
         }
     }
 }
+
+/// Stands in a span that has memory but no identity yet.
+const BLANK: SpanContext = {
+    let (Some(trace_id), Some(span_id)) = (TraceId::from_bytes([1; 16]), SpanId::from_bytes([1; 8])) else {
+        panic!("ones are not zeros");
+    };
+    SpanContext::new(trace_id, span_id, TraceFlags::NONE)
+};
 
 /// Locks even if another thread panicked while it held the lock: every state behind these locks is valid at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -29,8 +29,6 @@ struct Separate<T>(T);
 pub(crate) struct Counters {
     /// Recorded spans that began here.
     pub(crate) started: AtomicU64,
-    /// Spans that ended here and are in the ring or have left it.
-    pub(crate) finished: AtomicU64,
     /// Spans that ended here and did not fit.
     pub(crate) dropped_full: AtomicU64,
     /// Spans that ended here and that a processor or the sampler keeps from being exported.

@@ -27,26 +27,29 @@ thread_local! {
     static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` with this thread's state; `None` while the thread is being torn down.
-#[inline]
-pub(crate) fn with_local<R>(pipeline: &'static Pipeline, work: impl FnOnce(&mut Local) -> R) -> Option<R> {
+/// Runs `work` with this thread's state; false, and it does not run, while the thread is being torn down.
+///
+/// `work` leaves its result in its surroundings: returned, it would be copied once for every layer of this function.
+#[inline(always)]
+pub(crate) fn with_local(pipeline: &'static Pipeline, work: impl FnOnce(&mut Local)) -> bool {
     LOCALS
         .try_with(|locals| {
-            let mut locals = locals.try_borrow_mut().ok()?;
-            if let Some(local) = locals.first_mut()
-                && local.pipeline == pipeline.id
-            {
-                return Some(work(local));
+            let Ok(mut locals) = locals.try_borrow_mut() else { return false };
+            let is_first = locals.first().is_some_and(|local| local.pipeline == pipeline.id);
+            if !is_first {
+                find_or_make(&mut locals, pipeline);
             }
-            Some(work(find_or_make(&mut locals, pipeline)))
+            let Some(local) = locals.first_mut() else { return false };
+            work(local);
+            true
         })
-        .ok()
-        .flatten()
+        .unwrap_or(false)
 }
 
+/// Moves the state for `pipeline` to the front.
 #[cold]
 #[inline(never)]
-fn find_or_make<'l>(locals: &'l mut Vec<Local>, pipeline: &'static Pipeline) -> &'l mut Local {
+fn find_or_make(locals: &mut Vec<Local>, pipeline: &'static Pipeline) {
     let index = locals.iter().position(|local| local.pipeline == pipeline.id).unwrap_or_else(|| {
         let producer = Producer::new(pipeline.options.ring_bytes);
         pipeline.register(producer.ring());
@@ -59,7 +62,6 @@ fn find_or_make<'l>(locals: &'l mut Vec<Local>, pipeline: &'static Pipeline) -> 
         locals.len() - 1
     });
     locals.swap(0, index);
-    &mut locals[0]
 }
 
 /// 128 bits from the operating system; should it have none, from the hasher's own random keys.
@@ -93,21 +95,18 @@ impl Local {
         if dropped > 0 {
             add(&self.producer.counters().dropped_content, dropped.into());
         }
-        let mut wake = false;
-        if is_exported {
-            self.producer.set_scope(recording.scope);
-            if span.write_to(end_time, &mut self.producer).is_ok() {
-                add(&self.producer.counters().finished, 1);
-                wake = self.producer.has_crossed_half();
-            } else {
-                add(&self.producer.counters().dropped_full, 1);
-                wake = true;
-            }
-        } else {
-            add(&self.producer.counters().not_exported, 1);
+        let counters = self.producer.counters();
+        if !is_exported {
+            add(&counters.not_exported, 1);
+            self.keep(recording);
+            return false;
+        }
+        self.producer.set_scope(recording.scope);
+        if span.write_to(end_time, &mut self.producer).is_err() {
+            add(&self.producer.counters().dropped_full, 1);
         }
         self.keep(recording);
-        wake
+        self.producer.has_crossed_half()
     }
 
     #[inline]
