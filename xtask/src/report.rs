@@ -89,13 +89,13 @@ impl LiveLine {
         if !plain.is_empty() {
             plain.clone_into(&mut self.latest);
         }
-        self.tick();
     }
 
     /// Prints a line of output above the live line.
     pub(crate) fn print(&mut self, output: &str) {
         self.erase();
         line(output);
+        self.note(output);
         self.heartbeat = Instant::now();
     }
 

@@ -1,5 +1,7 @@
 //! The steps of `cargo xtask test`: what each checks, needs and runs.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -111,6 +113,7 @@ pub(crate) const ALL: &[Step] = &[
             process::check("cargo doc", command, Show::All, LIMIT).map(drop)
         },
     },
+    Step { name: "js-tests", about: "the npm package in Node.js", needs: &wasm::NEEDS, run: package_tests },
     Step {
         name: "wasm-tests",
         about: "the browser's half in headless Chromium",
@@ -163,6 +166,33 @@ fn fresh_package(context: &mut Context<'_>) -> Result<(), Error> {
     wasm::build(context.workspace)?;
     context.package_is_fresh = true;
     Ok(())
+}
+
+fn package_tests(context: &mut Context<'_>) -> Result<(), Error> {
+    let directory = context.workspace.root.join("wasm");
+    let files = test_scripts(&directory.join("tests/js"))?;
+    if !context.package_is_fresh {
+        fresh_package(context)?;
+    }
+    let mut command = context.workspace.command("node").with(&["--test", "--test-reporter=spec"]);
+    command.current_dir(&directory).args(files);
+    tests(context, "node --test", command)
+}
+
+/// The `*.test.mjs` files in a directory: older Node.js takes no pattern for them.
+fn test_scripts(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io(format!("looking for tests in {}", directory.display())))? {
+        let path = entry.map_err(Error::io(format!("reading {}", directory.display())))?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            scripts.push(path);
+        }
+    }
+    if scripts.is_empty() {
+        return Err(Error::Rejected(format!("{} holds no *.test.mjs", directory.display())));
+    }
+    scripts.sort();
+    Ok(scripts)
 }
 
 fn wasm_tests(context: &mut Context<'_>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
-//! Builds the npm package: the module for the browser, its bindings, the files owned by hand, and the bytes they weigh.
+//! Builds the npm package: the module for the browser, its bindings, and the files owned by hand.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::bindgen;
@@ -22,26 +22,7 @@ const PROFILE: &str = "wasm";
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 const TOOL_LIMIT: Duration = Duration::from_secs(300);
 
-/// Prints raw, gzip and brotli sizes of the files named; Node has both compressors.
-const SIZES: &str = r#"
-const { readFileSync } = require("node:fs");
-const { basename } = require("node:path");
-const { gzipSync, brotliCompressSync } = require("node:zlib");
-const column = (value) => String(value).padStart(10);
-const print = (name, cells) => console.log("  " + name.padEnd(28) + cells.map(column).join(""));
-print("bytes", ["raw", "gzip", "brotli"]);
-for (const path of process.argv.slice(1)) {
-  const bytes = readFileSync(path);
-  print(basename(path), [bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length]);
-}
-"#;
-
-/// Where the finished npm package is.
-pub(crate) fn package_dir(workspace: &Workspace) -> PathBuf {
-    workspace.root.join("wasm/dist")
-}
-
-/// Builds the package into `wasm/dist` and prints its sizes.
+/// Builds the package into `wasm/dist`; the script that assembles it prints the bytes it weighs.
 pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
     let provider = targets::require(targets::WASM)?;
     let bindgen = bindgen::require(workspace)?;
@@ -66,11 +47,11 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
     command.arg(&bindings).arg(&module);
     process::check("wasm-bindgen", command, Show::Latest, TOOL_LIMIT)?;
 
-    let package = package_dir(workspace);
     let mut command = workspace.command("node").with(&["wasm/build.mjs"]);
-    command.arg(&bindings).arg(&package);
-    process::check("node wasm/build.mjs", command, Show::Latest, TOOL_LIMIT)?;
-    print_sizes(workspace, &package)
+    command.arg(&bindings).arg(workspace.root.join("wasm/dist"));
+    let sizes = process::check("node wasm/build.mjs", command, Show::Latest, TOOL_LIMIT)?;
+    line(sizes.trim_end());
+    Ok(())
 }
 
 fn remove_directory(directory: &Path) -> Result<(), Error> {
@@ -79,47 +60,5 @@ fn remove_directory(directory: &Path) -> Result<(), Error> {
             Err(Error::io(format!("removing {}", directory.display()))(error))
         }
         _ => Ok(()),
-    }
-}
-
-fn print_sizes(workspace: &Workspace, package: &Path) -> Result<(), Error> {
-    let reading = || Error::io(format!("reading {}", workspace.relative(package)));
-    let mut files = Vec::new();
-    for entry in fs::read_dir(package).map_err(reading())? {
-        let path = entry.map_err(reading())?.path();
-        if is_shipped_code(&path) {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        return Err(Error::Rejected(format!("wasm/build.mjs left no code in {}", workspace.relative(package))));
-    }
-    files.sort();
-    let mut command = workspace.command("node").with(&["--eval", SIZES, "--"]);
-    command.args(&files);
-    let table = process::check("measuring sizes", command, Show::Latest, TOOL_LIMIT)?;
-    line(table.trim_end());
-    Ok(())
-}
-
-/// Whether a browser downloads this file.
-fn is_shipped_code(path: &Path) -> bool {
-    path.is_file()
-        && path
-            .extension()
-            .is_some_and(|extension| ["wasm", "mjs", "js", "cjs"].iter().any(|known| extension == *known))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_shipped_code;
-    use std::path::Path;
-
-    #[test]
-    fn sources_are_code_and_directories_or_texts_are_not() {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        assert!(!is_shipped_code(package));
-        assert!(!is_shipped_code(&package.join("Cargo.toml")));
-        assert!(!is_shipped_code(&package.join("absent.mjs")));
     }
 }

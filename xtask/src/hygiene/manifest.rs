@@ -47,21 +47,36 @@ fn version(line: &str) -> Option<&str> {
     value.strip_prefix('"')?.split('"').next()
 }
 
+/// Looks at the strings and brackets of the JSON only, so any layout will do.
 fn npm_wildcards(text: &str) -> Vec<usize> {
     let mut found = Vec::new();
     let mut in_dependencies = false;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.ends_with('{') {
+    // The strings since the last bracket, comma or colon belong together: a key, then its value.
+    let mut key = "";
+    let mut latest = "";
+    let mut latest_line = 0;
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '{', '}', ':', ',']) {
+        let (mark, after) = rest[at..].split_at(1);
+        rest = after;
+        match mark {
+            "\"" => {
+                // Names and versions of packages hold no escapes.
+                let Some((string, after)) = rest.split_once('"') else { break };
+                latest = string;
+                latest_line = text[..text.len() - rest.len()].lines().count();
+                rest = after;
+            }
+            ":" => key = latest,
             // `peerDependencies` belong to the user: a range is the point there.
-            in_dependencies = line.contains("ependencies\"") && !line.contains("\"peerDependencies");
-        } else if line.starts_with('}') {
-            in_dependencies = false;
-        } else if in_dependencies
-            && let Some((_, value)) = line.split_once(':')
-            && ["", "*", "x", "latest"].contains(&value.trim().trim_end_matches(',').trim_matches('"'))
-        {
-            found.push(index + 1);
+            "{" => in_dependencies = key.ends_with("ependencies") && !key.starts_with("peer"),
+            _ => {
+                if in_dependencies && ["", "*", "x", "latest"].contains(&latest) {
+                    found.push(latest_line);
+                }
+                in_dependencies &= mark != "}";
+                latest = "none";
+            }
         }
     }
     found
@@ -126,10 +141,11 @@ opt-level = \"*\"
   },
   \"peerDependencies\": {
     \"d\": \"*\"
-  }
+  },
+  \"dependencies\": { \"e\": \"1\", \"f\": \"\" }, \"description\": \"*\"
 }
 ";
-        assert_eq!(lines(wildcard_dependencies, "tests/e2e/package.json", manifest), [4, 6]);
+        assert_eq!(lines(wildcard_dependencies, "tests/e2e/package.json", manifest), [4, 6, 11]);
     }
 
     #[test]
