@@ -99,7 +99,7 @@ mod tests {
     fn a_place_in_use_is_passed_over_and_old_handles_go_stale() {
         let ids = CountingIds::new();
         let mut contexts = Contexts::new();
-        let mut insert = |contexts: &mut Contexts, slot| {
+        let insert = |contexts: &mut Contexts, slot| {
             contexts.insert(SpanContext::new(ids.trace_id(), ids.span_id(), TraceFlags::NONE), slot).unwrap()
         };
         let live = insert(&mut contexts, Some(7));

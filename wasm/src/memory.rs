@@ -13,7 +13,7 @@ use heapless::vec::VecView;
 pub(crate) const SPANS: usize = 256;
 
 /// How many bytes of name, attributes, events and links one span can hold.
-pub(crate) const SPAN_BYTES: usize = 4096;
+pub(crate) const SPAN_BYTES: usize = 8192;
 
 /// How many bytes of ended spans can wait to be taken.
 pub(crate) const BATCH_BYTES: usize = 256 * 1024;

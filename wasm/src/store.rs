@@ -17,7 +17,7 @@ pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
 /// From this number on a `Text` is a length in the scratch buffer instead of an id.
 const TEXT: u32 = 0x1_0000;
 
-/// The OpenTelemetry defaults, with values cut at 2048 characters so that a stack trace leaves room for the rest.
+/// The OpenTelemetry defaults, with values cut at 2048 characters: whatever the script, one fits and leaves room for the rest.
 const LIMITS: SpanLimits = SpanLimits { value_length: 2048, ..SpanLimits::DEFAULT };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -138,7 +138,7 @@ impl Store {
         let scope = Scope { name: "clewline", version: VERSION, ..Scope::default() };
         let Ok(envelope) = Envelope::new(envelope, resource.as_slice(), &scope) else { return false };
         let mut free = Vec::new();
-        for (slot, body) in (0..).zip(bodies) {
+        for (slot, body) in (0..=u8::MAX).zip(bodies) {
             fits &= free.push((slot, lend(body))).is_ok() && self.spans.push(None).is_ok();
         }
         let sampler = ParentBased::new(root);
@@ -261,7 +261,7 @@ impl Store {
 /// Takes the body of the span that began first, when all are in use: after so many, it was most likely forgotten.
 #[cold]
 fn abandon_oldest(spans: &mut [Option<Live>], contexts: &mut Contexts, free: &mut Vec<(u8, Lent), SPANS>) -> u32 {
-    let oldest = (0..).zip(spans).filter(|(_, place)| place.is_some());
+    let oldest = (0..=u8::MAX).zip(spans).filter(|(_, place)| place.is_some());
     let oldest = oldest.min_by_key(|(_, place)| place.as_ref().map(|live| live.span.start_time()));
     let Some((slot, Some(live))) = oldest.map(|(slot, place)| (slot, place.take())) else { return 0 };
     if let Some(entry) = contexts.get(live.handle) {
