@@ -63,18 +63,37 @@ fn requests_carry_what_otlp_asks_for_over_one_connection() {
 fn gzip_bodies_say_so_and_unpack_to_the_same_bytes() {
     let collector = Collector::start(|_| answer(200, "", b""));
     let mut exporter = exporter_with(&collector.url("/"), |config| config.with_compression(Compression::Gzip));
-    let spans = "the same again, ".repeat(1000);
-    for _ in 0..2 {
+    let bodies = ["the same again, ".repeat(1000), "and again, ".repeat(500)];
+    for spans in &bodies {
         let outcome = exporter.export(&Request::new(&[b"envelope: ", spans.as_bytes()], 1), None);
         assert_eq!(outcome, ExportOutcome::Delivered);
     }
-    for request in collector.received() {
+    let received = collector.received();
+    assert_eq!(received.len(), 2);
+    for (request, spans) in received.iter().zip(&bodies) {
         assert_eq!(request.header("content-encoding"), Some("gzip"));
         assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
         assert!(request.body.len() < spans.len() / 10);
         let mut unpacked = String::new();
         flate2::read::GzDecoder::new(&request.body[..]).read_to_string(&mut unpacked).expect("a gzip body");
         assert_eq!(unpacked, format!("envelope: {spans}"));
+    }
+}
+
+#[test]
+fn a_request_is_read_as_one_whatever_the_size_of_the_reads() {
+    let request = Request::new(&[b"en", b"", b"vel", b"ope", b""], 1);
+    assert_eq!(request.size(), 8);
+    for size in 1..10 {
+        let (mut reader, mut buffer, mut whole) = (request.reader(), vec![0; size], Vec::new());
+        loop {
+            let count = reader.read(&mut buffer).expect("memory can be read");
+            if count == 0 {
+                break;
+            }
+            whole.extend_from_slice(&buffer[..count]);
+        }
+        assert_eq!(whole, b"envelope", "{size}");
     }
 }
 

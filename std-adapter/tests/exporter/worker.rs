@@ -196,6 +196,41 @@ fn a_source_is_drained_on_wake_on_flush_and_at_the_end_and_gets_its_buffers_back
 }
 
 #[test]
+fn what_ends_during_the_last_export_is_counted() {
+    let buffers = Arc::new(Buffers::default());
+    let scope = payload::scope(&payload::envelope(), "shop");
+    let late = Arc::clone(&buffers);
+    let bench = Bench::with_source(quiet(), Box::new(Arc::clone(&buffers)), move |_| {
+        late.ready.lock().expect("no panic").push(chunk(scope, &names("late", 2)));
+        ExportOutcome::Delivered
+    });
+    bench.submit("a", 3);
+    bench.worker.shutdown(Duration::from_secs(5)).expect("an end in time");
+    let stats = bench.worker.stats();
+    assert_eq!((stats.received, stats.delivered, stats.dropped.shutdown, stats.pending), (5, 3, 2, 0));
+}
+
+#[test]
+fn a_call_that_came_while_there_was_no_room_is_not_forgotten() {
+    let buffers = Arc::new(Buffers::default());
+    let backoff = Backoff { initial: Duration::from_millis(600), ..Backoff::default() };
+    let settings = WorkerSettings { max_batch_spans: 10, max_queue_spans: 10, backoff, ..quiet() };
+    let bench = Bench::with_source(settings, Box::new(Arc::clone(&buffers)), |index| match index {
+        0 => retryable(None),
+        _ => ExportOutcome::Delivered,
+    });
+    bench.submit("a", 10);
+    bench.wait_for_attempts(1);
+    bench.submit("b", 10);
+    buffers.ready.lock().expect("no panic").push(chunk(bench.scope, &names("c", 10)));
+    bench.worker.wake();
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(buffers.ready.lock().expect("no panic").len(), 1, "it stays where it is while the queue is full");
+    bench.wait_for_attempts(4);
+    assert_eq!(bench.attempts()[1..], [names("a", 10), names("b", 10), names("c", 10)]);
+}
+
+#[test]
 fn a_full_queue_drops_and_counts_and_takes_spans_again_when_there_is_room() {
     let (release, gate) = std::sync::mpsc::channel::<()>();
     let settings = WorkerSettings { max_queue_spans: 20, max_batch_spans: 10, ..quiet() };
@@ -247,6 +282,39 @@ fn an_attempt_is_repeated_with_the_same_spans_until_it_succeeds() {
     assert_eq!((stats.delivered, stats.attempts, stats.retries), (3, 3, 2));
     let times = bench.attempts.lock().expect("no panic");
     assert!(times[1].0 - times[0].0 >= Duration::from_millis(100), "never less than the shortest wait");
+}
+
+#[test]
+fn waits_grow_from_batch_to_batch_until_the_collector_answers() {
+    // The middles of the waits are 0.1 s, 1 s and 5 s.
+    let backoff = Backoff { initial: Duration::from_millis(100), factor: 10.0, ..Backoff::default() };
+    let settings = WorkerSettings { backoff, export_timeout: Some(Duration::from_millis(50)), ..quiet() };
+    let bench = Bench::new(settings, |index| match index {
+        0 | 1 | 3 => retryable(None),
+        _ => ExportOutcome::Delivered,
+    });
+    for _ in 0..5 {
+        bench.submit("a", 1);
+        bench.flush();
+    }
+    let times = bench.attempts.lock().expect("no panic");
+    let waited = |attempt: usize| times[attempt].0 - times[attempt - 1].0;
+    assert!(waited(2) >= Duration::from_millis(500), "{:?}", waited(2));
+    assert!(waited(4) < Duration::from_secs(2), "{:?}", waited(4));
+}
+
+#[test]
+fn a_warning_of_the_collector_is_passed_on() {
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = Arc::clone(&lines);
+    let report = Box::new(move |line: &str| sink.lock().expect("no panic").push(line.to_owned()));
+    let bench = Bench::new(WorkerSettings { report, ..quiet() }, |_| ExportOutcome::PartiallyRejected {
+        rejected: 0,
+        message: "old schema".to_owned(),
+    });
+    bench.submit("a", 1);
+    bench.flush();
+    assert_eq!(*lines.lock().expect("no panic"), ["clewline: the collector took spans with a warning: old schema"]);
 }
 
 #[test]
