@@ -31,20 +31,25 @@ impl fmt::Display for JsonError {
 
 /// Turns a JSON `ExportTraceServiceRequest` into the same message in protobuf.
 pub(super) fn to_protobuf(json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    let request: Option<model::Request<'_>> = serde_json::from_slice(json).map_err(|error| located(json, &error))?;
+    // Checked as a whole, because the content of unknown fields is skipped unread.
+    let json = std::str::from_utf8(json).map_err(|error| JsonError { path: String::new(), reason: error.to_string() })?;
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let request: Option<model::Request<'_>> = scalar::object(&mut deserializer)
+        .and_then(|request| deserializer.end().map(|()| request))
+        .map_err(|error| located(json, &error))?;
     let mut writer = Writer::default();
     request.unwrap_or_default().write(&mut writer);
     Ok(writer.into_bytes())
 }
 
 /// Reads the body a second time, keeping track of the path, which the first and usually only pass does not pay for.
-fn located(json: &[u8], error: &serde_json::Error) -> JsonError {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    match serde_path_to_error::deserialize::<_, Option<model::Request<'_>>>(&mut deserializer) {
-        Err(located) => JsonError { path: located.path().to_string(), reason: located.inner().to_string() },
-        // What follows the message is at fault, not the message.
-        Ok(_) => JsonError { path: String::new(), reason: error.to_string() },
-    }
+fn located(json: &str, error: &serde_json::Error) -> JsonError {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    // What follows the message may be at fault, not the message: then there is no place in it.
+    let path = scalar::object::<_, model::Request<'_>>(tracked).err().map(|_| track.path().to_string());
+    JsonError { path: path.unwrap_or_default(), reason: error.to_string() }
 }
 
 #[cfg(test)]
@@ -66,7 +71,9 @@ mod tests {
             (r#"{"resourceSpans":[]"#, "EOF"),
             (r#"{} {}"#, "trailing characters"),
             ("", "EOF"),
-            ("[1]", ""),
+            ("[]", "invalid type: sequence, expected an object"),
+            (r#"{"resourceSpans":[[]]}"#, "resourceSpans[0]: invalid type: sequence"),
+            (r#"{"resourceSpans":[null]}"#, "resourceSpans[0]: invalid type: null"),
         ];
         for (json, start) in cases {
             let error = to_protobuf(json.as_bytes()).expect_err(json).to_string();

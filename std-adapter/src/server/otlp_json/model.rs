@@ -2,14 +2,14 @@
 
 use serde::Deserialize;
 
-use super::scalar::{EnumNumber, HexId, Integer, SpanKindNames, StatusCodeNames, Text, nullable};
+use super::scalar::{EnumNumber, HexId, Integer, SpanKindNames, StatusCodeNames, Text, nullable, object, objects};
 use super::value::KeyValue;
 
 /// `ExportTraceServiceRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request<'a> {
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) resource_spans: Vec<ResourceSpans<'a>>,
 }
 
@@ -17,9 +17,9 @@ pub(super) struct Request<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ResourceSpans<'a> {
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub(super) resource: Option<Resource<'a>>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) scope_spans: Vec<ScopeSpans<'a>>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) schema_url: Text<'a>,
@@ -29,7 +29,7 @@ pub(super) struct ResourceSpans<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Resource<'a> {
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) attributes: Vec<KeyValue<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_attributes_count: Integer<u32>,
@@ -39,9 +39,9 @@ pub(super) struct Resource<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ScopeSpans<'a> {
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub(super) scope: Option<Scope<'a>>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) spans: Vec<Span<'a>>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) schema_url: Text<'a>,
@@ -55,7 +55,7 @@ pub(super) struct Scope<'a> {
     pub(super) name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) version: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) attributes: Vec<KeyValue<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_attributes_count: Integer<u32>,
@@ -83,19 +83,19 @@ pub(super) struct Span<'a> {
     pub(super) start_time_unix_nano: Integer<u64>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) end_time_unix_nano: Integer<u64>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) attributes: Vec<KeyValue<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_attributes_count: Integer<u32>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) events: Vec<Event<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_events_count: Integer<u32>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) links: Vec<Link<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_links_count: Integer<u32>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub(super) status: Option<Status<'a>>,
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Event<'a> {
     pub(super) time_unix_nano: Integer<u64>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) name: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) attributes: Vec<KeyValue<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_attributes_count: Integer<u32>,
@@ -123,7 +123,7 @@ pub(super) struct Link<'a> {
     pub(super) span_id: HexId<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) trace_state: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub(super) attributes: Vec<KeyValue<'a>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) dropped_attributes_count: Integer<u32>,

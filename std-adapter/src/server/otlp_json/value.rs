@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::scalar::{Base64, Double, Integer, Text, nullable};
+use super::scalar::{Base64, Double, Integer, Text, nullable, object, objects};
 
 /// `KeyValue`.
 #[derive(Debug, Default, Deserialize)]
@@ -41,9 +41,14 @@ struct ArrayValue<'a> {
 /// `KeyValueList`.
 #[derive(Deserialize)]
 struct KeyValueList<'a> {
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "objects")]
     values: Vec<KeyValue<'a>>,
 }
+
+/// A message that may be `null`.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Message<T>(#[serde(deserialize_with = "object")] Option<T>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for AnyValue<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -69,9 +74,9 @@ impl<'de> Visitor<'de> for AnyValueVisitor {
                 "intValue" => map.next_value::<Option<Integer<i64>>>()?.map(|integer| AnyValue::Int(integer.0)),
                 "doubleValue" => map.next_value::<Option<Double>>()?.map(|double| AnyValue::Double(double.0)),
                 "bytesValue" => map.next_value::<Option<Base64>>()?.map(|bytes| AnyValue::Bytes(bytes.0)),
-                "arrayValue" => map.next_value::<Option<ArrayValue<'de>>>()?.map(|array| AnyValue::Array(array.values)),
+                "arrayValue" => map.next_value::<Message<ArrayValue<'de>>>()?.0.map(|array| AnyValue::Array(array.values)),
                 "kvlistValue" => {
-                    map.next_value::<Option<KeyValueList<'de>>>()?.map(|list| AnyValue::KeyValueList(list.values))
+                    map.next_value::<Message<KeyValueList<'de>>>()?.0.map(|list| AnyValue::KeyValueList(list.values))
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;

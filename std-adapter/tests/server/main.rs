@@ -1,0 +1,13 @@
+//! The server over real sockets: receiving, keeping, finding and telling, and the `clewline` binary in front of it.
+#![cfg(feature = "server")]
+
+#[cfg(feature = "cli")]
+mod binary;
+mod browsers;
+mod json;
+mod query;
+mod receive;
+mod spans;
+mod store;
+mod stream;
+mod support;
