@@ -57,7 +57,8 @@ impl Drop for Running {
 fn serve_says_where_it_is_and_ends_on_request() {
     let mut serve = Running::start(&["serve", "--port", "0"]);
     let line = serve.line();
-    let viewer = line.split("viewer at ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_else(|| panic!("{line}"));
+    let viewer =
+        line.split("viewer at ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_else(|| panic!("{line}"));
     let address = viewer.trim_start_matches("http://").trim_end_matches('/');
     assert!(!address.ends_with(":0"), "{line}");
     assert!(line.contains(&format!("http://{address}/v1/traces")), "{line}");
@@ -78,7 +79,10 @@ fn a_port_in_use_is_named_with_the_way_out() {
     let output = clewline(&["serve", "--port", &port]).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(message.contains(&format!("port {port} on 127.0.0.1 is in use")) && message.contains("--port"), "{message}");
+    assert!(
+        message.contains(&format!("port {port} on 127.0.0.1 is in use")) && message.contains("--port"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -120,7 +124,10 @@ fn tail_prints_the_finished_traces_that_match() {
     std::thread::sleep(Duration::from_millis(300));
     post(vec![service("page", vec![span(1, 1, 0, "click", 0, 100)])]);
     let headline = tail.line();
-    assert!(headline.contains(&trace_hex(1)) && headline.contains("2 spans") && headline.contains("1 error"), "{headline}");
+    assert!(
+        headline.contains(&trace_hex(1)) && headline.contains("2 spans") && headline.contains("1 error"),
+        "{headline}"
+    );
     assert!(headline.contains("\u{1b}["), "{headline}");
     let root = tail.line();
     assert!(root.contains("click") && root.contains("page") && root.contains("100 ms"), "{root}");

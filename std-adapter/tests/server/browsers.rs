@@ -5,8 +5,10 @@ use clewline::server::ServerConfig;
 use crate::support::TestServer;
 
 const ORIGIN: (&str, &str) = ("origin", "http://localhost:3000");
-const ASKS: [(&str, &str); 2] =
-    [("access-control-request-method", "POST"), ("access-control-request-headers", "content-type,content-encoding,x-key")];
+const ASKS: [(&str, &str); 2] = [
+    ("access-control-request-method", "POST"),
+    ("access-control-request-headers", "content-type,content-encoding,x-key"),
+];
 
 #[test]
 fn a_preflight_is_answered_for_any_origin() {
@@ -28,7 +30,9 @@ fn a_preflight_is_answered_for_any_origin() {
     let private = ("access-control-request-private-network", "true");
     let answer = server.send("OPTIONS", "/v1/traces", &[ORIGIN, ASKS[0], private], b"");
     assert_eq!(answer.header("access-control-allow-private-network"), Some("true"));
-    assert!(answer.header("access-control-allow-headers").unwrap().contains("content-type, content-encoding, traceparent"));
+    assert!(
+        answer.header("access-control-allow-headers").unwrap().contains("content-type, content-encoding, traceparent")
+    );
 }
 
 #[test]
@@ -47,7 +51,12 @@ fn only_listed_origins_may_send() {
     let allowed_origins = vec!["http://localhost:3000/".to_owned(), "https://Shop.example".to_owned()];
     let server = TestServer::with(ServerConfig { allowed_origins, ..ServerConfig::default() });
     let json = ("content-type", "application/json");
-    for (origin, admitted) in [("http://localhost:3000", true), ("https://shop.example", true), ("https://evil.example", false), ("null", false)] {
+    for (origin, admitted) in [
+        ("http://localhost:3000", true),
+        ("https://shop.example", true),
+        ("https://evil.example", false),
+        ("null", false),
+    ] {
         let origin = ("origin", origin);
         let preflight = server.send("OPTIONS", "/v1/traces", &[origin, ASKS[0]], b"");
         assert_eq!(preflight.header("access-control-allow-origin").is_some(), admitted, "{origin:?}");
@@ -69,7 +78,8 @@ fn other_origins_cannot_read() {
 
 #[test]
 fn a_name_pointed_at_this_machine_reads_nothing() {
-    let server = TestServer::with(ServerConfig { allowed_hosts: vec!["dev.example".to_owned()], ..ServerConfig::default() });
+    let server =
+        TestServer::with(ServerConfig { allowed_hosts: vec!["dev.example".to_owned()], ..ServerConfig::default() });
     for (host, status) in [("evil.example:4318", 403), ("localhost:4318", 200), ("dev.example", 200)] {
         for path in ["/", "/app.js", "/api/traces", "/api/stats"] {
             let answer = server.send("GET", path, &[("host", host)], b"");
@@ -78,7 +88,8 @@ fn a_name_pointed_at_this_machine_reads_nothing() {
     }
     let refused = server.send("GET", "/api/traces", &[("host", "evil.example")], b"");
     assert!(refused.text().contains("--allow-host evil.example"), "{}", refused.text());
-    let spans = server.send("POST", "/v1/traces", &[("host", "collector.svc"), ("content-type", "application/json")], b"{}");
+    let spans =
+        server.send("POST", "/v1/traces", &[("host", "collector.svc"), ("content-type", "application/json")], b"{}");
     assert_eq!(spans.status, 200, "spans may come under any name");
 }
 
@@ -98,10 +109,15 @@ fn the_page_is_whole_and_closed() {
         assert_eq!(answer.status, 200, "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         let text = answer.text();
-        for elsewhere in ["src=\"http", "href=\"http", "@import", "url(http", "from \"http", "innerHTML", "style=\"", "eval("] {
+        for elsewhere in
+            ["src=\"http", "href=\"http", "@import", "url(http", "from \"http", "innerHTML", "style=\"", "eval("]
+        {
             assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
         }
-        for quoted in text.split('"').filter(|quoted| quoted.starts_with('/') && [".js", ".css", ".svg"].iter().any(|end| quoted.ends_with(end))) {
+        for quoted in text
+            .split('"')
+            .filter(|quoted| quoted.starts_with('/') && [".js", ".css", ".svg"].iter().any(|end| quoted.ends_with(end)))
+        {
             if !seen.contains(&quoted.to_owned()) {
                 seen.push(quoted.to_owned());
                 waiting.push(quoted.to_owned());

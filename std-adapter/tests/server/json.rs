@@ -43,8 +43,14 @@ fn values_of_every_spelling_are_read() {
         (r#"{"arrayValue":{}}"#, json!([])),
         (r#"{"arrayValue":{"values":[]}}"#, json!([])),
         (r#"{"arrayValue":{"values":null}}"#, json!([])),
-        (r#"{"arrayValue":{"values":[{"intValue":"1"},{},null,{"arrayValue":{"values":[{"boolValue":true}]}}]}}"#, json!([1, null, null, [true]])),
-        (r#"{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":"v"}},{"key":"e"}]}}"#, json!({"k": "v", "e": null})),
+        (
+            r#"{"arrayValue":{"values":[{"intValue":"1"},{},null,{"arrayValue":{"values":[{"boolValue":true}]}}]}}"#,
+            json!([1, null, null, [true]]),
+        ),
+        (
+            r#"{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":"v"}},{"key":"e"}]}}"#,
+            json!({"k": "v", "e": null}),
+        ),
         (r#"{"kvlistValue":{}}"#, json!({})),
         ("{}", json!(null)),
         ("null", json!(null)),
@@ -80,10 +86,16 @@ fn fields_of_every_spelling_are_read() {
         (r#""parentSpanId":"00000000000000aF""#, "parent_span_id", json!("00000000000000af")),
         (r#""parentSpanId":"""#, "parent_span_id", json!(null)),
         (r#""parentSpanId":null"#, "parent_span_id", json!(null)),
-        (r#""events":[{"timeUnixNano":"5","name":"e","droppedAttributesCount":1}]"#, "events",
-            json!([{"name": "e", "time_unix_nano": "5", "attributes": {}, "dropped_attributes_count": 1}])),
-        (r#""links":[{"traceId":"0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A","spanId":"0b0b0b0b0b0b0b0b","flags":1}]"#, "links",
-            json!([{"trace_id": trace_hex(10), "span_id": "0b0b0b0b0b0b0b0b", "trace_state": "", "flags": 1, "attributes": {}, "dropped_attributes_count": 0}])),
+        (
+            r#""events":[{"timeUnixNano":"5","name":"e","droppedAttributesCount":1}]"#,
+            "events",
+            json!([{"name": "e", "time_unix_nano": "5", "attributes": {}, "dropped_attributes_count": 1}]),
+        ),
+        (
+            r#""links":[{"traceId":"0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A","spanId":"0b0b0b0b0b0b0b0b","flags":1}]"#,
+            "links",
+            json!([{"trace_id": trace_hex(10), "span_id": "0b0b0b0b0b0b0b0b", "trace_state": "", "flags": 1, "attributes": {}, "dropped_attributes_count": 0}]),
+        ),
         (r#""name":"n","start_time_unix_nano":9"#, "start_time_unix_nano", json!("0")),
         (r#""name":null,"attributes":null,"events":null,"links":null"#, "name", json!("")),
     ];
@@ -95,9 +107,16 @@ fn fields_of_every_spelling_are_read() {
 #[test]
 fn empty_requests_of_every_shape_are_taken() {
     let server = TestServer::start();
-    for body in ["{}", "null", " {} ", r#"{"resourceSpans":null}"#, r#"{"resourceSpans":[]}"#, r#"{"resourceSpans":[{}]}"#,
-        r#"{"resourceSpans":[{"resource":null,"scopeSpans":[{"scope":null,"spans":null,"schemaUrl":null}]}]}"#, r#"{"other":1}"#]
-    {
+    for body in [
+        "{}",
+        "null",
+        " {} ",
+        r#"{"resourceSpans":null}"#,
+        r#"{"resourceSpans":[]}"#,
+        r#"{"resourceSpans":[{}]}"#,
+        r#"{"resourceSpans":[{"resource":null,"scopeSpans":[{"scope":null,"spans":null,"schemaUrl":null}]}]}"#,
+        r#"{"other":1}"#,
+    ] {
         let answer = server.post_json(body);
         assert_eq!((answer.status, answer.text().as_str()), (200, "{}"), "{body}");
     }

@@ -79,7 +79,8 @@ fn filters_find_exactly_what_they_say() {
     ];
     for (parameters, expected) in rows {
         let answer = server.get_json(&format!("/api/traces?{parameters}"));
-        let found: Vec<_> = answer["traces"].as_array().unwrap().iter().map(|trace| trace["trace_id"].clone()).collect();
+        let found: Vec<_> =
+            answer["traces"].as_array().unwrap().iter().map(|trace| trace["trace_id"].clone()).collect();
         let expected: Vec<_> = expected.iter().map(|number| json!(trace_hex(*number))).collect();
         assert_eq!(found, expected, "{parameters}");
     }
@@ -153,7 +154,8 @@ fn parents_come_before_children_whatever_the_parents_are() {
     ];
     for (number, (name, spans, expected)) in (1..).zip(cases) {
         let server = TestServer::start();
-        let spans = spans.iter().map(|(id, parent, start)| span(number, *id, *parent, "s", *start, start + 1)).collect();
+        let spans =
+            spans.iter().map(|(id, parent, start)| span(number, *id, *parent, "s", *start, start + 1)).collect();
         assert_eq!(server.post_protobuf(&request(vec![service("s", spans)])).status, 200);
         let trace = server.get_json(&format!("/api/traces/{}", trace_hex(number)));
         assert_eq!(order(&trace), expected, "{name}");

@@ -48,7 +48,10 @@ fn every_field_of_a_span_comes_back() {
         attribute("nan", Any::DoubleValue(f64::NAN)),
         attribute("minus infinity", Any::DoubleValue(f64::NEG_INFINITY)),
         attribute("bytes", Any::BytesValue(vec![0, 255, 16])),
-        attribute("list", Any::ArrayValue(ArrayValue { values: vec![any(Any::IntValue(1)), any(Any::StringValue("b".into()))] })),
+        attribute(
+            "list",
+            Any::ArrayValue(ArrayValue { values: vec![any(Any::IntValue(1)), any(Any::StringValue("b".into()))] }),
+        ),
         attribute("map", Any::KvlistValue(KeyValueList { values: vec![text("k", "v")] })),
         opentelemetry_proto::tonic::common::v1::KeyValue { key: "nothing".to_owned(), ..Default::default() },
     ];
@@ -67,7 +70,10 @@ fn every_field_of_a_span_comes_back() {
         flags: 0x100,
     }];
     let answer = server.post_protobuf(&request(vec![service("shop", vec![full])]));
-    assert_eq!((answer.status, answer.header("content-type"), answer.body.len()), (200, Some("application/x-protobuf"), 0));
+    assert_eq!(
+        (answer.status, answer.header("content-type"), answer.body.len()),
+        (200, Some("application/x-protobuf"), 0)
+    );
     assert_eq!(
         server.get_json(&format!("/api/traces/{}", trace_hex(1))),
         json!({
@@ -216,5 +222,8 @@ fn spans_with_invalid_ids_cost_only_themselves() {
     let ids: Vec<_> = kept["spans"].as_array().unwrap().iter().map(|span| span["span_id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["0000000000000001", "0000000000000006", "0000000000000007"]);
     let stats = server.get_json("/api/stats");
-    assert_eq!((&stats["received_spans"], &stats["rejected_spans"], &stats["rejected_requests"]), (&json!(3), &json!(4), &json!(0)));
+    assert_eq!(
+        (&stats["received_spans"], &stats["rejected_spans"], &stats["rejected_requests"]),
+        (&json!(3), &json!(4), &json!(0))
+    );
 }

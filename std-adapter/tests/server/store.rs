@@ -78,7 +78,10 @@ fn a_span_that_comes_again_replaces_its_copy() {
     let bytes = server.get_json("/api/stats")["stored_bytes"].clone();
     post("again");
     let stats = server.get_json("/api/stats");
-    assert_eq!((&stats["stored_spans"], &stats["received_spans"], &stats["replaced_spans"]), (&json!(2), &json!(4), &json!(2)));
+    assert_eq!(
+        (&stats["stored_spans"], &stats["received_spans"], &stats["replaced_spans"]),
+        (&json!(2), &json!(4), &json!(2))
+    );
     assert_eq!(stats["stored_bytes"], bytes);
     let trace = server.get_json(&format!("/api/traces/{}", trace_hex(1)));
     assert_eq!((trace["spans"].as_array().unwrap().len(), &trace["spans"][0]["name"]), (2, &json!("again")));

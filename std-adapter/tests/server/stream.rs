@@ -77,7 +77,10 @@ fn a_changed_trace_is_told_within_a_moment() {
     let event = events.next().unwrap();
     assert!(sent.elapsed() < Duration::from_secs(5));
     assert_eq!(event.name, "trace");
-    assert_eq!(event.data, json!({"trace_id": trace_hex(1), "span_count": 1, "error_count": 1, "root_received": false}));
+    assert_eq!(
+        event.data,
+        json!({"trace_id": trace_hex(1), "span_count": 1, "error_count": 1, "root_received": false})
+    );
     post(&server, 1..=1);
     let event = events.next().unwrap();
     assert_eq!(event.data, json!({"trace_id": trace_hex(1), "span_count": 2, "error_count": 1, "root_received": true}));

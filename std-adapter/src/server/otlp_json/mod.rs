@@ -32,7 +32,8 @@ impl fmt::Display for JsonError {
 /// Turns a JSON `ExportTraceServiceRequest` into the same message in protobuf.
 pub(super) fn to_protobuf(json: &[u8]) -> Result<Vec<u8>, JsonError> {
     // Checked as a whole, because the content of unknown fields is skipped unread.
-    let json = std::str::from_utf8(json).map_err(|error| JsonError { path: String::new(), reason: error.to_string() })?;
+    let json =
+        std::str::from_utf8(json).map_err(|error| JsonError { path: String::new(), reason: error.to_string() })?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let request: Option<model::Request<'_>> = scalar::object(&mut deserializer)
         .and_then(|request| deserializer.end().map(|()| request))

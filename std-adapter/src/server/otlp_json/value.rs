@@ -74,7 +74,9 @@ impl<'de> Visitor<'de> for AnyValueVisitor {
                 "intValue" => map.next_value::<Option<Integer<i64>>>()?.map(|integer| AnyValue::Int(integer.0)),
                 "doubleValue" => map.next_value::<Option<Double>>()?.map(|double| AnyValue::Double(double.0)),
                 "bytesValue" => map.next_value::<Option<Base64>>()?.map(|bytes| AnyValue::Bytes(bytes.0)),
-                "arrayValue" => map.next_value::<Message<ArrayValue<'de>>>()?.0.map(|array| AnyValue::Array(array.values)),
+                "arrayValue" => {
+                    map.next_value::<Message<ArrayValue<'de>>>()?.0.map(|array| AnyValue::Array(array.values))
+                }
                 "kvlistValue" => {
                     map.next_value::<Message<KeyValueList<'de>>>()?.0.map(|list| AnyValue::KeyValueList(list.values))
                 }
