@@ -111,6 +111,8 @@ pub(crate) fn run(label: &str, mut command: Command, show: Show, limit: Duration
             Err(Error::TimeLimit { what, limit, output: if show == Show::All { String::new() } else { text } })
         }
         Some((_, error)) => Err(error),
+        // Ctrl-C reached the program first, and it ended before we looked.
+        None if signal::interrupted() => Err(Error::Interrupted),
         None => Ok(Finished { success: status.success(), code: status.code(), output: text }),
     }
 }
