@@ -91,6 +91,12 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// A varint of a 32-bit type. Surplus bits are cut off (protobuf encoding, "Updating a message type": as by a cast in C++).
+    #[expect(clippy::cast_possible_truncation, reason = "the rule asks for it")]
+    pub(crate) fn uint32(&self) -> Result<u32, DecodeError> {
+        self.varint().map(|value| value as u32)
+    }
+
     pub(crate) fn fixed64(&self) -> Result<u64, DecodeError> {
         match self.wire {
             Wire::Fixed64(value) => Ok(value),
@@ -244,6 +250,12 @@ mod tests {
                 assert_eq!(Fields::new(&storage).varint(), Ok(value));
             }
         }
+    }
+
+    #[test]
+    fn a_32_bit_field_is_cut_off_as_protobuf_asks() {
+        let field = Fields::new(&[0x08, 0x83, 0x80, 0x80, 0x80, 0x10]).next().unwrap().unwrap();
+        assert_eq!((field.varint(), field.uint32()), (Ok(0x1_0000_0003), Ok(3)));
     }
 
     #[test]

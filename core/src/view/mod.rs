@@ -33,8 +33,7 @@ fn last_text(message: &[u8], number: u32) -> &str {
 
 /// The last varint with this number as a count; 0 if there is none.
 fn last_count(message: &[u8], number: u32) -> u32 {
-    let count = fields_of(message, number).filter_map(|field| field.varint().ok()).last().unwrap_or(0);
-    u32::try_from(count).unwrap_or(u32::MAX)
+    fields_of(message, number).filter_map(|field| field.uint32().ok()).last().unwrap_or(0)
 }
 
 /// Whether the bytes are well-formed protobuf and only an id is invalid.

@@ -52,19 +52,19 @@ impl<'a> SpanView<'a> {
                 3 => view.trace_state = field.text()?,
                 4 => parent = field.bytes()?,
                 5 => view.name = field.text()?,
-                6 => view.kind = SpanKind::from_number(field.varint()?),
+                6 => view.kind = SpanKind::from_number(field.uint32()?.into()),
                 7 => view.start_time = field.fixed64()?,
                 8 => view.end_time = field.fixed64()?,
                 9 => check_attribute(&field, DEPTH)?,
-                10 => view.dropped[0] = saturated(field.varint()?),
+                10 => view.dropped[0] = field.uint32()?,
                 11 => EventView::check(&field)?,
-                12 => view.dropped[1] = saturated(field.varint()?),
+                12 => view.dropped[1] = field.uint32()?,
                 13 => match LinkView::check(&field) {
                     // Kept for the end: an invalid id must not hide that the rest is no protobuf.
                     Err(error) if is_identity(error.kind) => invalid_link = invalid_link.or(Some(error)),
                     verdict => verdict?,
                 },
-                14 => view.dropped[2] = saturated(field.varint()?),
+                14 => view.dropped[2] = field.uint32()?,
                 15 => read_status(&field, &mut view.status)?,
                 16 => view.flags = field.fixed32()?,
                 _ => {}
@@ -254,7 +254,7 @@ fn read_status<'a>(field: &Field<'a>, status: &mut Status<'a>) -> Result<(), Dec
         match field.number {
             2 => status.message = field.text()?,
             3 => {
-                status.code = match field.varint()? {
+                status.code = match field.uint32()? {
                     1 => StatusCode::Ok,
                     2 => StatusCode::Error,
                     _ => StatusCode::Unset,
@@ -264,8 +264,4 @@ fn read_status<'a>(field: &Field<'a>, status: &mut Status<'a>) -> Result<(), Dec
         }
     }
     Ok(())
-}
-
-fn saturated(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
