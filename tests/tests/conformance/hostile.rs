@@ -7,7 +7,7 @@
 //! - A request with an invalid id is a request for both; the span with that id is an error of core's, and only that span.
 //! - A message that is there twice where one belongs is merged by `prost`; core takes the last one. No encoder writes that.
 
-use clewline_core::{DecodeErrorKind, RequestView, SpanView};
+use clewline_core::{DecodeErrorKind, MAX_VALUE_DEPTH, RequestView, SpanView};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -139,6 +139,41 @@ proptest! {
                 prop_assert_eq!(part.trace_id(), whole.trace_id());
                 let _ = views::span(&part);
             }
+        }
+    }
+}
+
+/// Nesting is bounded while reading as it is while writing: a few kilobytes must not cost the stack.
+#[test]
+fn values_are_nested_to_the_greatest_depth_and_no_further() {
+    let nested = |levels: usize, is_map: bool| {
+        let mut value = tree::Content::Varint(1);
+        let mut number = 3;
+        for _ in 0..levels {
+            let any_value = vec![tree::Field { number, content: value }];
+            let element = if is_map {
+                let value = tree::Content::Message(Message::AnyValue, any_value);
+                vec![tree::Field { number: 2, content: value }]
+            } else {
+                any_value
+            };
+            let element = tree::Content::Bytes(tree::write(&element));
+            value = tree::Content::Bytes(tree::write(&[tree::Field { number: 1, content: element }]));
+            number = if is_map { 6 } else { 5 };
+        }
+        let any_value = tree::Content::Bytes(tree::write(&[tree::Field { number, content: value }]));
+        let pair = tree::Content::Bytes(tree::write(&[tree::Field { number: 2, content: any_value }]));
+        let id = |number, width| tree::Field { number, content: tree::Content::Bytes(vec![1; width]) };
+        tree::write(&[id(1, 16), id(2, 8), tree::Field { number: 9, content: pair }])
+    };
+    for is_map in [false, true] {
+        let greatest = nested(MAX_VALUE_DEPTH, is_map);
+        assert_eq!(SpanView::parse(&greatest).unwrap().attributes().count(), 1);
+        let official = opentelemetry_proto::tonic::trace::v1::Span::decode(greatest.as_slice());
+        assert!(official.is_ok(), "and the official messages read as much");
+        for levels in [MAX_VALUE_DEPTH + 1, 2_000] {
+            let verdict = SpanView::parse(&nested(levels, is_map)).map(|_| ()).map_err(|error| error.kind);
+            assert_eq!(verdict, Err(DecodeErrorKind::TooDeep), "{levels} levels");
         }
     }
 }

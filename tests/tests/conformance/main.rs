@@ -7,6 +7,7 @@ mod batch;
 mod foreign;
 mod heap;
 mod hostile;
+mod ids;
 mod model;
 mod official;
 mod oracle;

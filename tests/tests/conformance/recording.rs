@@ -160,6 +160,27 @@ proptest! {
         let short = play::whole(&script, Heap::up_to(needed - 1)).counts();
         prop_assert_eq!((usize::from(short.attributes), short.dropped_attributes), (script.steps.len() - 1, 1));
     }
+
+    /// A step is not refused, and nothing cut, if its result fits: a replacement may use the room of what it replaces. Only
+    /// entries and status messages may ask for some bytes more than they take.
+    #[test]
+    fn nothing_is_refused_that_fits(
+        script in strategy::script(),
+        values in vec(strategy::shallow_value(), 1..6),
+        last in strategy::modest_step(),
+    ) {
+        const SLACK: usize = 16;
+        let slack = if matches!(last, Step::Set(..) | Step::Rename(_)) { 0 } else { SLACK };
+        let steps = values.into_iter().enumerate().map(|(index, value)| Step::Set(format!("key.{index}"), value));
+        let before = Script { steps: steps.collect(), limits: strategy::WIDE, ..script };
+        let mut after = before.clone();
+        after.steps.push(last);
+        let needed = |script| play::whole(script, Heap::ample()).into_storage().as_bytes().len();
+        let capacity = needed(&before).max(needed(&after)) + slack;
+        let span = play::whole(&after, Heap::up_to(capacity));
+        check_live(&span, &Oracle::after(&after));
+        prop_assert_eq!(span.counts().truncated_values, 0);
+    }
 }
 
 /// An oracle that is told of every refusal, and keeps apart what cannot be known exactly.

@@ -120,6 +120,35 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Limits that nothing here reaches.
+pub(crate) const WIDE: Limits = Limits {
+    attributes: 128,
+    events: 128,
+    links: 128,
+    event_attributes: 128,
+    link_attributes: 128,
+    value_length: u32::MAX,
+};
+
+/// One step after attributes `key.0` and so on, that nothing but a lack of room can refuse.
+pub(crate) fn modest_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..8, shallow_value()).prop_map(|(index, value)| Step::Set(format!("key.{index}"), value)),
+        text(150).prop_map(Step::Rename),
+        (text(150), any::<u64>(), distinct_attributes()).prop_map(|(name, time, attributes)| Step::Event {
+            name,
+            time,
+            attributes
+        }),
+        (context(), trace_state(), distinct_attributes()).prop_map(|(context, trace_state, attributes)| Step::Link {
+            context,
+            trace_state,
+            attributes
+        }),
+        (1..3_u8, text(150)).prop_map(|(code, message)| Step::Status(code, message)),
+    ]
+}
+
 pub(crate) fn script() -> impl Strategy<Value = Script> {
     let identity = (context(), option::of(context()), text(20), 1..6_u8);
     let rest = (any::<u64>(), any::<u64>(), trace_state(), limits(), vec(step(), 0..24));

@@ -66,6 +66,8 @@ pub(crate) enum Content {
     Fixed32([u8; 4]),
     Bytes(Vec<u8>),
     Message(Message, Vec<Field>),
+    /// A varint as it stands, of whatever length.
+    RawVarint(Vec<u8>),
     /// An abandoned group without content.
     Group,
 }
@@ -122,6 +124,10 @@ pub(crate) fn write(fields: &[Field]) -> Vec<u8> {
                 write_varint(&mut out, key(0));
                 write_varint(&mut out, *value);
             }
+            Content::RawVarint(bytes) => {
+                write_varint(&mut out, key(0));
+                out.extend(bytes);
+            }
             Content::Fixed64(bytes) => {
                 write_varint(&mut out, key(1));
                 out.extend(bytes);
@@ -163,6 +169,33 @@ pub(crate) fn goes_beyond_core(fields: &[Field], message: Message) -> bool {
     })
 }
 
+/// The same fields, before each of which that holds one value stands another value of the same field.
+pub(crate) fn with_decoys(fields: &[Field], message: Message) -> Vec<Field> {
+    let mut out = Vec::new();
+    for field in fields {
+        let number = field.number;
+        let decoy = match &field.content {
+            Content::Varint(_) => Some(Content::Varint(7)),
+            Content::Fixed64(_) => Some(Content::Fixed64([7; 8])),
+            Content::Fixed32(_) => Some(Content::Fixed32([7; 4])),
+            Content::Bytes(_) => Some(Content::Bytes(b"decoy".to_vec())),
+            // A value that is set; what is not set would be merged with the decoy.
+            Content::Message(Message::AnyValue, inner) if message == Message::KeyValue && !inner.is_empty() => {
+                let decoy = Field { number: 1, content: Content::Bytes(b"decoy".to_vec()) };
+                Some(Content::Message(Message::AnyValue, vec![decoy]))
+            }
+            _ => None,
+        };
+        out.extend(decoy.map(|content| Field { number, content }));
+        let content = match &field.content {
+            Content::Message(child, inner) => Content::Message(*child, with_decoys(inner, *child)),
+            content => content.clone(),
+        };
+        out.push(Field { number, content });
+    }
+    out
+}
+
 /// One change somewhere in a tree.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
@@ -188,6 +221,15 @@ fn content() -> impl Strategy<Value = Content> {
     ]
 }
 
+/// Around ten bytes, with what is the most a last byte may say, and with more.
+fn raw_varint() -> impl Strategy<Value = Content> {
+    (7_usize..11, any::<u8>(), prop::sample::select(vec![0, 1, 2, 3, 0x7f])).prop_map(|(length, byte, last)| {
+        let mut bytes = vec![byte | 0x80; length];
+        bytes.push(last);
+        Content::RawVarint(bytes)
+    })
+}
+
 /// Any change, those that break a rule included.
 pub(crate) fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
@@ -201,6 +243,8 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
         3 => content().prop_map(Change::Replace),
         1 => Just(Change::Replace(Content::Bytes(vec![0; 16]))),
         1 => Just(Change::Replace(Content::Bytes(vec![0; 8]))),
+        2 => raw_varint().prop_map(|content| Change::Insert(Field { number: 10, content })),
+        1 => raw_varint().prop_map(Change::Replace),
         2 => Just(Change::MoveToFront),
     ]
 }
