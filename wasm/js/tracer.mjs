@@ -22,6 +22,12 @@ class Shared {
     this.always = options.sampleRatio === 1;
   }
 
+  /** The time for a start. After a pause the clock is compared first: the computer may have slept. */
+  now() {
+    if (this.transport.idle) this.clock.check();
+    return this.clock.now();
+  }
+
   ended(bytes) {
     this.transport.ended(bytes);
   }
@@ -65,12 +71,11 @@ export class Tracer {
     const { store, clock } = shared;
     const parent = options.parent === undefined ? shared.active : options.parent;
     const above = handleOf(parent, shared);
-    if (shared.transport.idle) clock.check();
 
     // A span that will probably not record does not read the clock; if it does record, it gets its time a moment later.
     let start = NaN;
     if (options.startTime !== undefined) start = clock.at(options.startTime);
-    else if (above ? above & 1 : shared.always) start = clock.now();
+    else if (above ? above & 1 : shared.always) start = shared.now();
 
     const text = store.text(name);
     const kind = (options.kind ?? 0) + 1;
@@ -81,7 +86,7 @@ export class Tracer {
       const length = store.write(traceparentOf(parent), store.behind(text));
       handle = store.wasm.span_start_remote(text, kind, length, start);
     }
-    if (start !== start && handle & 1) store.wasm.set_start(handle, clock.now());
+    if (start !== start && handle & 1) store.wasm.set_start(handle, shared.now());
 
     const span = new Span(shared, handle);
     if (options.attributes) span.setAttributes(options.attributes);

@@ -8,11 +8,14 @@ use heapless::Vec;
 /// The longest array that an attribute takes.
 const ELEMENTS: usize = 256;
 
+/// The tag of an array, whose value is a list.
+const ARRAY: u8 = 5;
+
 /// One entry, not yet understood.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
     tag: u8,
-    key: &'a str,
+    pub(crate) key: &'a str,
     value: &'a [u8],
 }
 
@@ -32,6 +35,16 @@ impl<'a> Iterator for List<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// Whether the value is an array.
+    pub(crate) fn is_array(&self) -> bool {
+        self.tag == ARRAY
+    }
+
+    /// The elements of an array that are scalars; none of any other value.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        List(if self.is_array() { self.value } else { &[] }).filter_map(|entry| entry.scalar())
+    }
+
     /// Key and value, unless the value is an array or has no OTLP form.
     pub(crate) fn as_attribute(&self) -> Option<Attribute<'a>> {
         Some((self.key, self.scalar()?))
@@ -39,7 +52,7 @@ impl<'a> Entry<'a> {
 
     /// Hands key and value to `take`. A value without an OTLP form comes with an empty key, which core refuses and counts.
     pub(crate) fn visit(self, take: impl FnOnce(&str, Value<'_>)) {
-        if self.tag == 5 {
+        if self.is_array() {
             visit_array(self.value, |array| match array {
                 Some(array) => take(self.key, array),
                 None => take("", Value::Empty),

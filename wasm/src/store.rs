@@ -22,6 +22,7 @@ const LIMITS: SpanLimits = SpanLimits { value_length: 2048, ..SpanLimits::DEFAUL
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const RESOURCE_ATTRIBUTES: usize = 64;
+const RESOURCE_ELEMENTS: usize = 256;
 
 /// What can be counted; the numbers are those of `COUNTERS` in `js/store.mjs`.
 #[derive(Clone, Copy)]
@@ -125,15 +126,22 @@ impl Store {
     pub(crate) fn configure(&mut self, length: u32, ratio: f64) -> bool {
         let Ok(root) = TraceIdRatio::new(ratio) else { return false };
         let Some(Memory { bodies, batch, envelope, request }) = Memory::take() else { return false };
+        let given = front(&self.scratch, length);
+        let mut elements = Vec::<Value<'_>, RESOURCE_ELEMENTS>::new();
+        let mut fits = List(given).all(|entry| entry.elements().all(|element| elements.push(element).is_ok()));
+        let mut elements = elements.as_slice();
         let mut resource = Vec::<Attribute<'_>, RESOURCE_ATTRIBUTES>::new();
         let sdk = [
             ("telemetry.sdk.name", "clewline"),
             ("telemetry.sdk.language", "webjs"),
             ("telemetry.sdk.version", VERSION),
         ];
-        let mut fits = sdk.into_iter().all(|(key, text)| resource.push((key, Value::Str(text))).is_ok());
-        for entry in List(front(&self.scratch, length)) {
-            fits &= entry.as_attribute().is_some_and(|attribute| resource.push(attribute).is_ok());
+        fits &= sdk.into_iter().all(|(key, text)| resource.push((key, Value::Str(text))).is_ok());
+        for entry in List(given) {
+            let (array, rest) = elements.split_at_checked(entry.elements().count()).unwrap_or_default();
+            let attribute = if entry.is_array() { Some((entry.key, Value::List(array))) } else { entry.as_attribute() };
+            elements = rest;
+            fits &= attribute.is_some_and(|attribute| resource.push(attribute).is_ok());
         }
         let scope = Scope { name: "clewline", version: VERSION, ..Scope::default() };
         let Ok(envelope) = Envelope::new(envelope, resource.as_slice(), &scope) else { return false };
