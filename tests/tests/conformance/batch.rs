@@ -143,6 +143,12 @@ fn an_envelope_fits_exactly_or_not_at_all() {
     let mut out = Heap::up_to(length);
     assert_eq!(envelope.write_request(b"abc", &mut out), Ok(()));
     assert_eq!(out.as_bytes().len(), length);
+    // A second request goes behind the first, which is how requests are joined.
+    let mut both = Heap::up_to(2 * length);
+    assert_eq!(envelope.write_request(b"abc", &mut both), Ok(()));
+    assert_eq!(envelope.write_prefix(0, &mut both), Ok(()));
+    assert!(both.as_bytes().starts_with(out.as_bytes()));
+    assert_eq!(both.as_bytes().len(), length + envelope.request_len(0));
     // The envelope's own bytes, and five bytes of tags and lengths around them and the spans.
     assert_eq!(length, smallest + 3 + 4);
 }

@@ -124,6 +124,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(config(100))]
+
     /// Every place where a stream may break off.
     #[test]
     fn every_beginning_of_a_span_is_handled(span in strategy::model_span()) {

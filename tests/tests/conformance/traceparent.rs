@@ -102,7 +102,7 @@ proptest! {
             }
             changed.remove(place);
             prop_assert_eq!(read(&changed), specified(&changed));
-            for byte in *b"0 -g\xc3" {
+            for byte in *b"0 -g\t\n\r\xc3" {
                 let mut longer = header.clone();
                 longer.insert(place, byte);
                 prop_assert_eq!(read(&longer), specified(&longer));
