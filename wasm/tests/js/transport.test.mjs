@@ -69,6 +69,22 @@ test("a large batch does not wait", async (t) => {
   assert.deepEqual(indices(network), upTo(40));
 });
 
+test("a slow collector gets full requests, not many small ones", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const { answers, respond } = pendingAnswers();
+  const { tracer, network } = await start(t, { flushInterval: 100 }, respond);
+  spans(tracer, 1);
+  t.mock.timers.tick(100);
+  await settle();
+  spans(tracer, 1);
+  answers.pop().resolve(new Response());
+  await settle();
+  assert.equal(network.calls.length, 1);
+  t.mock.timers.tick(100);
+  await settle();
+  assert.equal(network.calls.length, 2);
+});
+
 test("a leaving page hands over at once what its budget allows, oldest first, and the rest follows", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const leaving = page(t);
@@ -92,6 +108,9 @@ test("a leaving page hands over at once what its budget allows, oldest first, an
   for (const { resolve } of answers.splice(0)) resolve(new Response());
   await settle();
   assert.equal(tracer.stats().delivered, handed);
+  leaving.leave();
+  await settle();
+  assert.ok(network.calls.at(-1).init.keepalive && indices(network).length > handed, "what was answered frees its budget");
   const rest = tracer.flush();
   for (let turn = 0; turn < 5; turn++) {
     await settle();
