@@ -173,6 +173,14 @@ impl<S: Storage, F: Form> Span<S, F> {
         self.header.parent.map(|parent| parent.in_trace(self.header.context.trace_id()))
     }
 
+    /// Gives the span another place in a trace, for hosts that learn of the parent after the span has begun. What was
+    /// recorded stays.
+    pub fn set_context(&mut self, context: SpanContext, parent: Option<SpanContext>) -> &mut Self {
+        self.header.context = context;
+        self.header.parent = parent.as_ref().map(SpanContext::as_parent);
+        self
+    }
+
     /// When it began: nanoseconds since the Unix epoch, 0 if unknown.
     #[must_use]
     pub fn start_time(&self) -> u64 {

@@ -21,7 +21,7 @@ pub use init::{Guard, InitError, start};
 #[cfg(all(feature = "otlp-http", feature = "tracing"))]
 pub use init::{init, init_with};
 #[cfg(feature = "tracing")]
-pub use layer::{ClewlineLayer, SpanExt, layer};
+pub use layer::{ClewlineLayer, SpanExt, current_context, layer};
 pub use pipeline::{Ledger, Pipeline, PipelineOptions};
 pub use span::{Entry, Span};
 pub use tracer::{Parent, SpanBuilder, Tracer, tracer};

@@ -1,1 +1,326 @@
 //! The `tracing` layer: every `tracing` span becomes a Clewline span, without a second walk.
+//!
+//! A span's fields are written once, in OTLP's form, when `tracing` shows them. Nothing is allocated in the steady state, and
+//! entering and exiting a span costs nothing beyond what the registry takes for it. No lock is held while code of the program
+//! runs, such as a field's `Debug`.
+//!
+//! # What becomes of what
+//!
+//! - The span's name is its `name`, or its field `otel.name`. Its instrumentation scope is the crate in its target.
+//! - `otel.kind`, `otel.status_code` and `otel.status_description` (or `otel.status_message`) set kind and status, in any
+//!   case and any order, also with `record`. Other fields become attributes.
+//! - A field of type `dyn Error` becomes the event `exception` with the error's sources, and makes the span fail.
+//! - An event within a span becomes an event of that span: its name is the message, `level` and `target` are attributes. An
+//!   event with an error becomes the event `exception`. An event of level ERROR, and one that is an error without a message
+//!   (as `#[instrument(err)]` emits), makes the span fail unless its status is set. Events outside of spans are not recorded.
+//! - The parent is the one that `tracing` says, or its nearest ancestor that this layer's filters let through.
+//! - `follows_from` becomes a link.
+//! - The sampler sees the name, the kind and the parent of a span, but not its other fields.
+
+mod callsite;
+mod event;
+mod extension;
+mod fields;
+mod scratch;
+mod table;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use clewline_core::{SpanContext, SpanKind};
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::{Dispatch, Event, Metadata, Subscriber, dispatcher::WeakDispatch};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use self::callsite::Callsites;
+use self::event::Staging;
+use self::fields::{NewSpan, name_and_kind, set_staged};
+use self::scratch::with_scratch;
+use self::table::Table;
+use crate::pipeline::{Pipeline, Recording, adopted_context};
+use crate::tracer;
+
+pub use extension::{SpanExt, current_context};
+
+/// A layer that records spans with the pipeline that [`init`](crate::init) or [`start`](crate::start) started, for any
+/// subscriber that is based on `tracing_subscriber`'s registry. Spans from before that moment are not recorded.
+///
+/// ```
+/// use tracing_subscriber::layer::SubscriberExt as _;
+/// let subscriber = tracing_subscriber::registry().with(clewline::layer());
+/// # drop(subscriber);
+/// ```
+#[must_use]
+pub fn layer() -> ClewlineLayer {
+    ClewlineLayer::with_pipeline(OnceLock::new())
+}
+
+/// Records `tracing` spans; see [`layer`].
+pub struct ClewlineLayer {
+    pipeline: OnceLock<&'static Pipeline>,
+    spans: Table,
+    callsites: Callsites,
+    has_location: bool,
+    dispatch: OnceLock<WeakDispatch>,
+    /// Finds the nearest span that the layer knows, from one that it does not know upwards.
+    ancestor: Option<fn(&Self, &Dispatch, &Id) -> Option<u64>>,
+}
+
+impl ClewlineLayer {
+    /// A layer with a pipeline of its own.
+    #[must_use]
+    pub fn new(pipeline: &'static Pipeline) -> Self {
+        Self::with_pipeline(OnceLock::from(pipeline))
+    }
+
+    fn with_pipeline(pipeline: OnceLock<&'static Pipeline>) -> Self {
+        Self {
+            pipeline,
+            spans: Table::new(),
+            callsites: Callsites::new(),
+            has_location: false,
+            dispatch: OnceLock::new(),
+            ancestor: None,
+        }
+    }
+
+    /// Whether spans say where in the source they are: `code.file.path`, `code.line.number` and `code.module.name`. Off
+    /// unless asked for.
+    #[must_use]
+    pub fn with_location(mut self, has_location: bool) -> Self {
+        self.has_location = has_location;
+        self
+    }
+
+    #[inline]
+    fn pipeline(&self) -> Option<&'static Pipeline> {
+        match self.pipeline.get() {
+            Some(pipeline) => Some(pipeline),
+            None => tracer::global().map(|pipeline| *self.pipeline.get_or_init(|| pipeline)),
+        }
+    }
+
+    /// The context of a span, or of the nearest ancestor that this layer knows.
+    fn nearest_context(&self, number: u64) -> Option<SpanContext> {
+        match self.spans.find(number) {
+            Some(found) => found.context(),
+            None => self.spans.find(self.nearest_ancestor(number)?)?.context(),
+        }
+    }
+
+    /// The nearest span that this layer knows above one that it does not.
+    #[cold]
+    fn nearest_ancestor(&self, number: u64) -> Option<u64> {
+        let dispatch = self.dispatch.get()?.upgrade()?;
+        self.ancestor?(self, &dispatch, &Id::from_non_zero_u64(number.try_into().ok()?))
+    }
+
+    #[inline]
+    fn parent_of<S>(&self, attributes: &Attributes<'_>, id: &Id, context: &Context<'_, S>) -> Option<SpanContext>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let parent = if attributes.is_contextual() {
+            context.current_span().id()?.into_u64()
+        } else {
+            attributes.parent()?.into_u64()
+        };
+        match self.spans.find(parent) {
+            Some(found) => found.context(),
+            None => self.filtered_parent(id, context),
+        }
+    }
+
+    /// The parent of a span whose parent in `tracing` is not this layer's.
+    #[cold]
+    fn filtered_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<SpanContext>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let span = context.span(id)?;
+        let ancestor = span.scope().skip(1).find_map(|ancestor| self.spans.find(ancestor.id().into_u64()));
+        ancestor?.context()
+    }
+
+    fn record_location(recording: &mut Recording, metadata: &Metadata<'_>) {
+        if let Some(file) = metadata.file() {
+            recording.span.set("code.file.path", file);
+        }
+        if let Some(line) = metadata.line() {
+            recording.span.set("code.line.number", line);
+        }
+        if let Some(module) = metadata.module_path() {
+            recording.span.set("code.module.name", module);
+        }
+    }
+
+    /// Gives a span a parent after it has begun.
+    fn adopt(&self, number: u64, metadata: &'static Metadata<'static>, parent: SpanContext) -> Option<()> {
+        let pipeline = self.pipeline()?;
+        let found = self.spans.find(number)?;
+        let callsite = self.callsites.get(pipeline, metadata);
+        callsite.note_parent();
+        with_scratch(|scratch| {
+            // The sampler may be the program's own code, so it is asked while the span is not locked.
+            let kind = found.with(|recording| {
+                let view = recording.span.view(0);
+                scratch.push_text(view.name());
+                view.kind()
+            });
+            let name = if kind.is_some() { scratch.all_text() } else { metadata.name() };
+            let kind = kind.unwrap_or(SpanKind::Internal);
+            let sampling = pipeline.sample_again(&parent, name, kind);
+            let context = adopted_context(&found.context()?, &parent, &sampling);
+            let mut fresh = None;
+            if !found.has_recording() && context.is_sampled() {
+                fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, Some(parent));
+            }
+            found.replace(|recording| {
+                let mut recording = recording.or_else(|| fresh.take());
+                if let Some(recording) = &mut recording {
+                    recording.adopt(context, parent, &sampling);
+                }
+                (context, recording)
+            });
+            Some(())
+        })
+    }
+}
+
+impl<S> Layer<S> for ClewlineLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        // A layer belongs to one subscriber, which is registered once.
+        let _ = self.dispatch.set(subscriber.downgrade());
+    }
+
+    fn on_layer(&mut self, _: &mut S) {
+        self.ancestor = Some(ancestor::<S>);
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(pipeline) = self.pipeline() else { return };
+        let metadata = attributes.metadata();
+        let callsite = self.callsites.get(pipeline, metadata);
+        let parent = self.parent_of(attributes, id, &context);
+        let scope = callsite.scope();
+        let start = |name: &str, kind| {
+            let mut started = pipeline.start_span(scope, name, kind, parent.as_ref(), None);
+            let context = started.context()?;
+            let recording = started.take().or_else(|| {
+                let is_trial = callsite.wants_trial(parent.is_none());
+                if is_trial { pipeline.record_on_trial(scope, name, kind, context, parent) } else { None }
+            });
+            Some((context, recording))
+        };
+        let started = if callsite.names_itself() {
+            with_scratch(|scratch| {
+                let (name, kind) = name_and_kind(attributes, scratch);
+                start(name, kind)
+            })
+        } else {
+            start(metadata.name(), SpanKind::Internal)
+        };
+        let Some((context, recording)) = started else { return };
+        let mut live = Live(recording);
+        if let Some(recording) = live.0.as_deref_mut() {
+            if self.has_location {
+                Self::record_location(recording, metadata);
+            }
+            if !attributes.is_empty() {
+                with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
+            }
+        }
+        if let Err(recording) = self.spans.insert(id.into_u64(), &context, live.0.take()) {
+            // Eight million spans are open. This one ends at once, so that it is not lost.
+            drop(Live(recording));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        if let Some(found) = self.spans.find(id.into_u64())
+            && found.has_recording()
+        {
+            with_scratch(|scratch| {
+                values.record(scratch);
+                found.with(|recording| set_staged(recording, scratch));
+            });
+        }
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, _: Context<'_, S>) {
+        if let Some(found) = self.spans.find(id.into_u64())
+            && let Some(context) = self.nearest_context(follows.into_u64())
+        {
+            found.with(|recording| drop(recording.span.link(&context, "")));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let number = if event.is_contextual() {
+            let current = context.current_span();
+            let Some(id) = current.id() else { return };
+            id.into_u64()
+        } else {
+            let Some(id) = event.parent() else { return };
+            id.into_u64()
+        };
+        let found = match self.spans.find(number) {
+            Some(found) => found,
+            None => {
+                let ancestor = self.nearest_ancestor(number);
+                let Some(found) = ancestor.and_then(|number| self.spans.find(number)) else { return };
+                found
+            }
+        };
+        let Some(pipeline) = self.pipeline() else { return };
+        if found.has_recording() {
+            let now = pipeline.now();
+            with_scratch(|scratch| {
+                event.record(scratch);
+                let staging = Staging::new(scratch, event.metadata());
+                found.with(|recording| staging.record(recording, now));
+            });
+        }
+    }
+
+    fn on_close(&self, id: Id, _: Context<'_, S>) {
+        if let Some(found) = self.spans.find(id.into_u64()) {
+            drop(Live(found.remove()));
+        }
+    }
+}
+
+impl fmt::Debug for ClewlineLayer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClewlineLayer")
+            .field("pipeline", &self.pipeline.get())
+            .field("has_location", &self.has_location)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds the nearest ancestor of a span that the layer knows, in a subscriber of type `S`.
+fn ancestor<S>(layer: &ClewlineLayer, dispatch: &Dispatch, id: &Id) -> Option<u64>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let span = dispatch.downcast_ref::<S>()?.span(id)?;
+    span.scope().map(|ancestor| ancestor.id().into_u64()).find(|&number| layer.spans.find(number).is_some())
+}
+
+/// A recording that ends when dropped: also when a field's `Debug` panics while its span is being made.
+struct Live(Option<Box<Recording>>);
+
+impl Drop for Live {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(recording) = self.0.take() {
+            if recording.is_on_trial() { recording.discard() } else { recording.finish(None) }
+        }
+    }
+}

@@ -7,6 +7,7 @@
 //! A thread touches only its own memory on this road: ids, pooled spans and the ring are thread-local, so threads do not slow
 //! each other down. A pipeline lives as long as the process; shutting it down ends its exporter thread.
 
+mod adopt;
 mod buffer;
 mod clock;
 mod ledger;
@@ -27,6 +28,7 @@ use clewline_core::{
 
 use crate::exporter::{Envelope, ScopeIndex, SpanExporter, TimedOut, Worker, WorkerSettings};
 
+pub(crate) use adopt::adopted_context;
 pub use buffer::GrowingBuffer;
 pub use clock::HostClock;
 pub use ledger::Ledger;
@@ -64,6 +66,8 @@ pub(crate) struct Recording {
     pipeline: &'static Pipeline,
     scope: u16,
     start_ticks: u64,
+    /// The sampler dropped it, and the ledger does not know of it; see [`Pipeline::record_on_trial`].
+    is_on_trial: bool,
 }
 
 impl fmt::Debug for Recording {
@@ -269,7 +273,7 @@ impl Pipeline {
             limits: self.options.limits,
         };
         let span = Span::new(GrowingBuffer::new(self.options.span_bytes), &start);
-        Box::new(Recording { span, pipeline: self, scope: 0, start_ticks: 0 })
+        Box::new(Recording { span, pipeline: self, scope: 0, start_ticks: 0, is_on_trial: false })
     }
 
     /// Everything that happened so far; see [`Ledger`].

@@ -109,8 +109,19 @@ impl Local {
         self.producer.has_crossed_half()
     }
 
+    /// Lends memory without counting a span.
+    pub(super) fn lend(&mut self) -> Option<Box<Recording>> {
+        self.pool.pop()
+    }
+
+    /// Counts a recorded span that began without [`begin`](Self::begin).
+    pub(super) fn count_started(&mut self) {
+        add(&self.producer.counters().started, 1);
+    }
+
+    /// Keeps the memory of a span for reuse.
     #[inline]
-    fn keep(&mut self, mut recording: Box<Recording>) {
+    pub(super) fn keep(&mut self, mut recording: Box<Recording>) {
         if self.pool.len() < POOL {
             recording.span.clear();
             self.pool.push(recording);

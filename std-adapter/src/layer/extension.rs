@@ -1,0 +1,143 @@
+//! `SpanExt`: what OpenTelemetry knows about a span and `tracing` does not.
+
+use std::error::Error;
+
+use clewline_core::{SpanContext, SpanKind, Status, Value};
+
+use super::ClewlineLayer;
+use super::fields::set_error;
+use super::scratch::with_scratch;
+use crate::pipeline::Recording;
+use crate::tracer::Parent;
+
+/// Adds to a [`tracing::Span`] what `tracing` has no word for. Works with any subscriber that has a [`ClewlineLayer`]
+/// somewhere; without one, and on spans that the layer does not record, setting does nothing.
+///
+/// ```
+/// use clewline::SpanExt as _;
+/// let span = tracing::info_span!("GET /cart/{id}");
+/// // The caller's context, from its `traceparent` header.
+/// span.set_parent(clewline::traceparent::parse(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").ok());
+/// span.set_attribute("tenant.id", "acme");
+/// ```
+pub trait SpanExt {
+    /// The context of this span, to hand to other processes; of its nearest recorded ancestor if a filter keeps this span from
+    /// the layer.
+    fn context(&self) -> Option<SpanContext>;
+
+    /// Makes this span a child of a span elsewhere, and asks the sampler again. `None` changes nothing.
+    ///
+    /// Call it before the span has children: they would stay in the trace in which they began. The span's own fields are
+    /// recorded whatever the first decision was.
+    fn set_parent(&self, parent: impl Parent);
+
+    /// Records a relation to another span, of any trace.
+    fn add_link(&self, context: &SpanContext);
+
+    /// Changes the role in a call.
+    fn set_kind(&self, kind: SpanKind);
+
+    /// Renames the span.
+    fn set_name(&self, name: &str);
+
+    /// Judges the outcome. `Ok` is final.
+    fn set_status(&self, status: Status<'_>);
+
+    /// Sets an attribute, whether or not the span declared a field of that name; there may be more of them than the 32 fields
+    /// that `tracing` allows. A key that is there already gets the new value.
+    fn set_attribute<'v>(&self, key: &str, value: impl Into<Value<'v>>);
+
+    /// Records an error as the event `exception` with its sources, and sets the status to `Error` if nobody has judged yet.
+    fn record_error<E: Error + ?Sized>(&self, error: &E);
+
+    /// Whether anything is recorded.
+    fn is_recording(&self) -> bool;
+}
+
+impl SpanExt for tracing::Span {
+    fn context(&self) -> Option<SpanContext> {
+        with_layer(self, |layer, number| layer.nearest_context(number))
+    }
+
+    fn set_parent(&self, parent: impl Parent) {
+        if let Some(parent) = parent.context() {
+            let metadata = self.metadata();
+            with_layer(self, |layer, number| layer.adopt(number, metadata?, parent));
+        }
+    }
+
+    fn add_link(&self, context: &SpanContext) {
+        with_recording(self, |recording| drop(recording.span.link(context, "")));
+    }
+
+    fn set_kind(&self, kind: SpanKind) {
+        with_recording(self, |recording| {
+            recording.span.set_kind(kind);
+        });
+    }
+
+    fn set_name(&self, name: &str) {
+        with_recording(self, |recording| {
+            recording.span.set_name(name);
+        });
+    }
+
+    fn set_status(&self, status: Status<'_>) {
+        with_recording(self, |recording| {
+            recording.span.set_status(status);
+        });
+    }
+
+    fn set_attribute<'v>(&self, key: &str, value: impl Into<Value<'v>>) {
+        let value = value.into();
+        with_recording(self, |recording| {
+            recording.span.set(key, value);
+        });
+    }
+
+    fn record_error<E: Error + ?Sized>(&self, error: &E) {
+        with_layer(self, |layer, number| {
+            let found = layer.spans.find(number)?;
+            found.has_recording().then(|| {
+                with_scratch(|scratch| {
+                    let (message, sources) = scratch.format_error(error);
+                    let (message, sources) = (scratch.text(&message), scratch.text(&sources));
+                    found.with(|recording| set_error(recording, type_name::<E>(), message, sources));
+                });
+            })
+        });
+    }
+
+    fn is_recording(&self) -> bool {
+        with_layer(self, |layer, number| layer.spans.find(number)?.with(|recording| !recording.is_on_trial()))
+            .unwrap_or(false)
+    }
+}
+
+impl Parent for tracing::Span {
+    fn context(&self) -> Option<SpanContext> {
+        SpanExt::context(self)
+    }
+}
+
+/// The context of the current `tracing` span, to hand to other processes.
+#[must_use]
+pub fn current_context() -> Option<SpanContext> {
+    SpanExt::context(&tracing::Span::current())
+}
+
+/// The type's name, unless the program gave the error as a trait object.
+fn type_name<E: ?Sized>() -> &'static str {
+    let name = std::any::type_name::<E>();
+    if name.starts_with("dyn ") { "" } else { name }
+}
+
+/// Finds the layer of the subscriber that the span belongs to, and the number that it knows the span by.
+fn with_layer<R>(span: &tracing::Span, work: impl FnOnce(&ClewlineLayer, u64) -> Option<R>) -> Option<R> {
+    span.with_subscriber(|(id, dispatch)| work(dispatch.downcast_ref::<ClewlineLayer>()?, id.into_u64())).flatten()
+}
+
+/// Works on what is being recorded; `work` runs while the span is locked, so it runs no foreign code.
+fn with_recording(span: &tracing::Span, work: impl FnOnce(&mut Recording)) {
+    with_layer(span, |layer, number| layer.spans.find(number)?.with(work));
+}

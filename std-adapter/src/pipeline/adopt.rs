@@ -1,0 +1,99 @@
+//! Spans that learn of their parent after they have begun: recorded on trial, sampled again, given a new place in a trace.
+
+use clewline_core::{
+    SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind, SpanStart, TraceFlags,
+};
+
+use super::thread::with_local;
+use super::{Ordering, Pipeline, Recording};
+
+impl Pipeline {
+    /// The time of something that happens now: Unix nanoseconds.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.to_unix_nanos(self.clock.ticks())
+    }
+
+    /// Records a span that the sampler dropped, on trial, as a parent may still come that changes the decision.
+    ///
+    /// The ledger knows nothing of it until [`Recording::adopt`] has made it a recorded span. `None` if the pipeline has been
+    /// shut down or the thread is being torn down.
+    pub(crate) fn record_on_trial(
+        &'static self,
+        scope: u16,
+        name: &str,
+        kind: SpanKind,
+        context: SpanContext,
+        parent: Option<SpanContext>,
+    ) -> Option<Box<Recording>> {
+        if self.is_shut_down.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut lent = None;
+        if !with_local(self, |local| lent = local.lend()) {
+            return None;
+        }
+        let mut recording = lent.unwrap_or_else(|| self.allocate());
+        let limits = self.options.limits;
+        recording.span.restart(&SpanStart { context, parent, name, kind, start_time: 0, trace_state: "", limits });
+        recording.scope = scope;
+        recording.is_on_trial = true;
+        recording.start_ticks = self.clock.ticks();
+        Some(recording)
+    }
+
+    /// Asks the sampler about a span whose parent is known only now.
+    pub(crate) fn sample_again(&self, parent: &SpanContext, name: &str, kind: SpanKind) -> SamplingResult<'_> {
+        self.sampler.should_sample(&SamplingParameters {
+            parent: Some(parent),
+            trace_id: parent.trace_id(),
+            name,
+            kind,
+            attributes: &[],
+            links: &[],
+        })
+    }
+}
+
+/// The context of a span that gets `parent` after it has begun: it keeps its own id.
+pub(crate) fn adopted_context(
+    context: &SpanContext,
+    parent: &SpanContext,
+    sampling: &SamplingResult<'_>,
+) -> SpanContext {
+    let sampled = sampling.decision == SamplingDecision::RecordAndSample;
+    let flags = TraceFlags::NONE.with_sampled(sampled).with_random(parent.flags().is_random());
+    SpanContext::new(parent.trace_id(), context.span_id(), flags)
+}
+
+impl Recording {
+    /// Moves the span to its new place. A trial ends here if the sampler now wants the span; a recorded span that it no longer
+    /// wants goes on, and is counted as not exported when it ends.
+    pub(crate) fn adopt(&mut self, context: SpanContext, parent: SpanContext, sampling: &SamplingResult<'_>) {
+        self.span.set_context(context, Some(parent));
+        if sampling.decision == SamplingDecision::Drop {
+            return;
+        }
+        for (key, value) in sampling.attributes {
+            self.span.set(key, *value);
+        }
+        // Where its thread has no counters any more the span could not be accounted for, and so stays on trial.
+        if self.is_on_trial && with_local(self.pipeline, super::thread::Local::count_started) {
+            self.is_on_trial = false;
+            self.pipeline.announce(&self.span);
+        }
+    }
+
+    /// Whether the span is recorded on trial only.
+    #[inline]
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.is_on_trial
+    }
+
+    /// Forgets a span that was recorded on trial, and keeps its memory.
+    pub(crate) fn discard(mut self: Box<Self>) {
+        self.is_on_trial = false;
+        // While the thread is being torn down there is no pool, and the memory goes back to the allocator.
+        with_local(self.pipeline, |local| local.keep(self));
+    }
+}
