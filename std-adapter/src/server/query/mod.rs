@@ -102,9 +102,7 @@ impl Filter {
         }
         let of_service =
             |span: &StoredSpan| self.service.as_deref().is_none_or(|service| span.resource.service() == service);
-        let of_operation = |span: &StoredSpan| {
-            self.operation.as_deref().is_none_or(|name| span.view().is_some_and(|view| view.name() == name))
-        };
+        let of_operation = |span: &StoredSpan| self.operation.as_deref().is_none_or(|name| span.name.as_str() == name);
         trace.spans.iter().any(|span| of_service(span) && of_operation(span))
     }
 
@@ -164,10 +162,10 @@ pub(super) fn services(traces: &[Arc<Trace>]) -> Vec<Service> {
                 service.trace_count += 1;
                 *last_trace = position;
             }
-            let Some(view) = span.view() else { continue };
-            if !service.operations.contains(view.name()) {
+            let name = span.name.as_str();
+            if !service.operations.contains(name) {
                 if service.operations.len() < MAX_OPERATIONS {
-                    service.operations.insert(view.name().to_owned());
+                    service.operations.insert(name.to_owned());
                 } else {
                     service.more_operations = true;
                 }

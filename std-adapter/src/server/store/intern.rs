@@ -1,4 +1,4 @@
-//! What many spans have in common: resources and scopes, kept once and counted once.
+//! What many spans have in common: resources, scopes and names, kept once and counted once.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -77,12 +77,36 @@ impl Scope {
     }
 }
 
+/// The name of a span. Services have few names and many spans, and lists and filters ask for names all the time.
+#[derive(Debug)]
+pub(in crate::server) struct Name {
+    text: Box<str>,
+    lower_case: Box<str>,
+}
+
+impl Name {
+    /// Takes over a name.
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.into(), lower_case: text.to_lowercase().into() }
+    }
+
+    /// The name.
+    pub(in crate::server) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The name in lower case, for searching without regard to case.
+    pub(in crate::server) fn lower_case(&self) -> &str {
+        &self.lower_case
+    }
+}
+
 /// JSON text of a value whose serialisation cannot fail.
 fn to_raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// A value that is identified by its JSON text.
+/// A value that is identified by a text.
 pub(super) trait Interned {
     /// The text that tells one from another.
     fn text(&self) -> &str;
@@ -106,6 +130,15 @@ impl Interned for Scope {
     }
     fn size(&self) -> usize {
         size_of::<Self>() + self.json.get().len()
+    }
+}
+
+impl Interned for Name {
+    fn text(&self) -> &str {
+        &self.text
+    }
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.text.len() + self.lower_case.len()
     }
 }
 
@@ -140,6 +173,14 @@ impl<T: Interned> Interner<T> {
     /// About how many bytes the values in use occupy.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The one copy of the value with this text, in use once more; made if it is not known.
+    pub(super) fn share_text(&mut self, text: &str, make: impl FnOnce(&str) -> T) -> Arc<Shared<T>> {
+        match self.known.get(text) {
+            Some(known) => Self::again(&known.0),
+            None => self.share(make(text)),
+        }
     }
 
     /// The one copy of this value, in use once more.

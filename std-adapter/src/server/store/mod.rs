@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 pub(super) use ingest::Ingested;
-use intern::{Interner, Resource, Scope, Shared};
+use intern::{Interner, Name, Resource, Scope, Shared};
 pub(super) use trace::{StoredSpan, Summary, Trace};
 
 /// About how many bytes a trace occupies beyond its spans: its record, list, index and places in the store's maps.
@@ -76,6 +76,7 @@ struct Inner {
     sequence: u64,
     resources: Interner<Resource>,
     scopes: Interner<Scope>,
+    names: Interner<Name>,
     /// Of the traces; the interners count their own.
     bytes: usize,
     stored_spans: usize,
@@ -99,6 +100,7 @@ impl Store {
             sequence: 0,
             resources: Interner::new(),
             scopes: Interner::new(),
+            names: Interner::new(),
             bytes: 0,
             stored_spans: 0,
             stats: Stats::default(),
@@ -157,7 +159,7 @@ impl Store {
 
 impl Inner {
     fn total_bytes(&self) -> usize {
-        self.bytes + self.resources.bytes() + self.scopes.bytes()
+        self.bytes + self.resources.bytes() + self.scopes.bytes() + self.names.bytes()
     }
 
     /// Keeps one span, in place of an earlier copy of it if there is one.
@@ -168,7 +170,8 @@ impl Inner {
         resource: &Arc<Shared<Resource>>,
         scope: &Arc<Shared<Scope>>,
     ) {
-        let span = StoredSpan::new(message, view, Interner::again(resource), Interner::again(scope));
+        let name = self.names.share_text(view.name(), Name::new);
+        let span = StoredSpan::new(message, view, Interner::again(resource), Interner::again(scope), name);
         let size = span.size();
         self.sequence += 1;
         self.stats.received_spans += 1;
@@ -196,6 +199,7 @@ impl Inner {
                 self.stats.replaced_spans += 1;
                 self.resources.release(&old.resource);
                 self.scopes.release(&old.scope);
+                self.names.release(&old.name);
             }
             None => {
                 entry.index.insert(span.span_id, spans.len());
@@ -217,6 +221,7 @@ impl Inner {
             for span in &entry.trace.spans {
                 self.resources.release(&span.resource);
                 self.scopes.release(&span.scope);
+                self.names.release(&span.name);
             }
         }
     }

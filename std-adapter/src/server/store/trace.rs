@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clewline_core::{SpanId, SpanKind, SpanView, StatusCode, TraceId};
 
-use super::intern::{Resource, Scope, Shared};
+use super::intern::{Name, Resource, Scope, Shared};
 
 /// A span as kept: its OTLP message, and what is read so often that it is kept decoded.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(in crate::server) struct StoredSpan {
     pub(in crate::server) resource: Arc<Shared<Resource>>,
     /// What it was made with.
     pub(in crate::server) scope: Arc<Shared<Scope>>,
+    /// Its name.
+    pub(in crate::server) name: Arc<Shared<Name>>,
     /// Its id.
     pub(in crate::server) span_id: SpanId,
     /// Its parent's id, if it is not a root.
@@ -34,17 +36,24 @@ impl StoredSpan {
         view: &SpanView<'_>,
         resource: Arc<Shared<Resource>>,
         scope: Arc<Shared<Scope>>,
+        name: Arc<Shared<Name>>,
     ) -> Self {
         Self {
             message: message.into(),
             resource,
             scope,
+            name,
             span_id: view.span_id(),
             parent_span_id: view.parent_span_id(),
             start: view.start_time_unix_nano(),
             end: view.end_time_unix_nano(),
             failed: view.status().code == StatusCode::Error,
         }
+    }
+
+    /// The encoded OTLP message.
+    pub(in crate::server) fn message(&self) -> &[u8] {
+        &self.message
     }
 
     /// The typed view; `None` never happens, because only messages that were read before are kept.
@@ -144,7 +153,7 @@ impl Trace {
         services.sort_unstable();
         Summary {
             root_service: top.map_or_else(String::new, |top| top.resource.service().to_owned()),
-            root_name: view.map_or_else(String::new, |view| view.name().to_owned()),
+            root_name: top.map_or_else(String::new, |top| top.name.as_str().to_owned()),
             root_kind: view.map_or(SpanKind::Unspecified, |view| view.kind()),
             root_received: self.root_received(),
             services: services.into_iter().map(|(_, name)| name.to_owned()).collect(),

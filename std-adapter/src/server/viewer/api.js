@@ -16,10 +16,39 @@ export async function getJson(path, signal) {
   return body;
 }
 
-/** Whether a trace is in the store. */
+/**
+ * Runs `task(signal)` one at a time. `soon()` asks for a run and, while one is under way, for one more after it: news that
+ * come faster than answers must not keep every answer from arriving. `now()` gives up the run under way.
+ */
+export function oneAtATime(task) {
+  let running = null;
+  let again = false;
+  const start = async () => {
+    const mine = running = new AbortController();
+    again = false;
+    try {
+      await task(mine.signal);
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    } finally {
+      if (running === mine) {
+        running = null;
+        if (again) start();
+      }
+    }
+  };
+  const stop = () => {
+    running?.abort();
+    running = null;
+    again = false;
+  };
+  return { soon: () => { if (running) again = true; else start(); }, now: () => { stop(); start(); }, stop };
+}
+
+/** Whether a trace is in the store. Asked through the list, because a browser logs every 404 as an error of the page. */
 export async function hasTrace(traceId) {
   try {
-    return (await fetch(`/api/traces/${traceId}`, { method: "HEAD" })).ok;
+    return (await getJson(`/api/traces?trace_id=${traceId}&limit=0`)).matched > 0;
   } catch {
     return false;
   }

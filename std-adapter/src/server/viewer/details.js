@@ -84,10 +84,15 @@ function eventItem(trace, event) {
   const entries = Object.entries(attributes);
   return el("div", { class: event.name === "exception" ? "event bad" : "event" },
     el("div", { class: "event-head" }, el("strong", {}, event.name || "(no name)"),
-      el("time", { title: clock(event.time_unix_nano) }, `+${duration(nanosBetween(trace.start, event.time_unix_nano))}`)),
+      el("time", { title: clock(event.time_unix_nano) }, afterStart(nanosBetween(trace.start, event.time_unix_nano)))),
     entries.length > 0 && table(entries),
     event.dropped_attributes_count > 0 && el("p", { class: "warning" }, `${plural(event.dropped_attributes_count, "attribute")} dropped at the source.`),
     stack && el("details", {}, el("summary", {}, "Stack trace"), el("pre", { class: "stack" }, String(stack))));
+}
+
+/** Where something is on the scale of the trace. A clock that differs may put it before the start. */
+function afterStart(nanos) {
+  return nanos < 0 ? duration(nanos) : `+${duration(nanos)}`;
 }
 
 function linkItem(link, filters) {

@@ -1,6 +1,6 @@
 /** The list of traces with its filters. */
 
-import { getJson } from "/api.js";
+import { getJson, oneAtATime } from "/api.js";
 import { serviceColour } from "/colour.js";
 import { copyButton, el, fill, serviceChip } from "/dom.js";
 import { clock, count, day, duration, plural } from "/format.js";
@@ -8,13 +8,16 @@ import { hashOf, readRoute, replaceRoute, searchOf } from "/route.js";
 
 /** As many rows as a reader scrolls through; the filters find the rest. */
 const LIMIT = 200;
+/** How often the choices of the filters are looked up, in milliseconds: they change less than the traces. */
+const SERVICES_EVERY = 3000;
 
 /** Draws the list into `view`. Returns `{ refresh(), close() }`. */
 export function openList(view) {
   let filters = readRoute().filters;
   let known = false;
   let services = [];
-  let request = null;
+  let servicesAt = 0;
+  let later = null;
   const rows = new Map();
 
   const query = el("input", {
@@ -56,8 +59,9 @@ export function openList(view) {
   service.addEventListener("change", () => { operation.value = ""; apply(); });
   list.addEventListener("keydown", moveFocus);
   fillSelects();
-  refresh();
-  return { refresh, close: () => { clearTimeout(typing); request?.abort(); } };
+  const loading = oneAtATime(load);
+  loading.now();
+  return { refresh: loading.soon, close: () => { clearTimeout(typing); clearTimeout(later); loading.stop(); } };
 
   function apply() {
     clearTimeout(typing);
@@ -67,7 +71,7 @@ export function openList(view) {
     };
     replaceRoute({ filters });
     fillSelects();
-    refresh();
+    loading.now();
   }
 
   function clearFilters() {
@@ -77,20 +81,25 @@ export function openList(view) {
     query.focus();
   }
 
-  async function refresh() {
-    request?.abort();
-    const mine = request = new AbortController();
+  async function load(signal) {
     const search = searchOf(filters);
     search.set("limit", LIMIT);
     try {
-      const [answer, names] = await Promise.all([
-        getJson(`/api/traces?${search}`, mine.signal), getJson("/api/services", mine.signal),
-      ]);
-      services = names.services;
+      const answer = await getJson(`/api/traces?${search}`, signal);
+      const names = new Set(services.map((entry) => entry.name));
+      const due = servicesAt + SERVICES_EVERY - Date.now();
+      if (due <= 0 || answer.traces.some((trace) => trace.services.some((name) => !names.has(name)))) {
+        services = (await getJson("/api/services", signal)).services;
+        servicesAt = Date.now();
+      } else {
+        // A known service may have a new operation; it is looked up even if nothing else ever arrives.
+        later ??= setTimeout(() => { later = null; loading.soon(); }, due);
+      }
       fillSelects();
       draw(answer);
     } catch (error) {
-      if (error.name !== "AbortError") summary.textContent = error.message;
+      if (error.name === "AbortError") throw error;
+      summary.textContent = error.message;
     }
   }
 

@@ -1,6 +1,6 @@
 /** One trace: its header, the waterfall and the details of the selected span. */
 
-import { getJson } from "/api.js";
+import { getJson, oneAtATime } from "/api.js";
 import { copyButton, el, serviceChip } from "/dom.js";
 import { drawDetails } from "/details.js";
 import { duration, fullTime, nanosBetween, plural } from "/format.js";
@@ -14,7 +14,6 @@ const besides = matchMedia("(min-width: 1000px)");
 export function openTrace(view, route) {
   const { traceId, filters } = route;
   let selected = route.spanId;
-  let request = null;
   let trace = null;
   let waterfall = null;
   let drawn = null;
@@ -26,16 +25,16 @@ export function openTrace(view, route) {
   const board = el("div", { class: "board" });
   view.replaceChildren(el("section", { class: "trace-view" }, back, header, body));
   document.title = "Trace · Clewline";
-  refresh();
-  return { refresh, select, close: () => request?.abort() };
+  const loading = oneAtATime(load);
+  loading.now();
+  return { refresh: loading.soon, select, close: loading.stop };
 
-  async function refresh() {
-    request?.abort();
-    const mine = request = new AbortController();
+  async function load(signal) {
     try {
-      trace = model(await getJson(`/api/traces/${traceId}`, mine.signal));
+      trace = model(await getJson(`/api/traces/${traceId}`, signal));
     } catch (error) {
-      if (error.name === "AbortError" || (trace && error.status === 0)) return;
+      if (error.name === "AbortError") throw error;
+      if (trace && error.status === 0) return;
       header.replaceChildren(el("h1", {}, error.status === 404 ? "This trace is not here" : "This trace cannot be shown"));
       body.replaceChildren(el("div", { class: "empty" }, error.status === 404
         ? el("p", {}, "It has not arrived, or it was evicted to make room for newer ones. If it arrives, it appears here.")
