@@ -2,6 +2,8 @@
 
 pub mod config;
 pub mod exporter;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "otlp-http")]
 mod init;
 #[cfg(feature = "tracing")]
