@@ -1,5 +1,7 @@
 /** Types of the npm package `clewline`: distributed tracing for browsers and edge runtimes. */
 
+/// <reference lib="esnext.disposable" />
+
 /** What an attribute can hold. `null` and `undefined` set nothing. Numbers that are safe integers travel as integers. */
 export type AttributeValue = string | number | boolean | readonly (string | number | boolean | null | undefined)[] | null | undefined;
 

@@ -51,7 +51,8 @@ export class Transport {
 
   /** A span ended and the batch now holds so many bytes. */
   ended(bytes) {
-    if (!this.#running) this.#schedule(bytes >= FULL ? 0 : this.#interval);
+    if (this.#running || (this.#timer !== undefined && bytes < FULL)) return;
+    this.#schedule(bytes >= FULL ? 0 : this.#interval);
   }
 
   /** Tries once to deliver everything there is; what fails is kept and sent later. */

@@ -7,7 +7,7 @@ use clewline_core::{
 use heapless::Vec;
 
 use crate::contexts::{Contexts, Handle};
-use crate::list::List;
+use crate::list::{List, integer};
 use crate::memory::{Lent, Memory, REQUEST_BYTES, SPANS, lend};
 use crate::texts::Texts;
 
@@ -119,7 +119,11 @@ impl Store {
 
     /// Unix nanoseconds of a time relative to the anchor; 0, "unknown", for NaN.
     pub(crate) fn unix_nanos(&self, offset: f64) -> u64 {
-        if offset.is_nan() { 0 } else { self.anchor.saturating_add_signed(crate::list::integer(offset)) }
+        if offset.is_nan() {
+            return 0;
+        }
+        // Rounded: a clock that counts in tenths of a microsecond has no exact double.
+        self.anchor.saturating_add_signed(integer(offset + 0.5_f64.copysign(offset)))
     }
 
     /// Takes the resource from the first `length` bytes of the scratch buffer; false if it is too large or was given before.
