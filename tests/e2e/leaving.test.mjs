@@ -1,0 +1,85 @@
+/** Nothing is lost at the end: spans leave a page that is left or closed, and a server that is told to stop. */
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+
+import { byTestId, checkOut, openPage, startBrowser } from "./support/browser.mjs";
+import { startShop, startViewer } from "./support/processes.mjs";
+import { spanNamed, spansOf } from "./support/viewer.mjs";
+
+const OF_THE_PAGE = ["shop-web: checkout click", "shop-web: POST"];
+
+let viewer, shop, browser, page;
+
+before(async () => {
+  viewer = await startViewer();
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await viewer?.end();
+});
+
+beforeEach(async () => {
+  shop = await startShop(viewer.url);
+  page = await openPage(browser, shop.url);
+});
+
+afterEach(async () => {
+  if (!page.isClosed()) await page.close();
+  await shop.end();
+});
+
+test("a page that is left in the moment of the outcome sends its spans", async () => {
+  await page.evaluate(() => {
+    const outcome = document.querySelector('[data-testid="outcome"]');
+    // Told right after the click's span has ended, long before a batch is due.
+    new MutationObserver(() => {
+      if (outcome.dataset.state !== "done") return;
+      sessionStorage.setItem("trace", document.querySelector('[data-testid="trace-id"]').textContent);
+      location.href = "/style.css";
+    }).observe(outcome, { attributes: true });
+  });
+  await byTestId(page, "checkout").click();
+  await page.waitForURL("**/style.css");
+  const traceId = await page.evaluate(() => sessionStorage.getItem("trace"));
+  await spansOf(viewer, traceId, [...OF_THE_PAGE, "shop: POST /api/checkout"]);
+});
+
+test("a page that is closed right after the outcome sends its spans", async () => {
+  const { traceId } = await checkOut(page);
+  await page.close();
+  await spansOf(viewer, traceId, [...OF_THE_PAGE, "shop: POST /api/checkout"]);
+});
+
+test("a customer who leaves during the checkout is an event of the server's span", async () => {
+  await byTestId(page, "checkout").click();
+  const traceId = await byTestId(page, "trace-id").textContent();
+  await page.goto("about:blank");
+  const spans = await spansOf(viewer, traceId, ["shop: POST /api/checkout"]);
+  const server = spanNamed(spans, "POST /api/checkout");
+  assert.equal(server.attributes["http.response.status_code"], undefined);
+  assert.equal(server.status.code, "UNSET", "it is not the server's fault");
+  assert.match(server.events.at(-1).name, /client disconnected/);
+});
+
+test("a server that is told to stop delivers its last spans and ends well", async () => {
+  const { traceId } = await checkOut(page);
+  assert.equal(await shop.end(), 0);
+  await spansOf(viewer, traceId, ["shop: POST /api/checkout", "shop: authorize"]);
+});
+
+test("a viewer that cannot be reached changes nothing for the customer", async () => {
+  const unreachable = await startShop("http://127.0.0.1:9");
+  try {
+    const alone = await openPage(browser, unreachable.url);
+    assert.equal((await checkOut(alone)).state, "done");
+    await alone.close();
+  } finally {
+    const began = Date.now();
+    assert.equal(await unreachable.end(), 0);
+    assert.ok(Date.now() - began < 9000, "the shutdown ends within its limit");
+  }
+  assert.match(unreachable.output(), /clewline: /, "what was lost is said on stderr");
+});

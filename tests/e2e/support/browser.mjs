@@ -1,0 +1,66 @@
+/** Opens pages in a real Chromium without a screen, and collects what goes wrong in them. */
+
+import { existsSync } from "node:fs";
+import path from "node:path";
+
+import { chromium } from "playwright-core";
+
+import { ARTIFACTS } from "./processes.mjs";
+
+const USUAL_PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/** Nothing that phones home or asks. */
+const ARGUMENTS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Starts a browser with a fresh profile. */
+export async function startBrowser() {
+  const executablePath = process.env.CHROME ?? process.env.CHROMIUM ?? USUAL_PLACES.find((place) => existsSync(place));
+  if (!executablePath) throw new Error("there is no Chromium: set CHROME to its path");
+  // Chromium refuses to run as root inside its sandbox.
+  const chromiumSandbox = process.getuid?.() !== 0;
+  return chromium.launch({ executablePath, args: ARGUMENTS, chromiumSandbox, timeout: 60_000 });
+}
+
+/** A page whose errors (exceptions, refused requests, policy violations) are gathered in `page.problems`. */
+export async function openPage(browser, url) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  page.setDefaultTimeout(20_000);
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") page.problems.push(message.text());
+  });
+  await page.goto(url, { waitUntil: "load" });
+  return page;
+}
+
+/** The element with this `data-testid`. */
+export function byTestId(page, id) {
+  return page.locator(`[data-testid="${id}"]`);
+}
+
+/** Clicks Checkout and waits for the outcome; answers the state (`done` or `failed`) and the trace's id. */
+export async function checkOut(page) {
+  await byTestId(page, "checkout").click();
+  const outcome = page.locator('[data-testid="outcome"]:is([data-state="done"], [data-state="failed"])');
+  await outcome.waitFor();
+  return { state: await outcome.getAttribute("data-state"), traceId: await byTestId(page, "trace-id").textContent() };
+}
+
+/** Keeps a picture to look at afterwards. */
+export function keepScreenshot(page, name) {
+  return page.screenshot({ path: path.join(ARTIFACTS, `${name}.png`), animations: "disabled" });
+}
