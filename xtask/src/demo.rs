@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::process::{self, Show};
 use crate::report::{heading, line, seconds};
 use crate::setup;
-use crate::signal;
+use crate::signal::{self, OnInterrupt};
 use crate::wasm;
 use crate::workspace::{With, Workspace};
 
@@ -55,13 +55,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
     heading("set-up");
     setup::ensure(workspace, &wasm::NEEDS)?.into_result()?;
     heading("build");
-    timed("the npm package", || wasm::build(workspace))?;
+    timed("the npm package", || wasm::build(workspace).map(drop))?;
     timed("the viewer and the shop", || build_servers(workspace))?;
 
     heading("start");
     let mut servers = Vec::new();
     let outcome = start_and_wait(workspace, options, viewer, shop, &mut servers, started);
-    for server in &mut servers {
+    // The shop first: what it still has to send finds the viewer there.
+    for server in servers.iter_mut().rev() {
         process::end(&mut server.child);
     }
     match outcome {
@@ -161,7 +162,7 @@ fn instructions(viewer: SocketAddr, shop: SocketAddr, took: Duration) -> String 
 /// Starts a server and shows what it prints, each line with its name in front.
 fn start(name: &'static str, command: Command, address: SocketAddr) -> Result<Server, Error> {
     line(&format!("  starting the {name} on {address} …"));
-    let (child, output) = process::spawn(command)?;
+    let (child, output) = process::spawn(command, OnInterrupt::Hold)?;
     thread::spawn(move || {
         process::each_line(output, |text| {
             line(&format!("  {name:<6} | {text}"));
@@ -236,15 +237,18 @@ fn open(address: &str) {
     let opened = Command::new(program)
         .args(arguments)
         .arg(address)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn();
+    let address = address.to_owned();
     match opened {
-        Ok(mut opener) => {
-            // It may stay as long as the browser does; someone has to wait for it.
-            thread::spawn(move || opener.wait());
-        }
+        // It may stay as long as the browser does; someone has to wait for it.
+        Ok(mut opener) => drop(thread::spawn(move || {
+            if !opener.wait().is_ok_and(|status| status.success()) {
+                line(&format!("  `{program}` found no browser: open {address} by hand"));
+            }
+        })),
         Err(error) => line(&format!("  `{program}` could not be started ({error}): open {address} by hand")),
     }
 }

@@ -112,7 +112,8 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
         ),
         Some(("wasm", _)) => {
             setup::ensure(&workspace, &wasm::NEEDS)?.into_result()?;
-            wasm::build(&workspace)
+            report::line(wasm::build(&workspace)?.trim_end());
+            Ok(())
         }
         Some(("bench", matches)) => {
             let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);

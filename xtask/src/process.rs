@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::report::{self, LiveLine};
-use crate::signal;
+use crate::signal::{self, OnInterrupt};
 
 /// A program asked to end gets this long before it is killed.
 const END_GRACE: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub(crate) fn run(label: &str, mut command: Command, show: Show, limit: Duration
     }
     let mut live = LiveLine::start(label);
     let started = Instant::now();
-    let (mut child, output) = spawn(command)?;
+    let (mut child, output) = spawn(command, OnInterrupt::Pass)?;
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         each_line(output, |line| sender.send(line).is_ok());
@@ -141,7 +141,7 @@ pub(crate) fn answer(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<S
 }
 
 /// Starts a program in a process group of its own; stdout and stderr arrive in one pipe, so in order.
-pub(crate) fn spawn(mut command: Command) -> Result<(Child, io::PipeReader), Error> {
+pub(crate) fn spawn(mut command: Command, on_interrupt: OnInterrupt) -> Result<(Child, io::PipeReader), Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     let start_error = |source| Error::Start { program: program.clone(), source };
     let (reader, writer) = io::pipe().map_err(start_error)?;
@@ -150,7 +150,7 @@ pub(crate) fn spawn(mut command: Command) -> Result<(Child, io::PipeReader), Err
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn().map_err(start_error)?;
-    signal::register(child.id());
+    signal::register(child.id(), on_interrupt);
     // Dropping the command closes our ends of the pipe; the reader then sees its end.
     drop(command);
     Ok((child, reader))

@@ -10,7 +10,16 @@ use crate::error::Error;
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Process groups under way, by the id of their leader.
-static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+static GROUPS: Mutex<Vec<(u32, OnInterrupt)>> = Mutex::new(Vec::new());
+
+/// What the first Ctrl-C does to a process group; the second one kills them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnInterrupt {
+    /// It gets the signal.
+    Pass,
+    /// Nothing: whoever started it ends it in its turn.
+    Hold,
+}
 
 /// The exit code of a program ended by Ctrl-C (128 + SIGINT), as shells report it.
 pub(crate) const INTERRUPTED_EXIT_CODE: u8 = 130;
@@ -19,10 +28,10 @@ pub(crate) const INTERRUPTED_EXIT_CODE: u8 = 130;
 pub(crate) fn install_handler() -> Result<(), Error> {
     ctrlc::set_handler(|| {
         let again = INTERRUPTED.swap(true, Ordering::SeqCst);
-        for group in groups() {
+        for (group, on_interrupt) in groups() {
             if again {
                 kill(group);
-            } else {
+            } else if on_interrupt == OnInterrupt::Pass {
                 interrupt(group);
             }
         }
@@ -39,20 +48,20 @@ pub(crate) fn interrupted() -> bool {
 }
 
 /// Notes a started process group, so that Ctrl-C reaches it.
-pub(crate) fn register(group: u32) {
+pub(crate) fn register(group: u32, on_interrupt: OnInterrupt) {
     if let Ok(mut groups) = GROUPS.lock() {
-        groups.push(group);
+        groups.push((group, on_interrupt));
     }
 }
 
 /// Forgets a process group whose leader has been waited for.
 pub(crate) fn forget(group: u32) {
     if let Ok(mut groups) = GROUPS.lock() {
-        groups.retain(|&known| known != group);
+        groups.retain(|&(known, _)| known != group);
     }
 }
 
-fn groups() -> Vec<u32> {
+fn groups() -> Vec<(u32, OnInterrupt)> {
     GROUPS.lock().map(|groups| groups.clone()).unwrap_or_default()
 }
 

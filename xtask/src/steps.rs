@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::hygiene;
 use crate::node;
 use crate::process::{self, Show};
+use crate::report::line;
 use crate::setup::Need;
 use crate::targets::{self, Library};
 use crate::wasm;
@@ -163,7 +164,7 @@ fn judge_tests(label: &str, success: bool, code: Option<i32>, counts: Counts) ->
 }
 
 fn fresh_package(context: &mut Context<'_>) -> Result<(), Error> {
-    wasm::build(context.workspace)?;
+    line(wasm::build(context.workspace)?.trim_end());
     context.package_is_fresh = true;
     Ok(())
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::bindgen;
 use crate::error::Error;
 use crate::process::{self, Show};
-use crate::report::line;
 use crate::setup::Need;
 use crate::targets::{self, Library};
 use crate::workspace::{With, Workspace};
@@ -22,8 +21,8 @@ const PROFILE: &str = "wasm";
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 const TOOL_LIMIT: Duration = Duration::from_secs(300);
 
-/// Builds the package into `wasm/dist`; the script that assembles it prints the bytes it weighs.
-pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
+/// Builds the package into `wasm/dist`; answers with the table of the bytes it weighs, by the script that assembles it.
+pub(crate) fn build(workspace: &Workspace) -> Result<String, Error> {
     let provider = targets::require(targets::WASM)?;
     let bindgen = bindgen::require(workspace)?;
     let target_dir = provider.target_dir(workspace);
@@ -49,9 +48,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
 
     let mut command = workspace.command("node").with(&["wasm/build.mjs"]);
     command.arg(&bindings).arg(workspace.root.join("wasm/dist"));
-    let sizes = process::check("node wasm/build.mjs", command, Show::Latest, TOOL_LIMIT)?;
-    line(sizes.trim_end());
-    Ok(())
+    process::check("node wasm/build.mjs", command, Show::Latest, TOOL_LIMIT)
 }
 
 fn remove_directory(directory: &Path) -> Result<(), Error> {
