@@ -75,13 +75,23 @@ export function followChanges({ interval, changed, state }) {
     else pending.ids.add(id);
     if (timer === null) timer = setTimeout(deliver, 30);
   };
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && timer === null) deliver(); });
-
-  const source = new EventSource("/api/stream");
-  source.addEventListener("open", () => state("live"));
-  source.addEventListener("error", () => state("offline"));
-  // The first event of every connection: whatever happened before it went unseen.
-  source.addEventListener("hello", () => note(null));
-  source.addEventListener("skipped", () => note(null));
-  source.addEventListener("trace", (event) => note(JSON.parse(event.data).trace_id));
+  let source = null;
+  const connect = () => {
+    source = new EventSource("/api/stream");
+    source.addEventListener("open", () => state("live"));
+    source.addEventListener("error", () => state("offline"));
+    // The first event of every connection: whatever happened before it went unseen.
+    source.addEventListener("hello", () => note(null));
+    source.addEventListener("skipped", () => note(null));
+    source.addEventListener("trace", (event) => note(JSON.parse(event.data).trace_id));
+  };
+  // A browser opens at most six connections to a server over HTTP/1.1. Six forgotten tabs that each held one would keep
+  // every page, also the traced ones, from reaching it.
+  const follow = () => {
+    source?.close();
+    source = null;
+    if (!document.hidden) connect();
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }
