@@ -46,22 +46,36 @@ fn main() -> ExitCode {
     }
 }
 
-/// Completes when the process is asked to end: Ctrl-C or, on Unix, SIGTERM.
-async fn asked_to_end() {
+/// Starts to listen for Ctrl-C and, on Unix, SIGTERM; the future completes with the first of them.
+///
+/// Listening starts with the call, not with the first poll: whoever reads that the server is ready may end it at once.
+fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let mut signals = [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
+        async move {
+            let [interrupt, terminate] = signals.each_mut().map(|signal| received(signal.as_mut()));
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
+                () = interrupt => {}
+                () = terminate => {}
             }
-            return;
         }
     }
-    // An error means that the signal cannot be heard; then only killing ends the process.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    #[cfg(not(unix))]
+    async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Completes with the signal; never, if the system did not let us listen for it.
+#[cfg(unix)]
+async fn received(signal: Option<&mut tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

@@ -51,11 +51,12 @@ pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
     })
     .await
     .map_err(|error| cannot_listen(listen, &error))?;
+    let end = crate::asked_to_end();
     let address = reachable(server.local_addr());
     println!(
         "Clewline: viewer at http://{address}/ , send OTLP/HTTP spans to http://{address}/v1/traces (Ctrl-C ends)"
     );
-    server.run(crate::asked_to_end()).await.map_err(|error| format!("the server stopped: {error}"))
+    server.run(end).await.map_err(|error| format!("the server stopped: {error}"))
 }
 
 /// The address to write into a browser: one that listens everywhere is reached through this machine's own.

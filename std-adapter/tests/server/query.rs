@@ -35,7 +35,7 @@ fn shop() -> TestServer {
 #[test]
 fn filters_find_exactly_what_they_say() {
     let server = shop();
-    let rows: [(&str, &[u8]); 40] = [
+    let rows: [(&str, &[u8]); 42] = [
         ("", &[2, 3, 1]),
         ("service=", &[2, 3, 1]),
         ("service=page", &[1]),
@@ -45,6 +45,8 @@ fn filters_find_exactly_what_they_say() {
         ("operation=POST", &[]),
         ("operation=restock&service=worker", &[3]),
         ("operation=restock&service=shop", &[]),
+        ("operation=click&service=page", &[1]),
+        ("operation=SELECT%20cart&service=page", &[]),
         ("min_duration_ms=100", &[1]),
         ("min_duration_ms=100.001", &[]),
         ("min_duration_ms=4.5", &[3, 1]),

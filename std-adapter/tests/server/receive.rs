@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use clewline::server::ServerConfig;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
@@ -194,6 +195,8 @@ fn a_client_that_is_still_sending_hears_that_it_is_too_much() {
         stream.write_all(b"186a0\r\n").unwrap();
         stream.write_all(&vec![0; 100_000]).unwrap();
         stream.write_all(b"\r\n").unwrap();
+        // Slower than the server notices, so that it answers before the last piece is sent.
+        std::thread::sleep(Duration::from_millis(5));
     }
     stream.write_all(b"0\r\n\r\n").unwrap();
     let mut answer = String::new();

@@ -11,10 +11,12 @@ fn the_oldest_traces_make_room_and_are_counted() {
     let limit = 64 * 1024;
     let server = TestServer::with(ServerConfig { memory_limit: limit, ..ServerConfig::default() });
     let post = |number: u8, id: u64| {
-        let mut span = span(number, id, 0, "s", u64::from(number), u64::from(number) + 1);
-        span.attributes = vec![text("padding", &"x".repeat(4000))];
-        // A resource of its own for each trace: it has to go with the trace.
-        assert_eq!(server.post_protobuf(&request(vec![service(&format!("service {number}"), vec![span])])).status, 200);
+        // Name, resource and scope of its own for each trace: they have to go with it.
+        let own = format!("{number} {}", "x".repeat(500));
+        let mut resource_spans =
+            service(&own, vec![span(number, id, 0, &own, u64::from(number), u64::from(number) + 1)]);
+        resource_spans.scope_spans[0].scope.as_mut().unwrap().name = own;
+        assert_eq!(server.post_protobuf(&request(vec![resource_spans])).status, 200);
         let stats = server.get_json("/api/stats");
         assert!(stats["stored_bytes"].as_u64().unwrap() <= limit as u64, "{stats}");
     };
