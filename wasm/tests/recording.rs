@@ -113,7 +113,9 @@ fn the_request_names_resource_and_scope() {
     assert_eq!((text("telemetry.sdk.name"), text("telemetry.sdk.language")), (Some("clewline"), Some("webjs")));
     let scope = group.scope_spans().next().unwrap().scope();
     assert_eq!((scope.name(), scope.version()), ("clewline", env!("CARGO_PKG_VERSION")));
+    let _ = end(span_start(intern("n"), 1, 0, 0.0), 1.0);
     assert!(!common::configure(1.0), "a second time");
+    assert_eq!(counter(BATCHED), 1.0, "which changes nothing");
 }
 
 #[wasm_bindgen_test]
