@@ -1,4 +1,29 @@
-//! The host side of Clewline.
+//! Distributed tracing for servers and other programs with an operating system: `tracing` spans, written once as OTLP.
+//!
+//! ```no_run
+//! #[tracing::instrument(fields(tenant_id = 42))]
+//! fn checkout(cart: u64) {
+//!     tracing::info!("charging the card");
+//! }
+//!
+//! # #[cfg(all(feature = "otlp-http", feature = "tracing"))]
+//! fn main() -> Result<(), clewline::InitError> {
+//!     let _guard = clewline::init()?; // reads OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME and their kin
+//!     checkout(7);
+//!     Ok(())
+//! }
+//! # #[cfg(not(all(feature = "otlp-http", feature = "tracing")))]
+//! # fn main() {}
+//! ```
+//!
+//! - [`init`] starts everything; [`start`] starts the pipeline alone, for programs with a `tracing` subscriber of their own,
+//!   which add [`layer`] to it.
+//! - [`SpanExt`] does to a `tracing` span what its fields cannot: parents from elsewhere, links, kind, status.
+//! - [`tracer`] is the door for code without `tracing`.
+//! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
+//! - [`Ledger`] says what became of every span.
+//!
+//! What it does not do: metrics, logs, and exporters other than OTLP over HTTP in protobuf.
 
 pub mod config;
 pub mod exporter;
