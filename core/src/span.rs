@@ -157,7 +157,8 @@ impl<S: Storage, F: Form> Span<S, F> {
         let view = self.body.view_mut();
         F::begin(&mut self.header, view, start.name);
         if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
-            self.header.counts.truncated_values += 1;
+            let truncated = &mut self.header.counts.truncated_values;
+            *truncated = truncated.saturating_add(1);
         }
     }
 
@@ -299,5 +300,42 @@ impl<S: Storage> Span<S, Otlp> {
 impl<S: Storage, F: Form> fmt::Debug for Span<S, F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Span").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SpanId, TraceFlags, TraceId};
+
+    #[test]
+    fn counts_stop_at_the_greatest_number() {
+        let (trace_id, span_id) = (TraceId::from_bytes([1; 16]).unwrap(), SpanId::from_bytes([2; 8]).unwrap());
+        let context = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED);
+        let limits = SpanLimits { events: 0, links: 0, attributes: 1, value_length: 0, ..SpanLimits::DEFAULT };
+        let start = SpanStart {
+            context,
+            parent: None,
+            name: "",
+            kind: SpanKind::Internal,
+            start_time: 0,
+            trace_state: "",
+            limits,
+        };
+        let mut span = InlineSpan::<64>::new(heapless::Vec::new(), &start);
+        let most = SpanCounts {
+            dropped_attributes: u32::MAX,
+            dropped_events: u32::MAX,
+            dropped_links: u32::MAX,
+            truncated_values: u32::MAX,
+            ..SpanCounts::default()
+        };
+        span.header.counts = most;
+        span.set("a", "cut").set("a", "cut again").set("b", "refused").set("", "refused");
+        span.event("refused", 0);
+        span.link(&context, "refused");
+        span.set_name(core::str::from_utf8(&[b'n'; 80]).unwrap_or_default());
+        span.set_status(Status::error(core::str::from_utf8(&[b'm'; 80]).unwrap_or_default()));
+        assert_eq!(span.counts(), SpanCounts { attributes: 1, ..most });
     }
 }

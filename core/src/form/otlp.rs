@@ -50,7 +50,7 @@ impl Sealed for Otlp {
     fn set_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
         if let Some((start, end)) = find_field(body.as_slice(), NAME) {
             if field_len(name.len()) > body.room() + (end - start) {
-                header.counts.truncated_values += 1;
+                count(&mut header.counts.truncated_values, true);
                 return;
             }
             storage::remove(body, start, end);
@@ -76,7 +76,7 @@ impl Sealed for Otlp {
             return;
         }
         let fitting = value::fit(message, body.room().saturating_sub(STATUS_OVERHEAD));
-        header.counts.truncated_values += u32::from(fitting.len() < message.len());
+        count(&mut header.counts.truncated_values, fitting.len() < message.len());
         let content = field_len(fitting.len()) + 2;
         header.status_in_body = append(body, field_len(content), |cursor| {
             cursor.field_header(STATUS, content);
@@ -93,9 +93,9 @@ impl Sealed for Otlp {
                 Ok(clipped) => {
                     header.seen_keys |= bit;
                     header.counts.attributes += 1;
-                    header.counts.truncated_values += u32::from(clipped);
+                    count(&mut header.counts.truncated_values, clipped);
                 }
-                Err(Refused) => header.counts.dropped_attributes += 1,
+                Err(Refused) => count(&mut header.counts.dropped_attributes, true),
             }
         } else {
             replace_attribute(header, body, key, value);
@@ -118,7 +118,7 @@ impl Sealed for Otlp {
                 cursor.field(EVENT_NAME, name.as_bytes());
             });
         if !fits {
-            header.counts.dropped_events += 1;
+            count(&mut header.counts.dropped_events, true);
             return None;
         }
         header.counts.events += 1;
@@ -147,7 +147,7 @@ impl Sealed for Otlp {
                 cursor.bytes(&otlp_flags(context, context.is_remote()).to_le_bytes());
             });
         if !fits {
-            header.counts.dropped_links += 1;
+            count(&mut header.counts.dropped_links, true);
             return None;
         }
         header.counts.links += 1;
@@ -168,18 +168,18 @@ impl Sealed for Otlp {
         let content = entry.start + 2;
         let old = find_attribute(body.as_slice(), content, attribute_tag, key);
         if old.is_none() && entry.attributes >= limit {
-            entry.dropped_attributes += 1;
+            count(&mut entry.dropped_attributes, true);
             return;
         }
         match append_attribute(body, attribute_tag, header.limits.value_length, key, value, ENTRY_TAIL) {
             Ok(clipped) => {
-                header.counts.truncated_values += u32::from(clipped);
+                count(&mut header.counts.truncated_values, clipped);
                 match old {
                     Some((start, end)) => storage::remove(body, start, end),
                     None => entry.attributes += 1,
                 }
             }
-            Err(Refused) => entry.dropped_attributes += 1,
+            Err(Refused) => count(&mut entry.dropped_attributes, true),
         }
     }
 
@@ -279,8 +279,14 @@ fn write_rare(header: &Header, cursor: &mut storage::Cursor<'_>) {
 #[cold]
 fn append_cut_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
     let fitting = value::fit(name, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
-    header.counts.truncated_values += 1;
+    count(&mut header.counts.truncated_values, true);
     append(body, field_len(fitting.len()), |cursor| cursor.field(NAME, fitting.as_bytes()));
+}
+
+/// Counts once more if `happened`, up to the greatest number there is: a span may live as long as its process.
+#[inline]
+fn count(counter: &mut u32, happened: bool) {
+    *counter = counter.saturating_add(happened.into());
 }
 
 /// The attribute could not be recorded.
@@ -317,7 +323,7 @@ fn append_attribute<V: StorageView + ?Sized>(
 fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>) {
     let old = find_attribute(body.as_slice(), 0, ATTRIBUTE, key);
     if old.is_none() && header.counts.attributes >= header.limits.attributes {
-        header.counts.dropped_attributes += 1;
+        count(&mut header.counts.dropped_attributes, true);
         return;
     }
     let before = body.as_slice().len();
@@ -328,7 +334,7 @@ fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V,
         let mut measure = Measure { value_length: header.limits.value_length, clipped: false };
         let fits = measure.value(value).is_some_and(|value| field_len(field_len(key.len()) + field_len(value)) <= room);
         if !fits {
-            header.counts.dropped_attributes += 1;
+            count(&mut header.counts.dropped_attributes, true);
             return;
         }
         body.truncate(before - (end - start));
@@ -336,10 +342,10 @@ fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V,
     match append_attribute(body, ATTRIBUTE, header.limits.value_length, key, value, 0) {
         Ok(clipped) => {
             header.counts.attributes += u16::from(old.is_none());
-            header.counts.truncated_values += u32::from(clipped);
+            count(&mut header.counts.truncated_values, clipped);
             header.seen_keys |= key_bit(key);
         }
-        Err(Refused) => header.counts.dropped_attributes += 1,
+        Err(Refused) => count(&mut header.counts.dropped_attributes, true),
     }
 }
 
