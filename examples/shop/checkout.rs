@@ -97,7 +97,7 @@ pub(crate) async fn checkout(State(shop): State<Shop>, Query(wish): Query<Wish>)
 async fn load_cart(tenant_id: &str) -> Vec<Item> {
     work(9).await;
     let items = vec![
-        Item { name: "ball of thread", cents: 1250 },
+        Item { name: "Ariadne’s ball of thread", cents: 1250 },
         Item { name: "map of the labyrinth", cents: 3400 },
         Item { name: "torch", cents: 890 },
     ];

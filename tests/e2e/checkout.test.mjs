@@ -98,7 +98,7 @@ test("spans carry the attributes of the semantic conventions", async () => {
   assert.ok(length >= 140_000_000n && length < 5_000_000_000n, `the slow query took ${length} ns`);
 
   const reserved = spanNamed(spans, "reserve stock").events.map((event) => [event.name, event.attributes.item]);
-  assert.deepEqual(reserved, [["reserved", "ball of thread"], ["reserved", "map of the labyrinth"], ["reserved", "torch"]]);
+  assert.deepEqual(reserved, [["reserved", "Ariadne’s ball of thread"], ["reserved", "map of the labyrinth"], ["reserved", "torch"]]);
 
   assert.equal((await newTrace(viewer, { q: "tenant_id=initech" })).trace_id, traceId, "the search finds it by its tenant");
 });

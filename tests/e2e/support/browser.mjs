@@ -35,8 +35,9 @@ export async function startBrowser() {
 }
 
 /** A page whose errors (exceptions, refused requests, policy violations) are gathered in `page.problems`. */
-export async function openPage(browser, url) {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+export async function openPage(profile, url) {
+  const page = await profile.newPage();
+  await page.setViewportSize({ width: 1280, height: 860 });
   page.setDefaultTimeout(20_000);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));
