@@ -326,18 +326,16 @@ fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V,
         count(&mut header.counts.dropped_attributes, true);
         return;
     }
-    let before = body.as_slice().len();
     if let Some((start, end)) = old {
-        // Rotating the old entry to the end keeps it recoverable until the new one is known to fit.
-        body.as_mut_slice().get_mut(start..).unwrap_or_default().rotate_left(end - start);
-        let room = body.room() + (end - start);
+        // The old value goes only once the new one is known to fit where it stood.
+        let room = body.room() + end.saturating_sub(start);
         let mut measure = Measure { value_length: header.limits.value_length, clipped: false };
         let fits = measure.value(value).is_some_and(|value| field_len(field_len(key.len()) + field_len(value)) <= room);
         if !fits {
             count(&mut header.counts.dropped_attributes, true);
             return;
         }
-        body.truncate(before - (end - start));
+        storage::remove(body, start, end);
     }
     match append_attribute(body, ATTRIBUTE, header.limits.value_length, key, value, 0) {
         Ok(clipped) => {
@@ -397,9 +395,13 @@ fn close_length<V: StorageView + ?Sized>(body: &mut V, at: usize) {
         return;
     }
     let bytes = body.as_mut_slice();
-    let end = bytes.len();
-    if extra > 0 && at + 1 + extra <= end {
-        bytes.copy_within(at + 1..end - extra, at + 1 + extra);
+    let from = at + 1;
+    // Written so that the compiler sees that no range is out of bounds: a panic here would link formatting into every chip.
+    if extra > 0
+        && let Some(to) = bytes.len().checked_sub(extra)
+        && from <= to
+    {
+        bytes.copy_within(from..to, from + extra);
     }
     let mut rest = content as u64;
     for index in 0..=extra {
