@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::text::trim;
 use crate::hex::{self, Case};
 use crate::{SpanContext, SpanId, TraceFlags, TraceId};
 
@@ -68,7 +69,7 @@ impl core::error::Error for TraceparentError {}
 /// assert!(context.is_sampled() && context.is_remote());
 /// ```
 pub fn parse(value: &[u8]) -> Result<SpanContext, TraceparentError> {
-    let value = trim_optional_space(value);
+    let value = trim(value);
     let Some((layout, rest)) = value.split_first_chunk::<LENGTH>() else {
         return Err(TraceparentError::Length);
     };
@@ -155,17 +156,6 @@ impl fmt::Debug for Traceparent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), formatter)
     }
-}
-
-/// Strips the optional white space of RFC 9110, section 5.6.3: space and tab only.
-fn trim_optional_space(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
 }
 
 #[cfg(test)]
