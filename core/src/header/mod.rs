@@ -1,7 +1,9 @@
 //! The headers that carry a context between processes.
 
+pub mod baggage;
 mod joined;
 pub mod ot;
+mod percent;
 mod text;
 pub mod traceparent;
 pub mod tracestate;
