@@ -63,7 +63,7 @@ pub use error::{CapacityError, DecodeError, DecodeErrorKind, ProbabilityError};
 pub use form::value::MAX_VALUE_DEPTH;
 pub use form::{Form, Otlp};
 pub use header::HeaderText;
-pub use header::{baggage, binary, ot, server_timing, traceparent, tracestate};
+pub use header::{b3, baggage, binary, environment, jaeger, ot, propagation, server_timing, traceparent, tracestate};
 pub use id::{SpanId, TraceId};
 pub use kind::SpanKind;
 pub use limits::SpanLimits;
