@@ -124,7 +124,7 @@ where
 
 /// Starts the span of a request: a child of whoever sent it, not of what happens to be current on this thread.
 fn server_span<B>(request: &Request<B>) -> Span {
-    if !tracing::enabled!(target: TARGET, Level::INFO) {
+    if !tracing::span_enabled!(target: TARGET, Level::INFO) {
         return Span::none();
     }
     let method = Method::new(request.method().as_str());
