@@ -96,10 +96,17 @@ impl<S: Storage> Batch<S> {
         prefix
     }
 
-    /// Removes the oldest spans, as many as [`prefix`](Self::prefix) named with that many bytes.
-    pub fn remove_prefix(&mut self, (spans, length): (u32, usize)) {
+    /// Removes the oldest spans, such as those that [`prefix`](Self::prefix) counted and that have left.
+    pub fn remove_oldest(&mut self, spans: u32) {
+        let bytes = self.as_bytes();
+        let mut fields = Fields::new(bytes);
+        let removed = spans.min(self.spans);
+        for _ in 0..removed {
+            fields.next();
+        }
+        let length = bytes.len() - fields.rest().len();
         crate::storage::remove(self.bytes.view_mut(), 0, length);
-        self.spans = self.spans.saturating_sub(spans);
+        self.spans -= removed;
     }
 
     /// Removes all spans; the drop count stays.

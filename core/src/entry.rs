@@ -48,8 +48,8 @@ impl<'s, V: StorageView + ?Sized, F: Form> EntryBuilder<'s, V, F> {
 
 impl<V: StorageView + ?Sized, F: Form> Drop for EntryBuilder<'_, V, F> {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            F::end_entry(self.body, &entry);
+        if let Some(mut entry) = self.entry.take() {
+            F::end_entry(self.body, &mut entry);
         }
     }
 }
@@ -57,5 +57,37 @@ impl<V: StorageView + ?Sized, F: Form> Drop for EntryBuilder<'_, V, F> {
 impl<V: StorageView + ?Sized, F: Form> fmt::Debug for EntryBuilder<'_, V, F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("EntryBuilder").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{InlineSpan, SpanContext, SpanId, SpanKind, SpanLimits, SpanStart, TraceFlags, TraceId};
+
+    #[test]
+    fn a_forgotten_builder_leaves_a_readable_span() {
+        let context = SpanContext::new(
+            TraceId::from_bytes([1; 16]).unwrap(),
+            SpanId::from_bytes([1; 8]).unwrap(),
+            TraceFlags::NONE,
+        );
+        let start = SpanStart {
+            context,
+            parent: None,
+            name: "n",
+            kind: SpanKind::Internal,
+            start_time: 1,
+            trace_state: "",
+            limits: SpanLimits::DEFAULT,
+        };
+        let mut span = InlineSpan::<512>::new(heapless::Vec::new(), &start);
+        let mut event = span.event("forgotten", 2);
+        event.set("short", 1).set("long", core::str::from_utf8(&[b'x'; 130]).unwrap());
+        core::mem::forget(event);
+        span.set("after", true);
+        let view = span.view(3);
+        let event = view.events().next().unwrap();
+        assert_eq!((event.name(), event.attributes().count()), ("forgotten", 2));
+        assert_eq!(view.attributes().count(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! `Envelope`: resource and scope, encoded once, to be put around any number of batches.
 
-use crate::error::CapacityError;
+use crate::error::{CapacityError, EncodeError};
 use crate::form::value::{self, Measure};
 use crate::storage::{Storage, StorageView, append};
 use crate::wire::{LENGTH_DELIMITED, field_len, tag};
@@ -57,8 +57,8 @@ impl Resource<'_> {
     /// Writes the fields of `ResourceSpans` besides the spans, for hosts that build requests of several scopes themselves.
     ///
     /// # Errors
-    /// `out` is full, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
-    pub fn write_fields<V: StorageView + ?Sized>(&self, out: &mut V) -> Result<(), CapacityError> {
+    /// `out` is full, or a value nests too deep.
+    pub fn write_fields<V: StorageView + ?Sized>(&self, out: &mut V) -> Result<(), EncodeError> {
         write_message(out, FIRST, &[], self.attributes, FIRST)?;
         write_schema_url(out, self.schema_url)
     }
@@ -81,8 +81,8 @@ impl Scope<'_> {
     /// Writes the fields of `ScopeSpans` besides the spans, for hosts that build requests of several scopes themselves.
     ///
     /// # Errors
-    /// `out` is full, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
-    pub fn write_fields<V: StorageView + ?Sized>(&self, out: &mut V) -> Result<(), CapacityError> {
+    /// `out` is full, or a value nests too deep.
+    pub fn write_fields<V: StorageView + ?Sized>(&self, out: &mut V) -> Result<(), EncodeError> {
         let texts = [(FIRST, self.name), (SECOND, self.version)];
         write_message(out, FIRST, &texts, self.attributes, THIRD)?;
         write_schema_url(out, self.schema_url)
@@ -93,12 +93,8 @@ impl<S: Storage> Envelope<S> {
     /// Encodes resource and scope into `storage`, whose former content is forgotten. A slice of attributes is a resource.
     ///
     /// # Errors
-    /// `storage` is too small, or a value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
-    pub fn new<'a>(
-        mut storage: S,
-        resource: impl Into<Resource<'a>>,
-        scope: &Scope<'_>,
-    ) -> Result<Self, CapacityError> {
+    /// `storage` is too small, or a value nests too deep.
+    pub fn new<'a>(mut storage: S, resource: impl Into<Resource<'a>>, scope: &Scope<'_>) -> Result<Self, EncodeError> {
         let view = storage.view_mut();
         view.truncate(0);
         resource.into().write_fields(view)?;
@@ -131,15 +127,15 @@ impl<S: Storage> Envelope<S> {
     }
 
     fn scope_spans_len(&self, spans_len: usize) -> usize {
-        self.bytes.view().as_slice().len() - self.resource_len + spans_len
+        spans_len.saturating_add(self.bytes.view().as_slice().len().saturating_sub(self.resource_len))
     }
 
     fn resource_spans_len(&self, spans_len: usize) -> usize {
-        self.resource_len + field_len(self.scope_spans_len(spans_len))
+        field_len(self.scope_spans_len(spans_len)).saturating_add(self.resource_len)
     }
 
     fn write<O: Storage>(&self, spans_len: usize, spans: &[u8], out: &mut O) -> Result<(), CapacityError> {
-        let length = self.request_len(spans_len) - spans_len + spans.len();
+        let length = self.request_len(spans_len).saturating_sub(spans_len).saturating_add(spans.len());
         let Some((resource, scope)) = self.bytes.view().as_slice().split_at_checked(self.resource_len) else {
             return Err(CapacityError);
         };
@@ -154,10 +150,10 @@ impl<S: Storage> Envelope<S> {
     }
 }
 
-fn write_schema_url<V: StorageView + ?Sized>(out: &mut V, schema_url: &str) -> Result<(), CapacityError> {
+fn write_schema_url<V: StorageView + ?Sized>(out: &mut V, schema_url: &str) -> Result<(), EncodeError> {
     let written = schema_url.is_empty()
         || append(out, field_len(schema_url.len()), |cursor| cursor.field(THIRD, schema_url.as_bytes()));
-    if written { Ok(()) } else { Err(CapacityError) }
+    if written { Ok(()) } else { Err(EncodeError::Full) }
 }
 
 /// Writes a message of texts, of which empty ones are left out, and attributes.
@@ -167,11 +163,11 @@ fn write_message<V: StorageView + ?Sized>(
     texts: &[(u8, &str)],
     attributes: &[Attribute<'_>],
     attribute_tag: u8,
-) -> Result<(), CapacityError> {
+) -> Result<(), EncodeError> {
     let texts = || texts.iter().filter(|(_, text)| !text.is_empty());
-    let mut content: usize = texts().map(|(_, text)| field_len(text.len())).sum();
+    let mut content = texts().fold(0_usize, |sum, (_, text)| sum.saturating_add(field_len(text.len())));
     for (key, value) in attributes {
-        content += field_len(attribute_len(key, value)?);
+        content = content.saturating_add(field_len(attribute_len(key, value)?));
     }
     let written = append(out, field_len(content), |cursor| {
         cursor.field_header(message_tag, content);
@@ -185,13 +181,13 @@ fn write_message<V: StorageView + ?Sized>(
             value::write(cursor, value, u32::MAX);
         }
     });
-    if written { Ok(()) } else { Err(CapacityError) }
+    if written { Ok(()) } else { Err(EncodeError::Full) }
 }
 
-fn value_len(value: &Value<'_>) -> Result<usize, CapacityError> {
-    Measure { value_length: u32::MAX, clipped: false }.value(value).ok_or(CapacityError)
+fn value_len(value: &Value<'_>) -> Result<usize, EncodeError> {
+    Measure { value_length: u32::MAX, clipped: false }.value(value).ok_or(EncodeError::TooDeep)
 }
 
-fn attribute_len(key: &str, value: &Value<'_>) -> Result<usize, CapacityError> {
-    Ok(field_len(key.len()) + field_len(value_len(value)?))
+fn attribute_len(key: &str, value: &Value<'_>) -> Result<usize, EncodeError> {
+    Ok(field_len(key.len()).saturating_add(field_len(value_len(value)?)))
 }

@@ -82,6 +82,27 @@ impl fmt::Display for CapacityError {
 
 impl core::error::Error for CapacityError {}
 
+/// Why a resource or scope could not be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The storage is full.
+    Full,
+    /// A value nests deeper than [`MAX_VALUE_DEPTH`](crate::MAX_VALUE_DEPTH).
+    TooDeep,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => CapacityError.fmt(formatter),
+            Self::TooDeep => write!(formatter, "values are nested deeper than {}", crate::MAX_VALUE_DEPTH),
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}
+
 /// A probability outside 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbabilityError;

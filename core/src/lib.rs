@@ -59,7 +59,7 @@ pub use clock::{Clock, ManualClock, NoClock};
 pub use context::{SpanContext, TraceFlags};
 pub use entry::EntryBuilder;
 pub use envelope::{Envelope, Resource, Scope};
-pub use error::{CapacityError, DecodeError, DecodeErrorKind, ProbabilityError};
+pub use error::{CapacityError, DecodeError, DecodeErrorKind, EncodeError, ProbabilityError};
 pub use form::value::MAX_VALUE_DEPTH;
 pub use form::{Form, Otlp};
 pub use header::HeaderText;

@@ -43,7 +43,8 @@ pub struct SpanCounts {
     pub dropped_events: u32,
     /// Links refused.
     pub dropped_links: u32,
-    /// Texts that were cut: values over the length limit, names and status messages out of room.
+    /// Texts that were cut: values over the length limit, names and status messages out of room, a tracestate that did not
+    /// fit. OTLP has no field for this count; the ledger of the host has.
     pub truncated_values: u32,
 }
 

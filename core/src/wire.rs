@@ -25,10 +25,10 @@ pub(crate) const fn varint_len(value: u64) -> usize {
     bits.div_ceil(7)
 }
 
-/// How many bytes a length-delimited field of a number below 16 takes in all.
+/// How many bytes a length-delimited field of a number below 16 takes in all. Lengths beyond memory stay the greatest there is, so that they fit nowhere.
 #[inline]
 pub(crate) const fn field_len(content: usize) -> usize {
-    1 + varint_len(content as u64) + content
+    content.saturating_add(1 + varint_len(content as u64))
 }
 
 impl Cursor<'_> {

@@ -152,7 +152,7 @@ fn a_span_records_ends_and_leaves() {
     });
     assert_eq!(spans, 2);
     without_allocation("split and clear", || {
-        batch.remove_prefix(batch.prefix(batch.as_bytes().len() - 1));
+        batch.remove_oldest(batch.prefix(batch.as_bytes().len() - 1).0);
         assert_eq!(batch.len(), 1);
         batch.clear();
     });

@@ -244,7 +244,7 @@ impl Store {
             ready.request_spans = 0;
             return 0;
         }
-        ready.batch.remove_prefix(prefix);
+        ready.batch.remove_oldest(prefix.0);
         ready.request_spans = prefix.0;
         ready.request.view().len()
     }

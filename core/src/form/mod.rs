@@ -4,6 +4,7 @@ pub(crate) mod otlp;
 pub(crate) mod value;
 
 use crate::storage::StorageView;
+use crate::wire::varint_len;
 use crate::{Header, SpanContext, Status, Value};
 
 /// How a span writes itself. Sealed: the forms are part of this crate, because a form and its reader belong together.
@@ -32,8 +33,21 @@ pub enum EntryKind {
 pub struct OpenEntry {
     pub(crate) kind: EntryKind,
     pub(crate) start: usize,
+    /// Bytes that its length takes.
+    pub(crate) length_width: usize,
     pub(crate) attributes: u16,
     pub(crate) dropped_attributes: u32,
+}
+
+impl OpenEntry {
+    pub(crate) fn new(kind: EntryKind, start: usize, content: usize) -> Self {
+        Self { kind, start, length_width: varint_len(content as u64), attributes: 0, dropped_attributes: 0 }
+    }
+
+    /// Where its fields begin: behind a tag of one byte and the length.
+    pub(crate) fn content_start(&self) -> usize {
+        self.start + 1 + self.length_width
+    }
 }
 
 /// The writing side of a form, not for use outside this crate.
@@ -63,6 +77,6 @@ pub trait Sealed {
         key: &str,
         value: &Value<'_>,
     );
-    fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &OpenEntry);
+    fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry);
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool;
 }

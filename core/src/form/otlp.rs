@@ -111,9 +111,10 @@ impl Sealed for Otlp {
         let start = body.as_slice().len();
         let content = 9 + field_len(name.len());
         let fits = header.counts.events < header.limits.events
-            && body.room() >= 2 + content + ENTRY_TAIL
-            && append(body, 2 + content, |cursor| {
-                cursor.bytes(&[EVENT, 0, EVENT_TIME]);
+            && body.room() >= field_len(content) + ENTRY_TAIL
+            && append(body, field_len(content), |cursor| {
+                cursor.field_header(EVENT, content);
+                cursor.byte(EVENT_TIME);
                 cursor.bytes(&time.to_le_bytes());
                 cursor.field(EVENT_NAME, name.as_bytes());
             });
@@ -122,7 +123,7 @@ impl Sealed for Otlp {
             return None;
         }
         header.counts.events += 1;
-        Some(OpenEntry { kind: EntryKind::Event, start, attributes: 0, dropped_attributes: 0 })
+        Some(OpenEntry::new(EntryKind::Event, start, content))
     }
 
     fn begin_link<V: StorageView + ?Sized>(
@@ -135,9 +136,9 @@ impl Sealed for Otlp {
         let state = if trace_state.is_empty() { 0 } else { field_len(trace_state.len()) };
         let content = 18 + 10 + state + 5;
         let fits = header.counts.links < header.limits.links
-            && body.room() >= 2 + content + ENTRY_TAIL
-            && append(body, 2 + content, |cursor| {
-                cursor.bytes(&[LINK, 0]);
+            && body.room() >= field_len(content) + ENTRY_TAIL
+            && append(body, field_len(content), |cursor| {
+                cursor.field_header(LINK, content);
                 cursor.field(tag(1, LENGTH_DELIMITED), &context.trace_id().to_bytes());
                 cursor.field(tag(2, LENGTH_DELIMITED), &context.span_id().to_bytes());
                 if !trace_state.is_empty() {
@@ -151,7 +152,7 @@ impl Sealed for Otlp {
             return None;
         }
         header.counts.links += 1;
-        Some(OpenEntry { kind: EntryKind::Link, start, attributes: 0, dropped_attributes: 0 })
+        Some(OpenEntry::new(EntryKind::Link, start, content))
     }
 
     fn set_entry_attribute<V: StorageView + ?Sized>(
@@ -165,8 +166,7 @@ impl Sealed for Otlp {
             EntryKind::Event => (EVENT_ATTRIBUTE, header.limits.event_attributes),
             EntryKind::Link => (LINK_ATTRIBUTE, header.limits.link_attributes),
         };
-        let content = entry.start + 2;
-        let old = find_attribute(body.as_slice(), content, attribute_tag, key);
+        let old = find_attribute(body.as_slice(), entry.content_start(), attribute_tag, key);
         if old.is_none() && entry.attributes >= limit {
             count(&mut entry.dropped_attributes, true);
             return;
@@ -178,12 +178,13 @@ impl Sealed for Otlp {
                     Some((start, end)) => storage::remove(body, start, end),
                     None => entry.attributes += 1,
                 }
+                set_length(body, entry);
             }
             Err(Refused) => count(&mut entry.dropped_attributes, true),
         }
     }
 
-    fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &OpenEntry) {
+    fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry) {
         if entry.dropped_attributes > 0 {
             let count_tag = match entry.kind {
                 EntryKind::Event => EVENT_DROPPED,
@@ -193,8 +194,8 @@ impl Sealed for Otlp {
                 cursor.byte(count_tag);
                 cursor.varint(entry.dropped_attributes.into());
             });
+            set_length(body, entry);
         }
-        close_length(body, entry.start + 1);
     }
 
     #[inline]
@@ -387,26 +388,31 @@ fn positions(body: &[u8], from: usize) -> impl Iterator<Item = (usize, usize, &[
     })
 }
 
-/// Sets the length whose one reserved byte is at `at` for the content that follows it, making room if it needs more bytes.
-fn close_length<V: StorageView + ?Sized>(body: &mut V, at: usize) {
-    let content = body.as_slice().len().saturating_sub(at + 1);
-    let extra = varint_len(content as u64) - 1;
-    if extra > 0 && !append(body, extra, |cursor| (0..extra).for_each(|_| cursor.byte(0))) {
-        return;
-    }
-    let bytes = body.as_mut_slice();
-    let from = at + 1;
-    // Written so that the compiler sees that no range is out of bounds: a panic here would link formatting into every chip.
-    if extra > 0
-        && let Some(to) = bytes.len().checked_sub(extra)
-        && from <= to
-    {
-        bytes.copy_within(from..to, from + extra);
+/// Corrects the length of the entry that ends the body, making room if it needs more bytes than before. Done after every
+/// change, so that the span can be read at any time, whatever becomes of the entry's builder.
+fn set_length<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry) {
+    let from = entry.content_start();
+    let content = body.as_slice().len().saturating_sub(from);
+    let width = varint_len(content as u64);
+    let extra = width.saturating_sub(entry.length_width);
+    if extra > 0 {
+        if !append(body, extra, |cursor| (0..extra).for_each(|_| cursor.byte(0))) {
+            return;
+        }
+        let bytes = body.as_mut_slice();
+        // Written so that the compiler sees that no range is out of bounds: a panic here would link formatting into every
+        // chip.
+        if let Some(to) = bytes.len().checked_sub(extra)
+            && from <= to
+        {
+            bytes.copy_within(from..to, from + extra);
+        }
+        entry.length_width = width;
     }
     let mut rest = content as u64;
-    for index in 0..=extra {
-        let more = if index < extra { 0x80 } else { 0 };
-        if let Some(byte) = bytes.get_mut(at + index) {
+    for index in 0..entry.length_width {
+        let more = if index + 1 < entry.length_width { 0x80 } else { 0 };
+        if let Some(byte) = body.as_mut_slice().get_mut(entry.start + 1 + index) {
             *byte = (rest.to_le_bytes()[0] & 0x7f) | more;
         }
         rest >>= 7;

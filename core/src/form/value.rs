@@ -63,21 +63,22 @@ impl Measure {
             {
                 return None;
             }
-            Value::Bools(items) => items.len() * field_len(2),
-            Value::I64s(items) => items.iter().map(|&item| field_len(int_len(item))).sum(),
-            Value::F64s(items) => items.len() * field_len(9),
-            Value::Strs(items) => items.iter().map(|item| field_len(self.text(item))).sum(),
+            Value::Bools(items) => items.len().saturating_mul(field_len(2)),
+            Value::I64s(items) => sum(items.iter().map(|&item| int_len(item))),
+            Value::F64s(items) => items.len().saturating_mul(field_len(9)),
+            Value::Strs(items) => sum(items.iter().map(|item| self.text(item))),
             Value::List(items) => {
                 let mut sum = 0;
                 for item in items {
-                    sum += field_len(self.nested(item, depth - 1)?);
+                    sum = field_len(self.nested(item, depth - 1)?).saturating_add(sum);
                 }
                 sum
             }
             Value::Map(entries) => {
                 let mut sum = 0;
                 for (key, item) in entries {
-                    sum += field_len(field_len(key.len()) + field_len(self.nested(item, depth - 1)?));
+                    let entry = field_len(key.len()).saturating_add(field_len(self.nested(item, depth - 1)?));
+                    sum = field_len(entry).saturating_add(sum);
                 }
                 sum
             }
@@ -85,6 +86,11 @@ impl Measure {
         };
         Some(field_len(content))
     }
+}
+
+/// The length of fields with these contents.
+fn sum(contents: impl Iterator<Item = usize>) -> usize {
+    contents.fold(0, |sum, content| field_len(content).saturating_add(sum))
 }
 
 /// Writes the `AnyValue` that `Measure` measured with the same limit.

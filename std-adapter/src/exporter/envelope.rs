@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use clewline_core::{CapacityError, Resource, Scope, StorageView as _};
+use clewline_core::{EncodeError, Resource, Scope, StorageView as _};
 
 use super::chunk::{Chunk, ScopeIndex};
 use super::wire;
@@ -102,7 +102,7 @@ impl Group {
 
 /// The fields of `ResourceSpans` or `ScopeSpans` that say whose spans they are. Values that nest too deep to be encoded are
 /// a mistake in the program's constants; such a resource or scope is sent without what comes after them.
-fn encoded(write: impl FnOnce(&mut GrowingBuffer) -> Result<(), CapacityError>) -> Vec<u8> {
+fn encoded(write: impl FnOnce(&mut GrowingBuffer) -> Result<(), EncodeError>) -> Vec<u8> {
     let mut fields = GrowingBuffer::new(usize::MAX);
     // The buffer has no limit, so depth is the only way to fail.
     let _ = write(&mut fields);

@@ -79,7 +79,7 @@ proptest! {
             prop_assert_eq!(batch.prefix(prefix.1 - 1).0, prefix.0 - 1, "not one byte more than needed");
             left.extend(read_spans(&batch.as_bytes()[..prefix.1]));
             let rest = batch.as_bytes()[prefix.1..].to_vec();
-            batch.remove_prefix(prefix);
+            batch.remove_oldest(prefix.0);
             prop_assert_eq!(batch.as_bytes(), rest.as_slice());
             spans -= prefix.0;
             prop_assert_eq!(batch.len(), spans);
