@@ -5,6 +5,7 @@
 
 use core::fmt;
 
+use super::text::copy;
 use crate::{SpanContext, SpanId, TraceFlags, TraceId};
 
 /// How long a context is, in bytes.
@@ -48,10 +49,9 @@ impl core::error::Error for BinaryError {}
 /// ```
 #[must_use]
 pub fn encode(context: SpanContext) -> [u8; LENGTH] {
-    let mut bytes = [0; LENGTH];
-    bytes[0] = VERSION;
-    bytes[1..17].copy_from_slice(&context.trace_id().to_bytes());
-    bytes[17..25].copy_from_slice(&context.span_id().to_bytes());
+    let mut bytes = [VERSION; LENGTH];
+    copy(&context.trace_id().to_bytes(), &mut bytes[1..17]);
+    copy(&context.span_id().to_bytes(), &mut bytes[17..25]);
     bytes[25] = context.flags().bits();
     bytes
 }

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use super::text::{HeaderText, cut, trim};
+use super::text::{HeaderText, copy, cut, trim};
 use crate::hex::{self, Case};
 use crate::{SpanContext, SpanId, TraceFlags, TraceId};
 
@@ -127,7 +127,7 @@ fn digits<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     if text.is_empty() || text.len() > 2 * N {
         return None;
     }
-    padded.get_mut(LONGEST.checked_sub(text.len())?..)?.copy_from_slice(text);
+    copy(text, padded.get_mut(LONGEST.checked_sub(text.len())?..)?);
     hex::decode::<N>(padded.get(LONGEST.checked_sub(2 * N)?..)?, Case::Any)
 }
 

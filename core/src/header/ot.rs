@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use super::text::{HeaderText, cut};
+use super::text::{HeaderText, copy, cut, cut_text, pieces};
 use super::tracestate::{TraceState, TraceStateError, TraceStateView};
 use crate::hex::{self, Case};
 use crate::storage::Storage;
@@ -150,7 +150,11 @@ impl<'a> OtState<'a> {
 
     /// The other sub-keys and their values, in order.
     pub fn others(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.value.split(';').filter_map(|pair| pair.split_once(':')).filter(|(key, _)| *key != "th" && *key != "rv")
+        let pairs = pieces(self.value, b';').filter_map(|pair| match cut_text(pair, b':') {
+            (key, Some(value)) => Some((key, value)),
+            _ => None,
+        });
+        pairs.filter(|(key, _)| *key != "th" && *key != "rv")
     }
 
     /// The value to write: `th` without trailing zeros, `rv`, then the other sub-keys; empty if there are none.
@@ -222,7 +226,7 @@ fn parse_threshold(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
-    padded.get_mut(..digits.len())?.copy_from_slice(digits);
+    copy(digits, padded.get_mut(..digits.len())?);
     parse_digits(&padded, Case::Any)
 }
 

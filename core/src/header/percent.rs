@@ -2,13 +2,14 @@
 
 use core::fmt;
 
+use super::text::pieces;
 use crate::hex::{self, Case};
 use crate::storage::Cursor;
 
 /// Whether every `%` is followed by two hexadecimal digits.
 pub(crate) fn is_well_formed(text: &str) -> bool {
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
-    text.split('%').skip(1).all(|rest| is_digit(rest.as_bytes().first()) && is_digit(rest.as_bytes().get(1)))
+    pieces(text, b'%').skip(1).all(|rest| is_digit(rest.as_bytes().first()) && is_digit(rest.as_bytes().get(1)))
 }
 
 /// How long `text` becomes if all bytes but those of `is_plain` are encoded.
@@ -54,7 +55,7 @@ impl<'a> Decoded<'a> {
     /// The text if nothing is encoded in it.
     #[must_use]
     pub fn as_plain(&self) -> Option<&'a str> {
-        if self.text.contains('%') { None } else { Some(self.text) }
+        if self.text.bytes().any(|byte| byte == b'%') { None } else { Some(self.text) }
     }
 
     /// The decoded characters.

@@ -22,6 +22,37 @@ pub(crate) fn cut(value: &[u8], delimiter: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// Bytes that were checked to be ASCII, as text. They are checked once more, which costs less than a proof would.
+pub(crate) fn as_text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Like [`cut`], for text and an ASCII delimiter. (The searches of `str` can panic as far as the linker knows.)
+pub(crate) fn cut_text(text: &str, delimiter: u8) -> (&str, Option<&str>) {
+    let position = text.bytes().position(|byte| byte == delimiter);
+    match position.and_then(|position| text.split_at_checked(position)) {
+        Some((head, tail)) => (head, tail.get(1..)),
+        None => (text, None),
+    }
+}
+
+/// What stands between the `delimiter`s: one piece more than there are of them.
+pub(crate) fn pieces(text: &str, delimiter: u8) -> impl Iterator<Item = &str> + Clone {
+    let mut rest = Some(text);
+    core::iter::from_fn(move || {
+        let (piece, tail) = cut_text(rest?, delimiter);
+        rest = tail;
+        Some(piece)
+    })
+}
+
+/// Copies `source` to the front of `target`, as much of it as there is room for.
+pub(crate) fn copy(source: &[u8], target: &mut [u8]) {
+    for (to, from) in target.iter_mut().zip(source) {
+        *to = *from;
+    }
+}
+
 /// A character of a token (RFC 9110, section 5.6.2).
 pub(crate) const fn is_token_character(byte: u8) -> bool {
     matches!(
@@ -101,7 +132,7 @@ impl<const N: usize> HeaderText<N> {
         if !part.is_ascii() {
             return None;
         }
-        self.bytes.get_mut(start..end)?.copy_from_slice(part);
+        copy(part, self.bytes.get_mut(start..end)?);
         self.length = u16::try_from(end).ok()?;
         Some(())
     }
@@ -110,8 +141,7 @@ impl<const N: usize> HeaderText<N> {
     #[must_use]
     #[inline]
     pub fn as_str(&self) -> &str {
-        // Always ASCII; the check costs less than a proof obligation.
-        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+        as_text(self.as_bytes())
     }
 
     /// The value as bytes.

@@ -11,7 +11,7 @@
 use core::fmt;
 
 use super::propagation::HeaderSource;
-use super::text::{HeaderText, cut, trim};
+use super::text::{HeaderText, copy, cut, trim};
 use crate::{SpanContext, SpanId, TraceFlags, TraceId};
 
 /// The single header's name.
@@ -234,7 +234,7 @@ fn parse_trace_id(digits: &[u8]) -> Option<TraceId> {
         return None;
     }
     let start = padded.len().checked_sub(digits.len())?;
-    padded.get_mut(start..)?.copy_from_slice(digits);
+    copy(digits, padded.get_mut(start..)?);
     TraceId::from_lower_hex(&padded)
 }
 

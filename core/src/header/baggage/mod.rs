@@ -11,7 +11,7 @@
 
 use core::fmt;
 
-use super::text::{ListMembers, cut, is_token, trim};
+use super::text::{ListMembers, as_text, cut, is_token, pieces, trim};
 
 mod value;
 
@@ -112,16 +112,14 @@ impl<'a> Member<'a> {
         if !value.iter().all(|byte| is_octet(*byte)) {
             return Err(BaggageError::Value);
         }
-        // All of it is ASCII by now, so no text is lost by not being any.
-        let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
-        let value = text(value);
+        let value = as_text(value);
         if !super::percent::is_well_formed(value) {
             return Err(BaggageError::Percent);
         }
         if let Some(properties) = properties {
             properties.split(|byte| *byte == b';').try_for_each(check_property)?;
         }
-        Ok(Self { key: text(key), value, properties: properties.map(text) })
+        Ok(Self { key: as_text(key), value, properties: properties.map(as_text) })
     }
 
     /// The key, as it arrived: keys are never percent-decoded (section 3.3.1.2).
@@ -138,7 +136,8 @@ impl<'a> Member<'a> {
 
     /// The properties as they came, each a token or a token, `=` and a value (section 3.3.1.4).
     pub fn properties(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        self.properties.into_iter().flat_map(|list| list.split(';')).map(|property| property.trim_matches([' ', '\t']))
+        let pieces = self.properties.into_iter().flat_map(|list| pieces(list, b';'));
+        pieces.map(|property| as_text(trim(property.as_bytes())))
     }
 }
 

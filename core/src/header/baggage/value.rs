@@ -5,7 +5,7 @@ use core::fmt;
 use super::{BaggageError, Decoded, MAX_BYTES, MAX_MEMBERS, Member, check_property, is_plain, members};
 use crate::header::joined::{is_of_key, positions, remove_key, separator};
 use crate::header::percent;
-use crate::header::text::is_token;
+use crate::header::text::{as_text, is_token, trim};
 use crate::storage::{Cursor, Storage, StorageView, append};
 
 /// A `Baggage` of at most `N` bytes; 8192 are what everybody must pass on (section 3.3.2).
@@ -74,7 +74,7 @@ impl<S: Storage> Baggage<S> {
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Always ASCII, as only checked or encoded members were written.
-        core::str::from_utf8(self.list.view().as_slice()).unwrap_or_default()
+        as_text(self.list.view().as_slice())
     }
 
     /// Whether there are no members.
@@ -180,7 +180,7 @@ fn append_member<'p, V: StorageView + ?Sized>(
 
 /// Writes a member at the end after removing all others of its key.
 fn set<V: StorageView + ?Sized>(list: &mut V, key: &str, value: &str, properties: &[&str]) -> Result<(), BaggageError> {
-    let properties = properties.iter().map(|property| property.trim_matches([' ', '\t']));
+    let properties = properties.iter().map(|property| as_text(trim(property.as_bytes())));
     let length = key.len() + 1 + percent::encoded_length(value, is_plain);
     let length = properties.clone().fold(length, |length, property| length + 1 + property.len());
     let (mut count, mut kept) = (0, 0_usize);

@@ -11,7 +11,7 @@
 
 use core::fmt;
 
-use super::text::ListMembers;
+use super::text::{ListMembers, as_text, cut, cut_text};
 
 mod value;
 
@@ -110,7 +110,8 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for Members<'a, I> {
 /// One member without white space around it.
 fn parse_member(member: &[u8]) -> Result<(&str, &str), TraceStateError> {
     let text = core::str::from_utf8(member).map_err(|_| not_ascii(member))?;
-    let (key, value) = text.split_once('=').ok_or(TraceStateError::NoValue)?;
+    let (key, value) = cut_text(text, b'=');
+    let value = value.ok_or(TraceStateError::NoValue)?;
     check_key(key)?;
     check_value(value)?;
     Ok((key, value))
@@ -118,7 +119,7 @@ fn parse_member(member: &[u8]) -> Result<(&str, &str), TraceStateError> {
 
 /// Which half of a member that is not even UTF-8 is to blame.
 fn not_ascii(member: &[u8]) -> TraceStateError {
-    match super::text::cut(member, b'=') {
+    match cut(member, b'=') {
         (_, None) => TraceStateError::NoValue,
         (key, _) if key.is_ascii() => TraceStateError::Value,
         _ => TraceStateError::Key,
@@ -168,7 +169,7 @@ impl<'a> TraceStateView<'a> {
     pub fn parse(list: &'a [u8]) -> Result<Self, TraceStateError> {
         members([list]).try_for_each(|member| member.map(drop))?;
         // Members are ASCII, and so is what stands between them.
-        Ok(Self { list: core::str::from_utf8(list).unwrap_or_default() })
+        Ok(Self { list: as_text(list) })
     }
 
     pub(super) const fn trusted(list: &'a str) -> Self {

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::{LARGE_MEMBER, MAX_MEMBERS, Members, TraceStateError, TraceStateView, check_key, check_value, members};
 use crate::header::joined::{positions, remove_key, remove_last, separator};
+use crate::header::text::as_text;
 use crate::storage::{Storage, StorageView, append};
 
 /// A `TraceState` of at most `N` bytes; 512 are what everybody should pass on (section 3.3.3.1).
@@ -59,7 +60,7 @@ impl<S: Storage> TraceState<S> {
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Always ASCII, as only checked members were written.
-        core::str::from_utf8(self.list.view().as_slice()).unwrap_or_default()
+        as_text(self.list.view().as_slice())
     }
 
     /// The list to read.
