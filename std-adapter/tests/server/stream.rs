@@ -38,7 +38,7 @@ impl Events {
                 return None;
             }
             let line = line.trim_end().to_owned();
-            if line.is_empty() && !lines.is_empty() {
+            if line == ":" || line.is_empty() && !lines.is_empty() {
                 return Some(lines);
             }
             let chunk_size = line.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -48,8 +48,10 @@ impl Events {
         }
     }
 
+    /// The next event; `None` if the stream ends, or tells nothing but signs of life for long.
     fn next(&mut self) -> Option<Event> {
-        loop {
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(25) {
             let lines = self.lines_to_empty()?;
             let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).map(ToOwned::to_owned);
             if let Some(name) = field("event: ") {
@@ -57,6 +59,7 @@ impl Events {
                 return Some(Event { name, id: field("id: "), data });
             }
         }
+        None
     }
 }
 
