@@ -1,4 +1,4 @@
-//! Example programs.
+//! Holds the README so that its snippets run as tests; the examples themselves are programs beside this folder.
 
 /// The README's snippets, compiled and run as tests.
 #[cfg(doctest)]
