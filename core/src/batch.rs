@@ -3,7 +3,7 @@
 use crate::error::CapacityError;
 use crate::storage::{Storage, StorageView};
 use crate::wire::Fields;
-use crate::{Form, Span, SpanView};
+use crate::{Span, SpanView};
 
 /// Finished spans as a run of `ScopeSpans.spans` fields: what an [`Envelope`](crate::Envelope) is put around.
 ///
@@ -31,7 +31,7 @@ impl<S: Storage> Batch<S> {
     /// # Errors
     /// The batch is full; the span is counted in [`dropped`](Self::dropped).
     #[inline]
-    pub fn push<T: Storage, F: Form>(&mut self, span: &Span<T, F>, end_time: u64) -> Result<(), CapacityError> {
+    pub fn push<T: Storage>(&mut self, span: &Span<T>, end_time: u64) -> Result<(), CapacityError> {
         let result = span.write_to(end_time, self.bytes.view_mut());
         match result {
             Ok(()) => self.spans += 1,

@@ -37,11 +37,15 @@ mod entry;
 mod envelope;
 mod error;
 mod form;
+#[cfg(feature = "frame")]
+pub mod frame;
 mod header;
 mod hex;
 mod id;
+mod intern;
 mod kind;
 mod limits;
+mod postcard;
 mod processor;
 mod random;
 mod sampler;
@@ -60,13 +64,18 @@ pub use context::{SpanContext, TraceFlags};
 pub use entry::EntryBuilder;
 pub use envelope::{Envelope, Resource, Scope};
 pub use error::{CapacityError, DecodeError, DecodeErrorKind, EncodeError, ProbabilityError};
+pub use form::compact::{self, Compact, CompactSpan, CompactSpans, ExpandedSpan, TimeAnchor};
 pub use form::value::MAX_VALUE_DEPTH;
 pub use form::{Form, Otlp};
 pub use header::HeaderText;
 pub use header::{b3, baggage, binary, environment, jaeger, ot, propagation, server_timing, traceparent, tracestate};
 pub use id::{SpanId, TraceId};
+pub use intern::{StringTable, Strings};
+#[doc(hidden)]
+pub use intern::{pack, packed_len, packed_text};
 pub use kind::SpanKind;
 pub use limits::SpanLimits;
+pub use postcard::CompactError;
 pub use processor::{SpanProcessor, Verdict};
 pub use random::{CountingIds, IdSource, RandomIds};
 pub use sampler::{

@@ -191,7 +191,7 @@ impl<S: Storage, F: Form> Span<S, F> {
 
     /// Corrects the beginning, for hosts that learn the time later.
     pub fn set_start_time(&mut self, unix_nanos: u64) -> &mut Self {
-        self.header.start_time = unix_nanos;
+        F::move_start(&mut self.header, self.body.view_mut(), unix_nanos);
         self
     }
 
@@ -291,6 +291,11 @@ impl<S: Storage, F: Form> Span<S, F> {
 }
 
 impl<S: Storage> Span<S, Otlp> {
+    /// Header and body, for those who record without a key at hand.
+    pub(crate) fn parts(&mut self) -> (&mut Header, &mut S::View) {
+        (&mut self.header, self.body.view_mut())
+    }
+
     /// Reads the span as it would leave if it ended at `end_time`.
     #[must_use]
     pub fn view(&self, end_time: u64) -> SpanView<'_> {

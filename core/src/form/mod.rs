@@ -1,5 +1,6 @@
 //! `Form`: the bytes in which a span is recorded.
 
+pub mod compact;
 pub(crate) mod otlp;
 pub(crate) mod value;
 
@@ -78,5 +79,8 @@ pub trait Sealed {
         value: &Value<'_>,
     );
     fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry);
+    fn move_start<V: StorageView + ?Sized>(header: &mut Header, _body: &mut V, start_time: u64) {
+        header.start_time = start_time;
+    }
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool;
 }

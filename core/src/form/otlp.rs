@@ -25,12 +25,12 @@ const STATUS_OVERHEAD: usize = 6 + 6 + 2;
 
 const EVENT_TIME: u8 = tag(1, wire::FIXED64);
 const EVENT_NAME: u8 = tag(2, LENGTH_DELIMITED);
-const EVENT_ATTRIBUTE: u8 = tag(3, LENGTH_DELIMITED);
+pub(crate) const EVENT_ATTRIBUTE: u8 = tag(3, LENGTH_DELIMITED);
 const EVENT_DROPPED: u8 = tag(4, VARINT);
-const LINK_ATTRIBUTE: u8 = tag(4, LENGTH_DELIMITED);
+pub(crate) const LINK_ATTRIBUTE: u8 = tag(4, LENGTH_DELIMITED);
 const LINK_DROPPED: u8 = tag(5, VARINT);
-const KEY: u8 = tag(1, LENGTH_DELIMITED);
-const VALUE: u8 = tag(2, LENGTH_DELIMITED);
+pub(crate) const KEY: u8 = tag(1, LENGTH_DELIMITED);
+pub(crate) const VALUE: u8 = tag(2, LENGTH_DELIMITED);
 
 /// What an open entry may still need when it ends: four more bytes of length and its dropped count.
 const ENTRY_TAIL: usize = 4 + 6;
@@ -286,7 +286,7 @@ fn append_cut_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, n
 
 /// Counts once more if `happened`, up to the greatest number there is: a span may live as long as its process.
 #[inline]
-fn count(counter: &mut u32, happened: bool) {
+pub(crate) fn count(counter: &mut u32, happened: bool) {
     *counter = counter.saturating_add(happened.into());
 }
 
@@ -350,7 +350,7 @@ fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V,
 
 /// One of 64 bits for a key: a clear bit proves that the key is new, without looking at the body.
 #[inline]
-fn key_bit(key: &str) -> u64 {
+pub(crate) fn key_bit(key: &str) -> u64 {
     let bytes = key.as_bytes();
     let length = bytes.len();
     let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or(0));
@@ -389,15 +389,15 @@ fn positions(body: &[u8], from: usize) -> impl Iterator<Item = (usize, usize, &[
 }
 
 /// Corrects the length of the entry that ends the body, making room if it needs more bytes than before. Done after every
-/// change, so that the span can be read at any time, whatever becomes of the entry's builder.
-fn set_length<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry) {
+/// change, so that the span can be read at any time, whatever becomes of the entry's builder. False if there is no room.
+pub(crate) fn set_length<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry) -> bool {
     let from = entry.content_start();
     let content = body.as_slice().len().saturating_sub(from);
     let width = varint_len(content as u64);
     let extra = width.saturating_sub(entry.length_width);
     if extra > 0 {
         if !append(body, extra, |cursor| (0..extra).for_each(|_| cursor.byte(0))) {
-            return;
+            return false;
         }
         let bytes = body.as_mut_slice();
         // Written so that the compiler sees that no range is out of bounds: a panic here would link formatting into every
@@ -417,4 +417,5 @@ fn set_length<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry) {
         }
         rest >>= 7;
     }
+    true
 }

@@ -13,10 +13,10 @@ const STRING: u8 = tag(1, LENGTH_DELIMITED);
 const BOOL: u8 = tag(2, VARINT);
 const INT: u8 = tag(3, VARINT);
 const DOUBLE: u8 = tag(4, wire::FIXED64);
-const ARRAY: u8 = tag(5, LENGTH_DELIMITED);
-const MAP: u8 = tag(6, LENGTH_DELIMITED);
+pub(crate) const ARRAY: u8 = tag(5, LENGTH_DELIMITED);
+pub(crate) const MAP: u8 = tag(6, LENGTH_DELIMITED);
 const BYTES: u8 = tag(7, LENGTH_DELIMITED);
-const ELEMENT: u8 = tag(1, LENGTH_DELIMITED);
+pub(crate) const ELEMENT: u8 = tag(1, LENGTH_DELIMITED);
 const KEY: u8 = tag(1, LENGTH_DELIMITED);
 const VALUE: u8 = tag(2, LENGTH_DELIMITED);
 
@@ -203,7 +203,7 @@ fn clip_long(text: &str, limit: usize) -> &str {
 }
 
 #[inline]
-fn clip_bytes(bytes: &[u8], limit: u32) -> &[u8] {
+pub(crate) fn clip_bytes(bytes: &[u8], limit: u32) -> &[u8] {
     bytes.get(..limit as usize).unwrap_or(bytes)
 }
 
