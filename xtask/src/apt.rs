@@ -15,6 +15,20 @@ pub(crate) fn command_line(packages: &[&str]) -> String {
     format!("sudo apt-get update && sudo apt-get install -y {}", packages.join(" "))
 }
 
+/// The command for the package manager of this machine, given the names that each manager has for the same thing.
+pub(crate) fn manual_command(apt: &[&str], dnf: &str, pacman: &str, brew: &str) -> String {
+    let has = |manager: &str| process::find(manager).is_some();
+    if cfg!(target_os = "macos") {
+        format!("brew install {brew}")
+    } else if !exists() && has("dnf") {
+        format!("sudo dnf install {dnf}")
+    } else if !exists() && has("pacman") {
+        format!("sudo pacman -S {pacman}")
+    } else {
+        command_line(apt)
+    }
+}
+
 /// Whether this machine has apt at all.
 pub(crate) fn exists() -> bool {
     process::find("apt-get").is_some()

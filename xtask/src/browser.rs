@@ -62,6 +62,16 @@ pub(crate) fn require() -> Result<Browser, Error> {
 
 /// Installs the distribution's Chromium with its driver.
 pub(crate) fn install() -> Result<(), Error> {
+    // A variable that names no file is for its owner to put right; a package would not help.
+    for name in ["CHROME", "CHROMEDRIVER"] {
+        if let Err(reason) = from_variable(name) {
+            return Err(Error::Missing {
+                what: "Chromium with chromedriver".to_owned(),
+                reason,
+                command: format!("unset {name}"),
+            });
+        }
+    }
     let found = find().err().unwrap_or_default();
     apt::install(&PACKAGES).map_err(|why| missing(format!("{found}; {why}")))
 }
@@ -70,11 +80,7 @@ fn missing(reason: String) -> Error {
     Error::Missing {
         what: "Chromium with chromedriver".to_owned(),
         reason,
-        command: if cfg!(target_os = "macos") {
-            "brew install --cask chromium chromedriver".to_owned()
-        } else {
-            apt::command_line(&PACKAGES)
-        },
+        command: apt::manual_command(&PACKAGES, "chromium chromedriver", "chromium", "--cask chromium chromedriver"),
     }
 }
 

@@ -49,12 +49,12 @@ pub(crate) fn install() -> Result<(), Error> {
     Err(Error::Missing {
         what: format!("Node.js {OLDEST_MAJOR} or newer with npm"),
         reason,
-        command: if cfg!(target_os = "macos") {
-            "brew install node".to_owned()
-        } else if process::find("npm").is_some() {
+        command: if process::find("npm").is_some() {
             "sudo npm install --global n && sudo n lts".to_owned()
-        } else {
+        } else if apt::exists() {
             format!("{} && sudo npm install --global n && sudo n lts", apt::command_line(&["npm"]))
+        } else {
+            apt::manual_command(&["nodejs", "npm"], "nodejs npm", "nodejs npm", "node")
         },
     })
 }
