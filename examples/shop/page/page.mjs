@@ -29,7 +29,7 @@ async function checkout(span) {
   } catch (error) {
     span.recordException(error);
     span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-    show("failed", "That did not work.", `${error.message}.`, traceId);
+    show("failed", "That did not work.", `The shop says: ${error.message}.`, traceId);
   } finally {
     span.end();
     button.disabled = false;

@@ -59,7 +59,5 @@ async fn two_hundred_interleaved_requests_never_mix() {
         assert_eq!(step.parent_span_id, server.span_id);
         let recorded = crate::support::integer(&step.attributes, "number");
         assert_eq!(recorded, i64::try_from(number).ok(), "the step ran for this request");
-        assert!(server.start_time_unix_nano <= step.start_time_unix_nano);
-        assert!(step.end_time_unix_nano <= server.end_time_unix_nano);
     }
 }
