@@ -4,6 +4,7 @@
 //! Runs are reproducible: fixed seed, fixed number of cases. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change both.
 
 mod batch;
+mod compact;
 mod foreign;
 mod heap;
 mod hostile;

@@ -2,8 +2,8 @@
 
 use bumpalo::Bump;
 use clewline_core::{
-    Attribute, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanStart, Status, StatusCode, Storage, TraceFlags,
-    TraceId, Value,
+    Attribute, Form, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanStart, Status, StatusCode, Storage,
+    TraceFlags, TraceId, Value,
 };
 
 use crate::script::{self, Attributes, Context, Limits, Script, Step};
@@ -29,7 +29,7 @@ pub(crate) fn whole<S: Storage>(script: &Script, storage: S) -> Span<S> {
     span
 }
 
-fn span_start(script: &Script) -> SpanStart<'_> {
+pub(crate) fn span_start(script: &Script) -> SpanStart<'_> {
     SpanStart {
         context: context(&script.context),
         parent: script.parent.as_ref().map(context),
@@ -42,7 +42,7 @@ fn span_start(script: &Script) -> SpanStart<'_> {
 }
 
 /// Plays one step; false if it was an event or a link and the span refused it.
-pub(crate) fn step<S: Storage>(span: &mut Span<S>, step: &Step) -> bool {
+pub(crate) fn step<S: Storage, F: Form>(span: &mut Span<S, F>, step: &Step) -> bool {
     let arena = Bump::new();
     match step {
         Step::Set(key, value) => {
@@ -107,7 +107,7 @@ pub(crate) fn attributes<'a>(arena: &'a Bump, attributes: &'a Attributes) -> &'a
     arena.alloc_slice_copy(&pairs)
 }
 
-fn value<'a>(arena: &'a Bump, value: &'a script::Value) -> Value<'a> {
+pub(crate) fn value<'a>(arena: &'a Bump, value: &'a script::Value) -> Value<'a> {
     match value {
         script::Value::Empty => Value::Empty,
         script::Value::Bool(truth) => Value::from(*truth),

@@ -203,6 +203,8 @@ impl<T: StringTable> Sealed for Compact<T> {
 
     #[inline]
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool {
+        // A body without room for two bytes holds no name, and nothing else either.
+        let body = if body.is_empty() { &[0, 0] } else { body };
         let has_outcome = header.status != StatusCode::Unset || header.has_rare_fields();
         let duration = zigzag(end_time.wrapping_sub(header.start_time).cast_signed());
         let mut most = MOST_OF_FIXED + body.len() + if has_outcome { MOST_OF_OUTCOME } else { 0 };
