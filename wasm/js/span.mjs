@@ -60,7 +60,7 @@ export class Span {
     if (this.isRecording()) {
       const { store } = this.#tracer;
       const length = store.write(traceparentOf(link.context).padEnd(55));
-      store.wasm.link(this.#handle, length, store.attributes(link.attributes, length));
+      store.wasm.link(this.#handle, store.attributes(link.attributes, length));
     }
     return this;
   }

@@ -1,8 +1,8 @@
 //! The host's clock: processor ticks where they are steady, made into Unix time against anchors that follow the system clock.
 //!
 //! Reading the time-stamp counter costs a third of a system-clock read. A span keeps the ticks of its start and converts both
-//! ends by the same anchor when it ends, so its duration is exact. The exporter thread renews the anchor, so that spans
-//! follow corrections of the system clock (NTP).
+//! ends by the same anchor when it ends, so its duration is exact. Whoever finds the anchor too old renews it, so that spans
+//! follow corrections of the system clock (NTP) and a rough first measurement of the counter's frequency does no harm.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,6 +13,10 @@ use clewline_core::Clock;
 const SHIFT: u32 = 32;
 /// How long the first calibration measures. Later ones measure since the first and so become ever more exact.
 const FIRST_CALIBRATION: Duration = Duration::from_millis(2);
+/// How old the first anchor may become. Each one may become as old as the measurement behind it, up to a second: so what it
+/// is wrong by stays below a microsecond.
+const FIRST_AGE: Duration = Duration::from_millis(2);
+const GREATEST_AGE: Duration = Duration::from_secs(1);
 
 /// The process's clock. Free to copy: all copies read the same anchor.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +32,17 @@ struct Anchor {
     ticks: AtomicU64,
     unix_nanos: AtomicU64,
     nanos_per_tick: AtomicU64,
+    /// Ticks after which it should be renewed.
+    greatest_age: AtomicU64,
+}
+
+/// An anchor as read, all of one moment.
+#[derive(Clone, Copy)]
+struct Reading {
+    ticks: u64,
+    unix_nanos: u64,
+    nanos_per_tick: u64,
+    greatest_age: u64,
 }
 
 static ANCHOR: Anchor = Anchor {
@@ -36,6 +51,7 @@ static ANCHOR: Anchor = Anchor {
     ticks: AtomicU64::new(0),
     unix_nanos: AtomicU64::new(0),
     nanos_per_tick: AtomicU64::new(0),
+    greatest_age: AtomicU64::new(0),
 };
 
 static CALIBRATION: std::sync::OnceLock<Calibration> = std::sync::OnceLock::new();
@@ -53,10 +69,11 @@ impl HostClock {
     pub fn get() -> Self {
         let clock = Self { anchor: &ANCHOR };
         CALIBRATION.get_or_init(|| {
-            let start = Calibration { ticks: counter::read(), instant: Instant::now() };
+            let (ticks, instant) = closest_reading(Instant::now);
+            let start = Calibration { ticks, instant };
             if counter::is_steady() {
                 std::thread::sleep(FIRST_CALIBRATION);
-                clock.anchor_from(&start);
+                clock.anchor_from(&start, FIRST_AGE);
                 ANCHOR.uses_counter.store(true, Ordering::Release);
             }
             start
@@ -78,45 +95,52 @@ impl HostClock {
         if !self.anchor.uses_counter.load(Ordering::Relaxed) {
             return ticks;
         }
-        let (anchor_ticks, unix_nanos, nanos_per_tick) = self.read_anchor();
+        let mut anchor = self.read_anchor();
         // Spans may have begun before the newest anchor, so the distance has a sign.
-        let distance = ticks.wrapping_sub(anchor_ticks).cast_signed();
-        let nanos = (i128::from(distance) * i128::from(nanos_per_tick)) >> SHIFT;
+        let mut distance = ticks.wrapping_sub(anchor.ticks).cast_signed();
+        if distance > anchor.greatest_age.cast_signed() {
+            self.renew_anchor();
+            anchor = self.read_anchor();
+            distance = ticks.wrapping_sub(anchor.ticks).cast_signed();
+        }
+        let nanos = (i128::from(distance) * i128::from(anchor.nanos_per_tick)) >> SHIFT;
         #[expect(clippy::cast_possible_truncation, reason = "584 years of nanoseconds fit")]
         let nanos = nanos as i64;
-        unix_nanos.wrapping_add_signed(nanos)
+        anchor.unix_nanos.wrapping_add_signed(nanos)
     }
 
     #[inline]
-    fn read_anchor(self) -> (u64, u64, u64) {
+    fn read_anchor(self) -> Reading {
         loop {
             let before = self.anchor.sequence.load(Ordering::Acquire);
-            let values = (
-                self.anchor.ticks.load(Ordering::Acquire),
-                self.anchor.unix_nanos.load(Ordering::Acquire),
-                self.anchor.nanos_per_tick.load(Ordering::Acquire),
-            );
+            let reading = Reading {
+                ticks: self.anchor.ticks.load(Ordering::Acquire),
+                unix_nanos: self.anchor.unix_nanos.load(Ordering::Acquire),
+                nanos_per_tick: self.anchor.nanos_per_tick.load(Ordering::Acquire),
+                greatest_age: self.anchor.greatest_age.load(Ordering::Acquire),
+            };
             if before.is_multiple_of(2) && self.anchor.sequence.load(Ordering::Relaxed) == before {
-                return values;
+                return reading;
             }
             std::hint::spin_loop();
         }
     }
 
     /// Takes a new anchor from the system clock, so that later spans follow its corrections.
-    pub(crate) fn renew_anchor(self) {
-        if self.anchor.uses_counter.load(Ordering::Relaxed)
-            && let Some(calibration) = CALIBRATION.get()
-        {
-            self.anchor_from(calibration);
+    #[cold]
+    fn renew_anchor(self) {
+        if let Some(calibration) = CALIBRATION.get() {
+            self.anchor_from(calibration, calibration.instant.elapsed().clamp(FIRST_AGE, GREATEST_AGE));
         }
     }
 
-    fn anchor_from(self, start: &Calibration) {
-        let (ticks, unix_nanos) = closest_reading();
-        let elapsed = start.instant.elapsed().as_nanos();
-        let elapsed_ticks = u128::from(counter::read().wrapping_sub(start.ticks)).max(1);
+    fn anchor_from(self, start: &Calibration, greatest_age: Duration) {
+        let (ticks, unix_nanos) = closest_reading(system_nanos);
+        let (now_ticks, now) = closest_reading(Instant::now);
+        let elapsed = now.duration_since(start.instant).as_nanos().max(1);
+        let elapsed_ticks = u128::from(now_ticks.wrapping_sub(start.ticks)).max(1);
         let nanos_per_tick = u64::try_from((elapsed << SHIFT) / elapsed_ticks).unwrap_or(u64::MAX);
+        let greatest_age = u64::try_from(greatest_age.as_nanos() * elapsed_ticks / elapsed).unwrap_or(u64::MAX);
         let anchor = self.anchor;
         let before = anchor.sequence.load(Ordering::Relaxed);
         // Whoever finds the number odd lost the race; the winner's anchor is as good.
@@ -128,6 +152,7 @@ impl HostClock {
         anchor.ticks.store(ticks, Ordering::Release);
         anchor.unix_nanos.store(unix_nanos, Ordering::Release);
         anchor.nanos_per_tick.store(nanos_per_tick, Ordering::Release);
+        anchor.greatest_age.store(greatest_age, Ordering::Release);
         anchor.sequence.store(before + 2, Ordering::Release);
     }
 }
@@ -138,17 +163,23 @@ impl Clock for HostClock {
     }
 }
 
-/// Ticks and Unix time of one moment: the best of a few attempts, as the scheduler may strike between the two reads.
-fn closest_reading() -> (u64, u64) {
-    (0..5)
-        .map(|_| {
-            let before = counter::read();
-            let unix_nanos = system_nanos();
-            let width = counter::read().wrapping_sub(before);
-            (width, before.wrapping_add(width / 2), unix_nanos)
-        })
-        .min()
-        .map_or((0, 0), |(_, ticks, unix_nanos)| (ticks, unix_nanos))
+/// Ticks and the time that `clock` says at one moment: the best of a few attempts, as the scheduler may strike between the
+/// reads.
+fn closest_reading<T>(clock: impl Fn() -> T) -> (u64, T) {
+    let attempt = || {
+        let before = counter::read();
+        let time = clock();
+        let width = counter::read().wrapping_sub(before);
+        (width, before.wrapping_add(width / 2), time)
+    };
+    let mut best = attempt();
+    for _ in 0..7 {
+        let next = attempt();
+        if next.0 < best.0 {
+            best = next;
+        }
+    }
+    (best.1, best.2)
 }
 
 fn system_nanos() -> u64 {
@@ -208,7 +239,20 @@ mod tests {
             let tolerance = 200_000;
             assert!(now + tolerance >= before && now <= after + tolerance, "{before} {now} {after}");
             std::thread::sleep(Duration::from_millis(20));
-            clock.renew_anchor();
+        }
+    }
+
+    /// A parent's start is converted after its child's, by a newer anchor; it must not seem to begin later for that.
+    #[test]
+    fn a_moment_keeps_its_time_from_anchor_to_anchor() {
+        let clock = HostClock::get();
+        let moment = clock.ticks();
+        let first = clock.to_unix_nanos(moment);
+        for pause in [3, 10, 50, 200] {
+            std::thread::sleep(Duration::from_millis(pause));
+            clock.unix_nanos();
+            let again = clock.to_unix_nanos(moment);
+            assert!(again.abs_diff(first) < 100_000, "{} ns apart after {pause} ms", again.abs_diff(first));
         }
     }
 

@@ -1,13 +1,10 @@
 //! `RingSource`: hands the threads' finished spans to the exporter thread, sorted by scope.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use super::{Pipeline, lock};
 use crate::exporter::{Chunk, Source};
 
-/// How often spans get a new anchor of time.
-const ANCHOR_INTERVAL: Duration = Duration::from_secs(1);
 /// Buffers kept for reuse.
 const KEPT_BUFFERS: usize = 16;
 
@@ -16,26 +13,16 @@ const KEPT_BUFFERS: usize = 16;
 pub(super) struct RingSource {
     pipeline: &'static Pipeline,
     buffers: Mutex<Vec<Vec<u8>>>,
-    anchored_at: Mutex<Instant>,
 }
 
 impl RingSource {
     pub(super) fn new(pipeline: &'static Pipeline) -> Self {
-        Self { pipeline, buffers: Mutex::default(), anchored_at: Mutex::new(Instant::now()) }
-    }
-
-    fn renew_anchor(&self) {
-        let mut anchored_at = lock(&self.anchored_at);
-        if anchored_at.elapsed() >= ANCHOR_INTERVAL {
-            self.pipeline.clock.renew_anchor();
-            *anchored_at = Instant::now();
-        }
+        Self { pipeline, buffers: Mutex::default() }
     }
 }
 
 impl Source for RingSource {
     fn drain(&self, sink: &mut dyn FnMut(Chunk)) {
-        self.renew_anchor();
         let mut scopes: Vec<(usize, Vec<u8>)> = Vec::new();
         // The lock makes this thread the only consumer of every ring.
         let mut rings = lock(&self.pipeline.rings);
