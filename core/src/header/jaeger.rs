@@ -189,7 +189,9 @@ mod tests {
         ];
         for (text, verdict) in table {
             let read = parse(text.as_bytes());
-            assert!(read.is_ok_and(|read| read.context.is_remote()) || read.is_err());
+            if let Ok(JaegerContext { context, debug }) = read {
+                assert!(context.is_remote() && (context.is_sampled() || !debug), "debug implies sampled: {text:?}");
+            }
             assert_eq!(read.map(|read| format!("{}", value(&read))), verdict.map(String::from), "{text:?}");
         }
     }

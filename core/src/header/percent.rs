@@ -187,6 +187,7 @@ mod tests {
             ("%2", false),
             ("a%2", false),
             ("%2g", false),
+            ("%g2", false),
             ("%%20", false),
             ("%20%", false),
             ("%é", false),

@@ -205,6 +205,7 @@ mod tests {
             (r#"cache;desc="Cache Read";dur=23.2,traceparent;desc="T""#, Ok(())),
             // A comma and a semicolon inside quotes separate nothing; neither does an escaped quote end them.
             (r#"a;desc="x,traceparent;desc=\"no\",y",traceparent;desc="T""#, Ok(())),
+            (r#"a;desc="\",traceparent;desc=no,\"",traceparent;desc="T""#, Ok(())),
             (r#"a;desc="x\\",traceparent;desc="T""#, Ok(())),
             (r#"traceparent;desc="\00\-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01""#, Ok(())),
             // Parameters: other ones around, the first of one name counts, names have no case.
@@ -224,6 +225,7 @@ mod tests {
             (",,\t,", Err(E::Missing)),
             // What is no metric is skipped.
             (r#"@?("x,"), =, ;; ,traceparent;desc="T""#, Ok(())),
+            (r#"a "x,traceparent;desc=no",traceparent;desc="T""#, Ok(())),
             (r#"traceparent;desc="T"#, Ok(())),
             (r#"a;desc="T,traceparent;desc=T"#, Err(E::Missing)),
         ];

@@ -291,6 +291,12 @@ mod tests {
     }
 
     #[test]
+    fn nothing_comes_after_an_error() {
+        let list: Vec<_> = members([b"a=1,B=2,c=3" as &[u8]]).collect();
+        assert_eq!(list, [Ok(("a", "1")), Err(TraceStateError::Key)]);
+    }
+
+    #[test]
     fn a_view_reads_one_text() {
         let view = TraceStateView::parse(b" a=1 ,b=2,a=3").unwrap();
         assert_eq!((view.get("a"), view.get("b"), view.get("c")), (Some("1"), Some("2"), None));
