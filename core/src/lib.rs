@@ -49,10 +49,13 @@ mod postcard;
 mod processor;
 mod random;
 mod sampler;
+#[cfg(feature = "critical-section")]
+pub mod shared;
 mod span;
 mod start;
 mod status;
 mod storage;
+mod ticks;
 mod tracer;
 mod value;
 mod view;
@@ -85,6 +88,9 @@ pub use span::{Header, InlineSpan, Span, SpanCounts, SpanStart};
 pub use start::{SpanDecision, SpanRequest};
 pub use status::{Status, StatusCode};
 pub use storage::{Storage, StorageView};
+#[cfg(feature = "embassy-time")]
+pub use ticks::EmbassyTicks;
+pub use ticks::{TickClock, TickSource};
 pub use tracer::{ActiveSpan, LocalSink, SpanBuilder, SpanSink, Tracer};
 pub use value::{Attribute, Value};
 pub use view::{

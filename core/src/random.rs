@@ -43,6 +43,19 @@ impl RandomIds {
         Self { state: Cell::new(state) }
     }
 
+    /// Starts again from another seed.
+    #[cfg(feature = "critical-section")]
+    pub(crate) fn reseed(&self, seed: [u64; 2]) {
+        self.state.set(Self::from_seed(seed).state.get());
+    }
+
+    /// Starts from a generator of the host's, such as a chip's own.
+    #[cfg(feature = "rand_core")]
+    #[must_use]
+    pub fn from_rng(rng: &mut (impl rand_core::Rng + ?Sized)) -> Self {
+        Self::from_seed([rng.next_u64(), rng.next_u64()])
+    }
+
     #[inline]
     fn next(&self) -> u64 {
         let [a, mut b] = self.state.get();

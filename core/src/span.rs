@@ -272,6 +272,12 @@ impl<S: Storage, F: Form> Span<S, F> {
         self
     }
 
+    /// At least the length of what [`write_to`](Self::write_to) writes, cheaply.
+    #[must_use]
+    pub fn most_written(&self) -> usize {
+        F::most_encoded(&self.header, self.body.view().as_slice())
+    }
+
     /// Gives the storage back, for reuse.
     #[inline]
     #[must_use]

@@ -82,5 +82,7 @@ pub trait Sealed {
     fn move_start<V: StorageView + ?Sized>(header: &mut Header, _body: &mut V, start_time: u64) {
         header.start_time = start_time;
     }
+    /// At least the length of what `encode` writes, cheaply.
+    fn most_encoded(header: &Header, body: &[u8]) -> usize;
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool;
 }

@@ -38,6 +38,8 @@ const ENTRY_TAIL: usize = 4 + 6;
 /// The header's fields, all of fixed size: trace id, span id, kind, start, end, flags, and last, as roots have none, the parent.
 const FIXED_FIELDS: usize = 18 + 10 + 2 + 9 + 9 + 6;
 const PARENT_FIELD: usize = 10;
+/// All that stands around the body: tag and length, fixed fields, three counts and a status.
+const MOST_AROUND_BODY: usize = 6 + FIXED_FIELDS + PARENT_FIELD + 3 * 6 + 4;
 
 impl Sealed for Otlp {
     #[inline]
@@ -196,6 +198,11 @@ impl Sealed for Otlp {
             });
             set_length(body, entry);
         }
+    }
+
+    #[inline]
+    fn most_encoded(_: &Header, body: &[u8]) -> usize {
+        MOST_AROUND_BODY.saturating_add(body.len())
     }
 
     #[inline]

@@ -17,10 +17,9 @@ use crate::{Attribute, Header, MAX_VALUE_DEPTH, SpanContext, Status, StatusCode,
 const ENTRY_TAIL: usize = 1 + 5;
 /// A reference to a key with the bits of an attribute: an id has at most 13 bits.
 const MOST_OF_REFERENCE: usize = 3;
-/// Everything of a span but its body and outcome: head, three ids, start, duration, end mark.
-const MOST_OF_FIXED: usize = 1 + 16 + 8 + 8 + 10 + 10 + 1;
-/// The status code and three counts.
-const MOST_OF_OUTCOME: usize = 1 + 3 * 5;
+/// Everything of a span but its body: head, three ids, start, duration, status code and three counts, end mark; and the two
+/// bytes of a name if the body is empty.
+const MOST_AROUND_BODY: usize = 1 + 16 + 8 + 8 + 10 + 10 + (1 + 3 * 5) + 1 + 2;
 
 impl<T: StringTable> Sealed for Compact<T> {
     #[inline]
@@ -202,12 +201,17 @@ impl<T: StringTable> Sealed for Compact<T> {
     }
 
     #[inline]
+    fn most_encoded(_: &Header, body: &[u8]) -> usize {
+        MOST_AROUND_BODY.saturating_add(body.len())
+    }
+
+    #[inline]
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool {
         // A body without room for two bytes holds no name, and nothing else either.
         let body = if body.is_empty() { &[0, 0] } else { body };
         let has_outcome = header.status != StatusCode::Unset || header.has_rare_fields();
         let duration = zigzag(end_time.wrapping_sub(header.start_time).cast_signed());
-        let mut most = MOST_OF_FIXED + body.len() + if has_outcome { MOST_OF_OUTCOME } else { 0 };
+        let mut most = Self::most_encoded(header, body);
         if out.room() < most {
             most = exact_len(header, body, duration, has_outcome);
         }
