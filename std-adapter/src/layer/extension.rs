@@ -56,7 +56,7 @@ pub trait SpanExt {
 
 impl SpanExt for tracing::Span {
     fn context(&self) -> Option<SpanContext> {
-        with_layer(self, |layer, number| layer.nearest_context(number))
+        with_layer(self, ClewlineLayer::nearest_context)
     }
 
     fn set_parent(&self, parent: impl Parent) {

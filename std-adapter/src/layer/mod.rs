@@ -63,9 +63,12 @@ pub struct ClewlineLayer {
     callsites: Callsites,
     has_location: bool,
     dispatch: OnceLock<WeakDispatch>,
-    /// Finds the nearest span that the layer knows, from one that it does not know upwards.
-    ancestor: Option<fn(&Self, &Dispatch, &Id) -> Option<u64>>,
+    ancestor: Option<Ancestor>,
 }
+
+/// Finds the nearest span that the layer knows, upwards from one that it does not know. What type the subscriber has is known
+/// only when the layer is added to it.
+type Ancestor = fn(&ClewlineLayer, &Dispatch, &Id) -> Option<u64>;
 
 impl ClewlineLayer {
     /// A layer with a pipeline of its own.
@@ -176,13 +179,17 @@ impl ClewlineLayer {
             if !found.has_recording() && context.is_sampled() {
                 fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, Some(parent));
             }
+            let mut has_begun = false;
             found.replace(|recording| {
                 let mut recording = recording.or_else(|| fresh.take());
                 if let Some(recording) = &mut recording {
-                    recording.adopt(context, parent, &sampling);
+                    has_begun = recording.adopt(context, parent, &sampling);
                 }
                 (context, recording)
             });
+            if has_begun {
+                pipeline.announce(&context, Some(&parent));
+            }
             Some(())
         })
     }

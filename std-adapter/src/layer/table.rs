@@ -122,11 +122,8 @@ fn bucket(buckets: &[Bucket], number: u64) -> &Bucket {
     let index = (number & ((1 << INDEX_BITS) - 1)) / WIDTH as u64;
     let shard = (number >> INDEX_BITS) & SHARDS;
     let mixed = index.wrapping_add(shard.wrapping_mul(37));
-    // The number of buckets is a power of two.
-    let at = mixed & (buckets.len() as u64 - 1);
-    #[expect(clippy::cast_possible_truncation, reason = "below the number of buckets, which is a usize")]
-    let at = at as usize;
-    &buckets[at]
+    // The number of buckets is a power of two, and a `usize`.
+    &buckets[usize::try_from(mixed & (buckets.len() as u64 - 1)).unwrap_or(0)]
 }
 
 #[inline]
@@ -229,7 +226,7 @@ impl ContextCell {
         self.state.store((count + 1) * ONE_CHANGE, Ordering::Relaxed);
         fence(Ordering::Release);
         self.store(context);
-        self.state.store((count + 2) * ONE_CHANGE | state_bits(context, has_recording), Ordering::Release);
+        self.state.store(((count + 2) * ONE_CHANGE) | state_bits(context, has_recording), Ordering::Release);
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use clewline_core::{
     SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind, SpanStart, TraceFlags,
 };
 
-use super::thread::with_local;
+use super::thread::{Local, with_local};
 use super::{Ordering, Pipeline, Recording};
 
 impl Pipeline {
@@ -69,19 +69,20 @@ pub(crate) fn adopted_context(
 impl Recording {
     /// Moves the span to its new place. A trial ends here if the sampler now wants the span; a recorded span that it no longer
     /// wants goes on, and is counted as not exported when it ends.
-    pub(crate) fn adopt(&mut self, context: SpanContext, parent: SpanContext, sampling: &SamplingResult<'_>) {
+    ///
+    /// Answers whether a trial has ended, so that the span is now to be announced to the processors.
+    pub(crate) fn adopt(&mut self, context: SpanContext, parent: SpanContext, sampling: &SamplingResult<'_>) -> bool {
         self.span.set_context(context, Some(parent));
         if sampling.decision == SamplingDecision::Drop {
-            return;
+            return false;
         }
         for (key, value) in sampling.attributes {
             self.span.set(key, *value);
         }
         // Where its thread has no counters any more the span could not be accounted for, and so stays on trial.
-        if self.is_on_trial && with_local(self.pipeline, super::thread::Local::count_started) {
-            self.is_on_trial = false;
-            self.pipeline.announce(&self.span);
-        }
+        let has_begun = self.is_on_trial && with_local(self.pipeline, Local::count_started);
+        self.is_on_trial &= !has_begun;
+        has_begun
     }
 
     /// Whether the span is recorded on trial only.

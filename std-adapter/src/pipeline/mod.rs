@@ -243,7 +243,7 @@ impl Pipeline {
                 recording.span.link(link, "");
             }
             if !self.processors.is_empty() {
-                self.announce(&recording.span);
+                self.announce(&context, parent.as_ref());
             }
             // The clock is read last, so that the span does not measure its own start.
             recording.start_ticks = if start_time.is_some() { 0 } else { self.clock.ticks() };
@@ -252,10 +252,11 @@ impl Pipeline {
         if has_run { started } else { Started::passing(parent.copied()) }
     }
 
+    /// Tells the processors of a recorded span that begins.
     #[inline(never)]
-    fn announce(&self, span: &Span<GrowingBuffer>) {
+    pub(crate) fn announce(&self, context: &SpanContext, parent: Option<&SpanContext>) {
         for processor in &self.processors {
-            processor.on_start(&span.context(), span.parent().as_ref());
+            processor.on_start(context, parent);
         }
     }
 
