@@ -26,6 +26,8 @@ pub mod allocation;
 pub mod arrivals;
 pub mod case;
 pub mod clewline_core;
+pub mod clewline_native;
+pub mod clewline_tracing;
 pub mod library;
 pub mod options;
 pub mod peers;

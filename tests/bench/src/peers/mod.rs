@@ -7,6 +7,8 @@ pub mod tracing_opentelemetry;
 pub mod tracing_plain;
 
 use crate::clewline_core::ClewlineCore;
+use crate::clewline_native::ClewlineNative;
+use crate::clewline_tracing::ClewlineTracing;
 use crate::library::Library;
 use crate::peers::opentelemetry::OpenTelemetry;
 
@@ -18,6 +20,8 @@ pub fn all() -> Vec<Box<dyn Library>> {
         Box::new(clocks::Clocks::Counter),
         Box::new(clocks::Copy),
         Box::new(ClewlineCore),
+        Box::new(ClewlineNative),
+        Box::new(ClewlineTracing),
         Box::new(fastrace::Fastrace),
         Box::new(OpenTelemetry::Discarding),
         Box::new(OpenTelemetry::Batching),
