@@ -200,7 +200,7 @@ impl<'a> Symbol<'a> {
 /// ```
 #[macro_export]
 macro_rules! string_table {
-    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($(#[$doc:meta])* $key:ident = $text:expr),+ $(,)? }) => {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($(#[$doc:meta])* $key:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug)]
         $visibility struct $name;
@@ -216,6 +216,7 @@ macro_rules! string_table {
             impl $name {
                 $(
                     $(#[$doc])*
+                    #[doc = concat!("`", $text, "`")]
                     $visibility const $key: &'static str = $crate::packed_text(&PACKED, TEXTS, Index::$key as usize);
                 )+
                 /// The table's fingerprint.

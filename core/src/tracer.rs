@@ -136,6 +136,12 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
         &self.sink
     }
 
+    /// Where ids come from.
+    #[must_use]
+    pub const fn ids(&self) -> &I {
+        &self.ids
+    }
+
     /// A span to be started.
     pub const fn span<'t, 'a>(&'t self, name: &'a str) -> SpanBuilder<'t, 'a, C, I, S, K> {
         let request = SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] };

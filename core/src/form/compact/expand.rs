@@ -58,15 +58,15 @@ impl<S: Storage> ExpandedSpan<S> {
     }
 }
 
-impl CompactSpan<'_> {
+impl<'a> CompactSpan<'a> {
     /// Records the same span as OTLP into `body`, whose former content is forgotten. `strings` answers with the string of an
     /// id, from the chip's table; `anchor` says when its ticks were.
     ///
     /// # Errors
     /// A string that the table does not hold, or `body` is too small.
-    pub fn expand<'s, S: Storage>(
-        &'s self,
-        strings: &impl Fn(u32) -> Option<&'s str>,
+    pub fn expand<S: Storage>(
+        &self,
+        strings: &impl Fn(u32) -> Option<&'a str>,
         anchor: &TimeAnchor,
         body: S,
     ) -> Result<ExpandedSpan<S>, CompactError> {

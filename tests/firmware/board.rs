@@ -1,0 +1,111 @@
+//! The emulated boards, and QEMU around them.
+
+use std::env;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// One board.
+pub(crate) struct Board {
+    pub(crate) name: &'static str,
+    /// As its firmware calls it.
+    pub(crate) model: &'static str,
+    target: &'static str,
+    emulator: &'static str,
+    arguments: &'static [&'static str],
+}
+
+/// All boards that the firmware runs on.
+pub(crate) const BOARDS: &[Board] = &[
+    Board {
+        name: "mps2",
+        model: "mps2-an386",
+        target: "thumbv7em-none-eabihf",
+        emulator: "qemu-system-arm",
+        arguments: &["-machine", "mps2-an386"],
+    },
+    Board {
+        name: "microbit",
+        model: "microbit",
+        target: "thumbv6m-none-eabi",
+        emulator: "qemu-system-arm",
+        arguments: &["-machine", "microbit"],
+    },
+    Board {
+        name: "virt",
+        model: "riscv-virt",
+        target: "riscv32imc-unknown-none-elf",
+        emulator: "qemu-system-riscv32",
+        arguments: &["-machine", "virt", "-bios", "none"],
+    },
+];
+
+/// An emulated board takes some seconds for what is read here.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Ends the emulator whatever becomes of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_already = self.0.kill();
+        let _ended_already = self.0.wait();
+    }
+}
+
+impl Board {
+    /// Boots the board, sends it `input`, and reads its line until `bytes` have come, and to the end of that frame.
+    pub(crate) fn run(&self, input: &[u8], bytes: usize) -> Vec<u8> {
+        let directory = env::var("FIRMWARE").expect("run this by `cargo xtask test --only firmware`");
+        let program = Path::new(&directory).join(self.target).join("release/firmware");
+        let mut command = Command::new(self.emulator);
+        command
+            .args(self.arguments)
+            // Time is counted by instructions, so that a busy machine changes nothing.
+            .args([
+                "-icount",
+                "shift=6,sleep=off",
+                "-display",
+                "none",
+                "-monitor",
+                "none",
+                "-serial",
+                "stdio",
+                "-kernel",
+            ])
+            .arg(&program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut emulator = Running(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.emulator)));
+        let mut to_board = emulator.0.stdin.take().expect("piped");
+        let mut from_board = emulator.0.stdout.take().expect("piped");
+        to_board.write_all(input).and_then(|()| to_board.flush()).expect("the emulator listens");
+
+        let (send, receive) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read) = from_board.read(&mut buffer) {
+                if read == 0 || send.send(buffer[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let until = Instant::now() + LIMIT;
+        let mut line = Vec::new();
+        while line.len() < bytes || line.last() != Some(&0) {
+            match receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(more) => line.extend(more),
+                Err(error) => panic!("{}: {} bytes in {LIMIT:?}, then {error}", self.name, line.len()),
+            }
+            if line.len() > bytes {
+                // No more than needed: to the end of the frame that is just arriving.
+                let end = line.iter().skip(bytes).position(|&byte| byte == 0).map(|at| bytes + at + 1);
+                line.truncate(end.unwrap_or(line.len()));
+            }
+        }
+        line
+    }
+}
