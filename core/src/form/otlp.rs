@@ -20,8 +20,8 @@ pub(crate) const SPAN: u8 = tag(2, LENGTH_DELIMITED);
 
 const STATUS_MESSAGE: u8 = tag(2, LENGTH_DELIMITED);
 const STATUS_CODE: u8 = tag(3, VARINT);
-/// What a status takes beside its message: two tags with lengths of at most five bytes each, and the code.
-const STATUS_OVERHEAD: usize = 6 + 6 + 2;
+/// The code within a status: tag and number.
+const STATUS_CODE_FIELD: usize = 2;
 
 const EVENT_TIME: u8 = tag(1, wire::FIXED64);
 const EVENT_NAME: u8 = tag(2, LENGTH_DELIMITED);
@@ -77,9 +77,13 @@ impl Sealed for Otlp {
         if message.is_empty() {
             return;
         }
-        let fitting = value::fit(message, body.room().saturating_sub(STATUS_OVERHEAD));
+        let room = wire::content_within(wire::content_within(body.room()).saturating_sub(STATUS_CODE_FIELD));
+        let fitting = value::fit(message, room);
         count(&mut header.counts.truncated_values, fitting.len() < message.len());
-        let content = field_len(fitting.len()) + 2;
+        if fitting.is_empty() {
+            return;
+        }
+        let content = field_len(fitting.len()) + STATUS_CODE_FIELD;
         header.status_in_body = append(body, field_len(content), |cursor| {
             cursor.field_header(STATUS, content);
             cursor.field(STATUS_MESSAGE, fitting.as_bytes());
@@ -286,7 +290,7 @@ fn write_rare(header: &Header, cursor: &mut storage::Cursor<'_>) {
 
 #[cold]
 fn append_cut_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
-    let fitting = value::fit(name, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
+    let fitting = value::fit(name, wire::content_within(body.room()));
     count(&mut header.counts.truncated_values, true);
     append(body, field_len(fitting.len()), |cursor| cursor.field(NAME, fitting.as_bytes()));
 }
@@ -318,10 +322,9 @@ fn append_attribute<V: StorageView + ?Sized>(
         return Err(Refused);
     }
     let written = append(body, total, |cursor| {
-        cursor.field_header(attribute_tag, content);
-        cursor.field(KEY, key.as_bytes());
-        cursor.field_header(VALUE, value_len);
-        value::write(cursor, value, value_length);
+        cursor.field_headers((attribute_tag, content), (KEY, key.len()));
+        cursor.bytes(key.as_bytes());
+        value::write_field(cursor, (VALUE, value_len), value, value_length);
     });
     if written { Ok(measure.clipped) } else { Err(Refused) }
 }
@@ -356,6 +359,9 @@ fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V,
 }
 
 /// One of 64 bits for a key: a clear bit proves that the key is new, without looking at the body.
+///
+/// Inlined into every call with a literal, where the compiler turns it into a constant. There is no type of keys encoded
+/// beforehand: tag and length of the key leave in one store with those of the attribute, so such a type came out no quicker.
 #[inline]
 pub(crate) fn key_bit(key: &str) -> u64 {
     let bytes = key.as_bytes();

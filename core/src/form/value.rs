@@ -2,7 +2,7 @@
 
 use crate::Value;
 use crate::storage::Cursor;
-use crate::wire::{self, LENGTH_DELIMITED, VARINT, field_len, tag, varint_len};
+use crate::wire::{self, LENGTH_DELIMITED, VARINT, content_within, field_len, tag, varint_len};
 
 /// How deep lists and maps may nest, counted from the attribute's own value.
 ///
@@ -107,6 +107,19 @@ pub(crate) fn write(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u3
     }
 }
 
+/// Writes the field that holds the `AnyValue`: its tag and the length that `Measure` found, and the value.
+#[inline]
+pub(crate) fn write_field(cursor: &mut Cursor<'_>, field: (u8, usize), value: &Value<'_>, value_length: u32) {
+    if let Value::Str(text) = *value {
+        let text = clip(text, value_length);
+        cursor.field_headers(field, (STRING, text.len()));
+        cursor.bytes(text.as_bytes());
+    } else {
+        cursor.field_header(field.0, field.1);
+        write(cursor, value, value_length);
+    }
+}
+
 #[inline(never)]
 fn write_nested(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
     // Measured before, so nothing is cut or refused here that was not already counted.
@@ -132,7 +145,7 @@ fn write_nested(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
             write_items(cursor, total, items, length_of, |cursor, item| write(cursor, item, value_length));
         }
         Value::Map(entries) => {
-            cursor.field_header(MAP, content_len(total));
+            cursor.field_header(MAP, content_within(total));
             for (key, item) in entries {
                 let length = length_of(item);
                 cursor.field_header(ELEMENT, field_len(key.len()) + field_len(length));
@@ -152,20 +165,11 @@ fn write_items<T>(
     mut length: impl FnMut(&T) -> usize,
     mut write: impl FnMut(&mut Cursor<'_>, &T),
 ) {
-    cursor.field_header(ARRAY, content_len(total));
+    cursor.field_header(ARRAY, content_within(total));
     for item in items {
         cursor.field_header(ELEMENT, length(item));
         write(cursor, item);
     }
-}
-
-/// The length of the content of a length-delimited field that takes `total` bytes with tag and length.
-fn content_len(total: usize) -> usize {
-    let mut content = total.saturating_sub(2);
-    while field_len(content) > total {
-        content -= 1;
-    }
-    content
 }
 
 #[inline]
