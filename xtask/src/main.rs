@@ -6,13 +6,16 @@ mod browser;
 mod core_alone;
 mod counts;
 mod demo;
+mod elf;
 mod error;
+mod firmware;
 mod hygiene;
 mod node;
 mod process;
 mod report;
 mod setup;
 mod signal;
+mod size;
 mod steps;
 mod targets;
 mod test;
@@ -89,6 +92,11 @@ fn interface() -> Command {
                 .arg(flag("fail-fast", "Stop at the first step that fails")),
         )
         .subcommand(Command::new("wasm").about("Build the npm package into wasm/dist and print its sizes"))
+        .subcommand(
+            Command::new("size")
+                .about("Measure flash, stack and instructions on a chip, and hold them against the budget")
+                .arg(flag("bless", "Write what was measured as the new budget")),
+        )
         .subcommand(Command::new("bench").about("Measure Clewline and its peers in one run").arg(
             Arg::new("arguments").value_name("ARGUMENTS").num_args(0..).last(true).help("Passed on to the benchmark"),
         ))
@@ -114,6 +122,10 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             setup::ensure(&workspace, &wasm::NEEDS)?.into_result()?;
             report::line(wasm::build(&workspace)?.trim_end());
             Ok(())
+        }
+        Some(("size", matches)) => {
+            setup::ensure(&workspace, &firmware::NEEDS)?.into_result()?;
+            size::run(&workspace, matches.get_flag("bless"))
         }
         Some(("bench", matches)) => {
             let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);
@@ -148,6 +160,7 @@ mod tests {
         assert!(!accepts("xtask test --only everything"));
         assert!(accepts("xtask bench -- --quick case_a"));
         assert!(!accepts("xtask bench case_a"));
+        assert!(accepts("xtask size --bless"));
         assert!(!accepts("xtask"));
     }
 }

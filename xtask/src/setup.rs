@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::bindgen;
 use crate::browser;
 use crate::error::Error;
+use crate::firmware;
 use crate::node;
 use crate::process;
 use crate::report::{line, seconds};
@@ -28,11 +29,13 @@ pub(crate) enum Need {
     NodePackages,
     /// Chromium and its driver.
     Browser,
+    /// QEMU for the chips.
+    Emulators,
 }
 
 impl Need {
     /// Everything, in the order of installation.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Components,
         Self::CoreTargets,
         Self::WasmTarget,
@@ -40,6 +43,7 @@ impl Need {
         Self::Node,
         Self::NodePackages,
         Self::Browser,
+        Self::Emulators,
     ];
 
     const fn name(self) -> &'static str {
@@ -51,6 +55,7 @@ impl Need {
             Self::Node => "Node.js and npm",
             Self::NodePackages => "npm packages (tests/e2e)",
             Self::Browser => "Chromium and driver",
+            Self::Emulators => "QEMU",
         }
     }
 
@@ -66,6 +71,7 @@ impl Need {
             Self::Bindgen => bindgen::find(workspace)?.map(|found| found.version),
             Self::Node => node::find().ok(),
             Self::NodePackages => node::packages_ready(workspace)?.then(|| "as package-lock.json says".to_owned()),
+            Self::Emulators => firmware::find_emulators(),
             Self::Browser => browser::find().ok().map(|found| found.chromium.display().to_string()),
         })
     }
@@ -83,6 +89,7 @@ impl Need {
             Self::Node => node::install(),
             Self::NodePackages => node::install_packages(workspace),
             Self::Browser => browser::install(),
+            Self::Emulators => firmware::install_emulators(),
         }
     }
 }

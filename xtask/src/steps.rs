@@ -10,11 +10,13 @@ use crate::browser;
 use crate::core_alone;
 use crate::counts::Counts;
 use crate::error::Error;
+use crate::firmware;
 use crate::hygiene;
 use crate::node;
 use crate::process::{self, Show};
 use crate::report::line;
 use crate::setup::Need;
+use crate::size;
 use crate::targets::{self, Library};
 use crate::wasm;
 use crate::workspace::{With, Workspace};
@@ -113,6 +115,18 @@ pub(crate) const ALL: &[Step] = &[
             command.env("RUSTDOCFLAGS", "-D warnings");
             process::check("cargo doc", command, Show::All, LIMIT).map(drop)
         },
+    },
+    Step {
+        name: "firmware",
+        about: "three chips in an emulator: no panic, no allocator, no span lost",
+        needs: &firmware::NEEDS,
+        run: firmware_tests,
+    },
+    Step {
+        name: "size",
+        about: "flash, stack and instructions on a chip are within their budget",
+        needs: &firmware::NEEDS,
+        run: |context| size::run(context.workspace, false),
     },
     Step { name: "js-tests", about: "the npm package in Node.js", needs: &wasm::NEEDS, run: package_tests },
     Step {
@@ -227,6 +241,15 @@ fn wasm_tests(context: &mut Context<'_>) -> Result<(), Error> {
         command.env_remove(other).env_remove(format!("{other}_REMOTE"));
     }
     tests(context, "wasm-bindgen-test in Chromium", command)
+}
+
+fn firmware_tests(context: &mut Context<'_>) -> Result<(), Error> {
+    let workspace = context.workspace;
+    firmware::build(workspace)?;
+    let mut command =
+        workspace.cargo("test").with(&["--package", "clewline-tests", "--test", "firmware", "--target-dir"]);
+    command.arg(&workspace.target).env("FIRMWARE", firmware::target_dir(workspace));
+    tests(context, "cargo test", command)
 }
 
 fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {

@@ -276,6 +276,11 @@ fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("1.")?.split('.').next()?.parse().ok()
 }
 
+/// LLVM's linker for targets that have none of their own.
+pub(crate) fn linker() -> Option<PathBuf> {
+    wasm_linker()
+}
+
 fn wasm_linker() -> Option<PathBuf> {
     let shipped = active().map(|active| {
         active

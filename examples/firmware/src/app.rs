@@ -10,12 +10,8 @@ use crate::names::Names;
 type Ring = SpanRing<48, 2048, Compact<Names>>;
 
 /// The tracer of main code and interrupts.
-static TRACER: Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, Ring> = Tracer::new(
-    TickClock(Ticks),
-    SharedIds::new([0, 0]),
-    ParentBased::new(AlwaysOn),
-    SpanRing::new(Keep::Newest),
-);
+static TRACER: Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, Ring> =
+    Tracer::new(TickClock(Ticks), SharedIds::new([0, 0]), ParentBased::new(AlwaysOn), SpanRing::new(Keep::Newest));
 
 /// The context that the host sent.
 static CONTEXT: SharedContext = SharedContext::new();

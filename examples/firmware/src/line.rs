@@ -24,7 +24,11 @@ pub(crate) struct Line {
 impl Line {
     /// At boot.
     pub(crate) fn new(boot_epoch: u32) -> Self {
-        Self { encoder: FrameEncoder::new(Names::FINGERPRINT, boot_epoch), decoder: FrameDecoder::new(), next_string: None }
+        Self {
+            encoder: FrameEncoder::new(Names::FINGERPRINT, boot_epoch),
+            decoder: FrameDecoder::new(),
+            next_string: None,
+        }
     }
 
     /// Does what the host asked for, and sends what was recorded.
@@ -44,7 +48,12 @@ impl Line {
             match message {
                 Ok(Message::Context(received)) => context.set(Some(received)),
                 Ok(Message::TimeRequest { token }) => {
-                    send(&mut self.encoder, board, ring.counts().dropped, &Message::TimeAnswer { token, ticks: Ticks.ticks() });
+                    send(
+                        &mut self.encoder,
+                        board,
+                        ring.counts().dropped,
+                        &Message::TimeAnswer { token, ticks: Ticks.ticks() },
+                    );
                 }
                 Ok(Message::DescriptionRequest) => {
                     self.next_string = Some(0);

@@ -1,0 +1,29 @@
+//! The whole of tracer, context, ring and framing in compact form: spans out, a context in.
+#![no_std]
+#![no_main]
+
+use clewline_core::frame::{FrameDecoder, FrameEncoder, Message};
+use sizes::work::{CONTEXT, ChipTracer, Names, drain, three_and_event, tracer};
+
+static TRACER: ChipTracer<48, 2048, clewline_core::Compact<Names>> = tracer();
+const LINE: *mut u32 = 0x4000_4000 as *mut u32;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let mut encoder = FrameEncoder::new(Names::FINGERPRINT, 1);
+    let mut decoder = FrameDecoder::<64>::new();
+    loop {
+        // SAFETY: the data register of UART 0.
+        let byte = unsafe { LINE.read_volatile() } as u8;
+        if let Some(Ok(frame)) = decoder.push(byte)
+            && let Ok(Message::Context(context)) = frame.message()
+        {
+            CONTEXT.set(Some(context));
+        }
+        three_and_event(&TRACER);
+        drain(&TRACER, &mut encoder, |frame| {
+            // SAFETY: as above.
+            frame.iter().for_each(|&byte| unsafe { LINE.write_volatile(byte.into()) });
+        });
+    }
+}

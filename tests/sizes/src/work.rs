@@ -1,0 +1,89 @@
+//! The work that is measured: a tracer in either form, its spans, and the frames in which they leave.
+
+use clewline_core::frame::{FrameEncoder, Message};
+use clewline_core::shared::{Keep, SharedContext, SharedIds, SpanRing};
+use clewline_core::{AlwaysOn, Compact, Form, Otlp, ParentBased, TickClock, TickSource, Tracer};
+
+clewline_core::string_table! {
+    /// Keys and names.
+    pub struct Names {
+        ID = "sensor.id",
+        READING = "sensor.reading.milli",
+        UNIT = "sensor.unit",
+        CELSIUS = "°C",
+        READ = "read sensor",
+        RANGE = "reading out of range",
+    }
+}
+
+/// The board's free-running timer.
+#[derive(Clone, Copy)]
+pub struct Ticks;
+
+impl TickSource for Ticks {
+    #[inline]
+    fn ticks(&self) -> u64 {
+        // SAFETY: the timer's value register, which reading does not change.
+        let value = unsafe { (0x4000_0004 as *const u32).read_volatile() };
+        // A board that runs for a day: times as long as they are in practice.
+        (0x12_u64 << 32) | u64::from(!value)
+    }
+
+    fn ticks_per_second(&self) -> u32 {
+        25_000_000
+    }
+}
+
+/// A tracer for main code and interrupts.
+pub type ChipTracer<const SPAN: usize, const RING: usize, F> =
+    Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, SpanRing<SPAN, RING, F>>;
+
+/// Makes one.
+#[must_use]
+pub const fn tracer<const SPAN: usize, const RING: usize, F: Form>() -> ChipTracer<SPAN, RING, F> {
+    Tracer::new(TickClock(Ticks), SharedIds::new([1, 2]), ParentBased::new(AlwaysOn), SpanRing::new(Keep::Newest))
+}
+
+/// In compact form. The ring is as large as it is to hold what a measurement makes.
+pub static COMPACT: ChipTracer<48, 200_000, Compact<Names>> = tracer();
+/// In OTLP form.
+pub static OTLP: ChipTracer<192, 800_000, Otlp> = tracer();
+/// What the spans continue.
+pub static CONTEXT: SharedContext = SharedContext::new();
+
+/// A span with nothing in it.
+#[inline]
+pub fn bare<const SPAN: usize, const RING: usize, F: Form>(tracer: &ChipTracer<SPAN, RING, F>) {
+    tracer.span(Names::READ).child_of(CONTEXT.get()).start().end();
+}
+
+/// A span with three attributes.
+#[inline]
+pub fn three<const SPAN: usize, const RING: usize, F: Form>(tracer: &ChipTracer<SPAN, RING, F>) {
+    let mut span = tracer.span(Names::READ).child_of(CONTEXT.get()).start();
+    span.set(Names::ID, 7).set(Names::READING, 21_500).set(Names::UNIT, Names::CELSIUS);
+}
+
+/// A span with three attributes and an event.
+#[inline]
+pub fn three_and_event<const SPAN: usize, const RING: usize, F: Form>(tracer: &ChipTracer<SPAN, RING, F>) {
+    let mut span = tracer.span(Names::READ).child_of(CONTEXT.get()).start();
+    span.set(Names::ID, 7).set(Names::READING, 21_500).set(Names::UNIT, Names::CELSIUS);
+    span.event(Names::RANGE);
+}
+
+/// Puts the oldest span into a frame and gives it to `send`.
+#[inline]
+pub fn drain<const SPAN: usize, const RING: usize, F: Form>(
+    tracer: &ChipTracer<SPAN, RING, F>,
+    encoder: &mut FrameEncoder,
+    send: impl FnOnce(&[u8]),
+) {
+    let mut record = [0; 80];
+    let Some(length) = tracer.sink().pop(&mut record) else { return };
+    let mut frame = [0; 100];
+    let records = record.get(..length).unwrap_or_default();
+    if let Ok(frame) = encoder.encode(&Message::Spans(records), tracer.sink().counts().dropped, &mut frame) {
+        send(frame);
+    }
+}
