@@ -100,30 +100,30 @@ pub struct SpanBuilder<'a> {
 /// What a span can be made a child of.
 pub trait Parent {
     /// The parent's context; `None` starts a new trace.
-    fn context(&self) -> Option<SpanContext>;
+    fn parent_context(&self) -> Option<SpanContext>;
 }
 
 impl Parent for SpanContext {
-    fn context(&self) -> Option<SpanContext> {
+    fn parent_context(&self) -> Option<SpanContext> {
         Some(*self)
     }
 }
 
 impl Parent for Span {
-    fn context(&self) -> Option<SpanContext> {
+    fn parent_context(&self) -> Option<SpanContext> {
         Span::context(self)
     }
 }
 
 impl<P: Parent> Parent for Option<P> {
-    fn context(&self) -> Option<SpanContext> {
-        self.as_ref().and_then(P::context)
+    fn parent_context(&self) -> Option<SpanContext> {
+        self.as_ref().and_then(P::parent_context)
     }
 }
 
 impl<P: Parent + ?Sized> Parent for &P {
-    fn context(&self) -> Option<SpanContext> {
-        (**self).context()
+    fn parent_context(&self) -> Option<SpanContext> {
+        (**self).parent_context()
     }
 }
 
@@ -138,7 +138,7 @@ impl<'a> SpanBuilder<'a> {
     /// Makes it a child of a span, or of a context that came from elsewhere. Without a parent it starts a new trace.
     #[inline]
     pub fn child_of(mut self, parent: impl Parent) -> Self {
-        self.parent = parent.context();
+        self.parent = parent.parent_context();
         self
     }
 

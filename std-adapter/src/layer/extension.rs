@@ -60,7 +60,7 @@ impl SpanExt for tracing::Span {
     }
 
     fn set_parent(&self, parent: impl Parent) {
-        if let Some(parent) = parent.context() {
+        if let Some(parent) = parent.parent_context() {
             let metadata = self.metadata();
             with_layer(self, |layer, number| layer.adopt(number, metadata?, parent));
         }
@@ -115,7 +115,7 @@ impl SpanExt for tracing::Span {
 }
 
 impl Parent for tracing::Span {
-    fn context(&self) -> Option<SpanContext> {
+    fn parent_context(&self) -> Option<SpanContext> {
         SpanExt::context(self)
     }
 }

@@ -1,0 +1,109 @@
+//! `set_parent`: spans that learn of a remote parent after they have begun.
+
+use clewline::{SpanExt as _, TraceFlags, current_context};
+use clewline_core::{AlwaysOff, AlwaysOn, ParentBased};
+use tracing::{info, info_span, instrument};
+
+use crate::support::{Recorder, assert_child, int, named, pairs, remote, text};
+
+const SAMPLED: TraceFlags = TraceFlags::SAMPLED.with_random(true);
+
+#[instrument(fields(kind_of = "server"))]
+fn handle(number: i64) {
+    tracing::Span::current().set_parent(remote(SAMPLED));
+    let _query = info_span!("query").entered();
+    info!("asking");
+}
+
+/// Both decisions of a root sampler, as in both the remote parent decides.
+fn samplers() -> [Recorder; 2] {
+    [Recorder::with_sampler(ParentBased::new(AlwaysOn)), Recorder::with_sampler(ParentBased::new(AlwaysOff))]
+}
+
+#[test]
+fn a_sampled_remote_parent_gets_the_whole_span() {
+    for recorder in samplers() {
+        let spans = recorder.run(|| handle(7));
+        let span = named(&spans, "handle");
+        let parent = remote(SAMPLED);
+        assert_eq!(span.trace_id, parent.trace_id().to_bytes());
+        assert_eq!(span.parent_span_id, parent.span_id().to_bytes());
+        // Sampled, random, and the parent is known to be remote (OTLP, `SpanFlags`).
+        assert_eq!(span.flags, 0x3 | 0x100 | 0x200);
+        let mut found = pairs(&span.attributes);
+        found.sort_by_key(|(key, _)| *key);
+        assert_eq!(found, [("kind_of", text("server")), ("number", int(7))], "fields from before are there");
+        assert_child(named(&spans, "query"), span);
+        let ledger = recorder.ledger();
+        assert_eq!((ledger.started, ledger.delivered, ledger.not_exported, ledger.pending), (2, 2, 0, 0));
+    }
+}
+
+#[test]
+fn an_unsampled_remote_parent_is_followed() {
+    for (recorder, started) in samplers().into_iter().zip([1, 0]) {
+        let spans = recorder.run(|| {
+            let span = info_span!("request", field = 1);
+            span.set_parent(remote(TraceFlags::NONE));
+            let context = span.context().unwrap();
+            assert_eq!(context.trace_id(), remote(SAMPLED).trace_id());
+            assert!(!context.is_sampled() && !context.flags().is_random());
+            let _entered = span.entered();
+            info!("ignored");
+            let child = info_span!("child").entered();
+            assert!(!child.is_recording());
+            assert_eq!(current_context().map(|context| context.is_sampled()), Some(false));
+        });
+        assert_eq!(spans, []);
+        let ledger = recorder.ledger();
+        // A span that had begun to be recorded is accounted for.
+        assert_eq!((ledger.started, ledger.not_exported, ledger.pending), (started, started, 0));
+    }
+}
+
+#[test]
+fn a_parent_that_comes_as_a_surprise_still_gets_the_span() {
+    fn request(number: i64) -> tracing::Span {
+        info_span!("request", number)
+    }
+    let recorder = Recorder::with_sampler(ParentBased::new(AlwaysOff));
+    let spans = recorder.run(|| {
+        // The call site has shown that no parents come.
+        (0..100).for_each(|number| drop(request(number)));
+        for number in 100..103 {
+            let span = request(number);
+            span.set_parent(remote(SAMPLED));
+            span.set_attribute("after", number);
+            info_span!(parent: &span, "child").in_scope(|| {});
+        }
+        // From now on its spans are recorded on trial, also below other spans.
+        let _other = info_span!("other").entered();
+        let span = request(103);
+        span.set_parent(remote(SAMPLED));
+    });
+    let requests: Vec<_> = spans.iter().filter(|span| span.name == "request").collect();
+    let attributes: Vec<Vec<_>> = requests.iter().map(|span| pairs(&span.attributes)).collect();
+    assert_eq!(attributes[0], [("after", int(100))], "the first has no fields from before");
+    assert_eq!(attributes[1], [("number", int(101)), ("after", int(101))]);
+    assert_eq!(attributes[2], [("number", int(102)), ("after", int(102))]);
+    assert_eq!(attributes[3], [("number", int(103))]);
+    assert!(requests.iter().all(|span| span.trace_id == remote(SAMPLED).trace_id().to_bytes()));
+    assert_eq!(spans.iter().filter(|span| span.name == "child").count(), 3);
+    assert_eq!(recorder.ledger().started, 7);
+}
+
+#[test]
+fn the_last_parent_counts_and_none_changes_nothing() {
+    let recorder = Recorder::new();
+    let spans = recorder.run(|| {
+        let other = info_span!("other");
+        let span = info_span!("request");
+        span.set_parent(remote(SAMPLED));
+        let id = span.context().unwrap().span_id();
+        span.set_parent(&other);
+        span.set_parent(None::<clewline::SpanContext>);
+        assert_eq!(span.context().unwrap().span_id(), id);
+    });
+    assert_child(named(&spans, "request"), named(&spans, "other"));
+    assert_eq!(named(&spans, "request").flags & 0x200, 0, "the parent is local");
+}

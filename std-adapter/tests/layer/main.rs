@@ -1,0 +1,12 @@
+//! The `tracing` layer, from call sites to the bytes that leave, read back with OpenTelemetry's own messages.
+
+mod asynchronous;
+mod errors;
+mod events;
+mod fields;
+mod filters;
+mod hostile;
+mod late_parents;
+mod parents;
+mod support;
+mod threads;

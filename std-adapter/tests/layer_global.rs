@@ -1,0 +1,202 @@
+//! The layer as the process's default subscriber: it does not allocate in the steady state, and formatting may trace.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
+use clewline::{ClewlineLayer, Pipeline, PipelineOptions, Sampler, SpanContext, SpanExt as _, current_context};
+use clewline_core::{AlwaysOn, RequestView, SamplingDecision, SamplingParameters, SamplingResult};
+use tracing::field::Empty;
+use tracing::{info, info_span, instrument};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+#[expect(unsafe_code, reason = "an allocator can only be replaced by an unsafe implementation")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What was exported: the name, attributes and events of each span, with the id of its parent.
+static EXPORTED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+static KEEPS: Mutex<bool> = Mutex::new(false);
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+struct Keep;
+
+impl SpanExporter for Keep {
+    fn export(&mut self, request: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+        COUNT.fetch_add(request.spans() as u64, Ordering::Relaxed);
+        if *KEEPS.lock().unwrap() {
+            let bytes = request.parts().concat();
+            for resource in RequestView::parse(&bytes).unwrap().resource_spans() {
+                for span in resource.scope_spans().flat_map(|scope| scope.spans().collect::<Vec<_>>()) {
+                    let (_, span) = span.unwrap();
+                    let events: Vec<&str> = span.events().map(|event| event.name()).collect();
+                    EXPORTED.lock().unwrap().push((span.name().to_owned(), events.join(", ")));
+                }
+            }
+        }
+        ExportOutcome::Delivered
+    }
+}
+
+/// Drops spans of one name.
+struct ByName;
+
+impl Sampler for ByName {
+    fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        let decision = match parameters.name {
+            "unsampled" => SamplingDecision::Drop,
+            _ => AlwaysOn.should_sample(parameters).decision,
+        };
+        SamplingResult::from(decision)
+    }
+}
+
+fn pipeline() -> &'static Pipeline {
+    static PIPELINE: OnceLock<&Pipeline> = OnceLock::new();
+    PIPELINE.get_or_init(|| {
+        let (options, settings) = (PipelineOptions::default(), WorkerSettings::default());
+        let pipeline = Pipeline::start(&[], Box::new(ByName), Vec::new(), options, settings, Box::new(Keep)).unwrap();
+        let subscriber = tracing_subscriber::registry().with(ClewlineLayer::new(pipeline));
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        pipeline
+    })
+}
+
+fn flush() {
+    pipeline().flush(Duration::from_secs(30)).unwrap();
+}
+
+#[instrument(fields(rows = Empty))]
+fn instrumented(number: i64, text: &str) -> i64 {
+    tracing::Span::current().record("rows", number);
+    number
+}
+
+fn remote() -> SpanContext {
+    clewline::traceparent::parse(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap()
+}
+
+/// The cases of the benchmark and some more.
+fn cases() -> [(&'static str, fn()); 9] {
+    [
+        ("a: root", || drop(info_span!("root").entered())),
+        ("b: root and child with attributes", || {
+            let _root = info_span!("root").entered();
+            let _child = info_span!("child", a = "text", b = 1, c = true, d = 1.5).entered();
+        }),
+        ("c: many children", || {
+            let _root = info_span!("root").entered();
+            for _ in 0..100 {
+                drop(info_span!("child").entered());
+            }
+        }),
+        ("d: sampled out", || drop(info_span!("unsampled", a = "text").entered())),
+        ("e: events", || {
+            let _root = info_span!("root").entered();
+            for number in 0..20 {
+                info!(number, text = %"shown", "event {number}");
+            }
+        }),
+        ("formatted fields", || {
+            drop(info_span!("root", debugged = ?Some(1), displayed = %"shown", otel.kind = "client"));
+        }),
+        ("instrumented", || {
+            instrumented(7, "text");
+        }),
+        ("remote parent and extension", || {
+            let span = info_span!("request", otel.name = Empty);
+            span.set_parent(remote());
+            span.record("otel.name", "GET /");
+            span.set_attribute("key", "value");
+            span.add_link(&remote());
+            assert!(span.in_scope(current_context).is_some());
+        }),
+        ("error", || info_span!("root").record_error(&fmt::Error)),
+    ]
+}
+
+#[test]
+fn nothing_is_allocated_in_the_steady_state() {
+    const ROUNDS: u64 = 500;
+    pipeline();
+    for (name, case) in cases() {
+        // The ring, the pool and the exporter's buffers grow once.
+        for _ in 0..ROUNDS {
+            case();
+        }
+        flush();
+        let before = ALLOCATIONS.get();
+        for round in 0..ROUNDS {
+            case();
+            if round % 8 == 7 {
+                std::thread::yield_now();
+            }
+        }
+        let allocated = ALLOCATIONS.get() - before;
+        assert_eq!(allocated, 0, "{name}: {allocated} allocations in {ROUNDS} rounds");
+        flush();
+    }
+    assert!(COUNT.load(Ordering::Relaxed) > 0);
+}
+
+/// Traces while it is formatted, in the span that it is a field of.
+struct Traces(tracing::Span);
+
+impl fmt::Debug for Traces {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _nested = info_span!("nested", inner = ?Some(1)).entered();
+        info!(parent: &self.0, detail = ?Some("from Debug"), "nested event");
+        formatter.write_str("traced")
+    }
+}
+
+#[test]
+fn formatting_may_trace_in_the_same_span() {
+    pipeline();
+    *KEEPS.lock().unwrap() = true;
+    {
+        let span = info_span!("outer", later = Empty).entered();
+        info!(value = ?Traces(span.clone()), again = ?Traces(span.clone()), "outer event");
+        span.record("later", tracing::field::debug(Traces(span.clone())));
+        drop(info_span!("inner", value = ?Traces(span.clone())));
+    }
+    flush();
+    let exported = EXPORTED.lock().unwrap();
+    let events = |name: &str| {
+        exported.iter().filter(|(span, _)| span == name).map(|(_, events)| events.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(events("outer"), ["nested event, nested event, outer event, nested event, nested event"]);
+    assert_eq!(events("inner"), [""]);
+    assert_eq!(events("nested"), ["", "", "", ""]);
+}
