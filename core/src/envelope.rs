@@ -126,6 +126,12 @@ impl<S: Storage> Envelope<S> {
         self.write(spans.len(), spans, out)
     }
 
+    /// The fields of `ResourceSpans` other than the scope groups, and those of `ScopeSpans` other than the spans.
+    #[cfg(feature = "serde")]
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        self.bytes.view().as_slice().split_at_checked(self.resource_len).unwrap_or_default()
+    }
+
     fn scope_spans_len(&self, spans_len: usize) -> usize {
         spans_len.saturating_add(self.bytes.view().as_slice().len().saturating_sub(self.resource_len))
     }

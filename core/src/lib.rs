@@ -43,6 +43,8 @@ mod header;
 mod hex;
 mod id;
 mod intern;
+#[cfg(feature = "serde")]
+pub mod json;
 mod kind;
 mod limits;
 mod postcard;

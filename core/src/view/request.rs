@@ -33,6 +33,12 @@ impl<'a> RequestView<'a> {
         Ok(Self { message })
     }
 
+    /// The message itself.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.message
+    }
+
     /// The groups by resource.
     pub fn resource_spans(&self) -> impl Iterator<Item = ResourceSpansView<'a>> + use<'a> {
         fields_of(self.message, 1).filter_map(|field| Some(ResourceSpansView { message: field.bytes().ok()? }))

@@ -122,6 +122,12 @@ impl<'a> SpanView<'a> {
         }
     }
 
+    /// The fields behind the typed ones: attributes, events and links.
+    #[cfg(feature = "serde")]
+    pub(crate) fn fields(&self) -> Fields<'a> {
+        Fields::new(self.message)
+    }
+
     /// The trace.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
