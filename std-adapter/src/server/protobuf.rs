@@ -1,4 +1,4 @@
-//! Writing protobuf messages into a `Vec<u8>`: the five field shapes OTLP uses, and nested messages.
+//! Writing protobuf messages into a `Vec<u8>`: what answers are made of.
 
 /// Writes protobuf fields one after another.
 #[derive(Debug, Default)]
@@ -18,39 +18,11 @@ impl Writer {
         self.raw_varint(value);
     }
 
-    /// A varint field, left out when it has its default value.
-    pub(super) fn varint_unless_zero(&mut self, field: u32, value: u64) {
-        if value != 0 {
-            self.varint(field, value);
-        }
-    }
-
-    /// A fixed64 or double field, always written.
-    pub(super) fn fixed64(&mut self, field: u32, value: u64) {
-        self.tag(field, 1);
-        self.bytes.extend_from_slice(&value.to_le_bytes());
-    }
-
-    /// A fixed32 field, left out when it has its default value.
-    pub(super) fn fixed32_unless_zero(&mut self, field: u32, value: u32) {
-        if value != 0 {
-            self.tag(field, 5);
-            self.bytes.extend_from_slice(&value.to_le_bytes());
-        }
-    }
-
     /// A string or bytes field, always written.
     pub(super) fn bytes(&mut self, field: u32, value: &[u8]) {
         self.tag(field, 2);
         self.raw_varint(value.len() as u64);
         self.bytes.extend_from_slice(value);
-    }
-
-    /// A string or bytes field, left out when it is empty.
-    pub(super) fn bytes_unless_empty(&mut self, field: u32, value: &[u8]) {
-        if !value.is_empty() {
-            self.bytes(field, value);
-        }
     }
 
     /// A nested message. Its length is only known afterwards: one byte is kept free for it, and the rare message longer

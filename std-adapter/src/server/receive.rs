@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use clewline_core::StorageView as _;
 use tokio::sync::Semaphore;
 
 use super::answer::{Encoding, Refusal, export_response};
@@ -94,13 +95,17 @@ pub(super) async fn receive(State(receiver): State<Receiver>, request: Request) 
 /// Keeps what the body holds.
 fn ingest(store: &Store, encoding: Encoding, body: Vec<u8>) -> Result<Ingested, Refusal> {
     let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
+    let converted;
     let protobuf = match encoding {
-        Encoding::Protobuf => body,
-        Encoding::Json => otlp_json::to_protobuf(&body)
-            .map_err(|error| bad(format!("the body is not an ExportTraceServiceRequest in JSON: {error}")))?,
+        Encoding::Protobuf => body.as_slice(),
+        Encoding::Json => {
+            converted = otlp_json::to_protobuf(&body)
+                .map_err(|error| bad(format!("the body is not an ExportTraceServiceRequest in JSON: {error}")))?;
+            converted.as_slice()
+        }
     };
     store
-        .ingest(&protobuf)
+        .ingest(protobuf)
         .map_err(|error| bad(format!("the body is not an ExportTraceServiceRequest in protobuf: {error}")))
 }
 

@@ -1,17 +1,13 @@
 //! OTLP/JSON turned into OTLP protobuf, so that behind the receiver there is only one form.
 //!
-//! The rules are the JSON mapping of protobuf with OTLP's exceptions (opentelemetry-proto `docs/specification.md`,
-//! "JSON Protobuf Encoding"): lowerCamelCase names, ids in hex of any case, enums as integers, 64-bit integers as
-//! numbers or strings, unknown fields ignored. `null` stands for "not set" everywhere, as the mapping says.
-
-mod model;
-mod scalar;
-mod value;
-mod write;
+//! The rules are core's ([`clewline_core::json`]); here `serde_json` reads, whose errors name line and column.
 
 use std::fmt;
 
-use super::protobuf::Writer;
+use clewline_core::json::RequestSeed;
+use serde::de::{DeserializeSeed, Deserializer};
+
+use crate::pipeline::GrowingBuffer;
 
 /// A JSON body that is not an export request: the place and the reason.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,17 +26,20 @@ impl fmt::Display for JsonError {
 }
 
 /// Turns a JSON `ExportTraceServiceRequest` into the same message in protobuf.
-pub(super) fn to_protobuf(json: &[u8]) -> Result<Vec<u8>, JsonError> {
+pub(super) fn to_protobuf(json: &[u8]) -> Result<GrowingBuffer, JsonError> {
     // Checked as a whole, because the content of unknown fields is skipped unread.
     let json =
         std::str::from_utf8(json).map_err(|error| JsonError { path: String::new(), reason: error.to_string() })?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let request: Option<model::Request<'_>> = scalar::object(&mut deserializer)
+    read(&mut deserializer, json)
         .and_then(|request| deserializer.end().map(|()| request))
-        .map_err(|error| located(json, &error))?;
-    let mut writer = Writer::default();
-    request.unwrap_or_default().write(&mut writer);
-    Ok(writer.into_bytes())
+        .map_err(|error| located(json, &error))
+}
+
+/// Reads a request of this JSON, than which its protobuf is not much longer whatever stands in it.
+fn read<'de, D: Deserializer<'de>>(deserializer: D, json: &str) -> Result<GrowingBuffer, D::Error> {
+    let mut protobuf = GrowingBuffer::new(2 * json.len());
+    RequestSeed::new(&mut protobuf).deserialize(deserializer).map(|()| protobuf)
 }
 
 /// Reads the body a second time, keeping track of the path, which the first and usually only pass does not pay for.
@@ -49,7 +48,7 @@ fn located(json: &str, error: &serde_json::Error) -> JsonError {
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
     // What follows the message may be at fault, not the message: then there is no place in it.
-    let path = scalar::object::<_, model::Request<'_>>(tracked).err().map(|_| track.path().to_string());
+    let path = read(tracked, json).err().map(|_| track.path().to_string());
     JsonError { path: path.unwrap_or_default(), reason: error.to_string() }
 }
 
@@ -91,6 +90,6 @@ mod tests {
             r#"{"arrayValue":{"values":["#.repeat(100_000)
         );
         let error = to_protobuf(deep.as_bytes()).expect_err("too deep").to_string();
-        assert!(error.contains("recursion limit"), "{error}");
+        assert!(error.contains("nested too deep"), "{error}");
     }
 }
