@@ -1,7 +1,7 @@
 //! `Batch`: finished spans, dense, in the form in which they leave.
 
 use crate::error::CapacityError;
-use crate::storage::{Storage, StorageView};
+use crate::storage::{Storage, StorageView, append};
 use crate::wire::Fields;
 use crate::{Span, SpanView};
 
@@ -56,6 +56,16 @@ impl<S: Storage> Batch<S> {
     #[must_use]
     pub fn dropped(&self) -> u32 {
         self.dropped
+    }
+
+    /// Adds a span in its field, as another batch holds it.
+    pub(crate) fn push_field(&mut self, field: &[u8]) -> Result<(), CapacityError> {
+        if !append(self.bytes.view_mut(), field.len(), |cursor| cursor.bytes(field)) {
+            self.count_dropped(1);
+            return Err(CapacityError);
+        }
+        self.spans += 1;
+        Ok(())
     }
 
     /// Counts spans that never got as far as [`push`](Self::push).

@@ -57,6 +57,7 @@ mod span;
 mod start;
 mod status;
 mod storage;
+mod tail;
 mod ticks;
 mod tracer;
 mod value;
@@ -84,12 +85,14 @@ pub use postcard::CompactError;
 pub use processor::{SpanProcessor, Verdict};
 pub use random::{CountingIds, IdSource, RandomIds};
 pub use sampler::{
-    AlwaysOff, AlwaysOn, ParentBased, Sampler, SamplingDecision, SamplingParameters, SamplingResult, TraceIdRatio,
+    AlwaysOff, AlwaysOn, ParentBased, RateLimited, RecordOnly, Rules, Sampler, SamplingDecision, SamplingParameters,
+    SamplingResult, SamplingRule, TraceIdRatio,
 };
 pub use span::{Header, InlineSpan, Span, SpanCounts, SpanStart};
 pub use start::{SpanDecision, SpanRequest};
 pub use status::{Status, StatusCode};
 pub use storage::{Storage, StorageView};
+pub use tail::{InlineTailBuffer, TailBuffer, TailCounts, TailRule};
 #[cfg(feature = "embassy-time")]
 pub use ticks::EmbassyTicks;
 pub use ticks::{TickClock, TickSource};

@@ -23,3 +23,14 @@ impl Sampler for AlwaysOff {
         SamplingDecision::Drop.into()
     }
 }
+
+/// Records every span for local processors and exports none (OpenTelemetry trace SDK, "`RECORD_ONLY`").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordOnly;
+
+impl Sampler for RecordOnly {
+    #[inline]
+    fn should_sample(&self, _: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        SamplingDecision::RecordOnly.into()
+    }
+}

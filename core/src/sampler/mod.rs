@@ -2,11 +2,15 @@
 
 mod basic;
 mod parent;
+mod rate;
 mod ratio;
+mod rules;
 
-pub use basic::{AlwaysOff, AlwaysOn};
+pub use basic::{AlwaysOff, AlwaysOn, RecordOnly};
 pub use parent::ParentBased;
+pub use rate::RateLimited;
 pub use ratio::TraceIdRatio;
+pub use rules::{Rules, SamplingRule};
 
 use crate::{Attribute, SpanContext, SpanKind, TraceId};
 
