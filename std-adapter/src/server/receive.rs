@@ -46,7 +46,7 @@ impl Receiver {
         let work = move || {
             let _place = place;
             let body = body::decompress(compression, body, limit).map_err(|error| refusal(&error, limit))?;
-            ingest(&store, encoding, body)
+            ingest(&store, encoding, &body)
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?
     }
@@ -93,13 +93,13 @@ pub(super) async fn receive(State(receiver): State<Receiver>, request: Request) 
 }
 
 /// Keeps what the body holds.
-fn ingest(store: &Store, encoding: Encoding, body: Vec<u8>) -> Result<Ingested, Refusal> {
+fn ingest(store: &Store, encoding: Encoding, body: &[u8]) -> Result<Ingested, Refusal> {
     let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
     let converted;
     let protobuf = match encoding {
-        Encoding::Protobuf => body.as_slice(),
+        Encoding::Protobuf => body,
         Encoding::Json => {
-            converted = otlp_json::to_protobuf(&body)
+            converted = otlp_json::to_protobuf(body)
                 .map_err(|error| bad(format!("the body is not an ExportTraceServiceRequest in JSON: {error}")))?;
             converted.as_slice()
         }

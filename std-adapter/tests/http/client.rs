@@ -79,7 +79,7 @@ async fn a_server_that_cannot_be_reached_is_an_error_without_secrets() {
     let url = format!("http://{address}/client/unreachable?token=secret");
     let error = reqwest::Client::new().get(&url).send_traced().await.unwrap_err();
     assert!(error.is_connect());
-    assert_eq!(error.url().map(|shown| shown.as_str()), Some(url.as_str()), "the caller's error is complete");
+    assert_eq!(error.url().map(reqwest::Url::as_str), Some(url.as_str()), "the caller's error is complete");
 
     let shown = format!("http://{address}/client/unreachable");
     let span = the_span(|span| text(&span.attributes, "url.full") == Some(&shown)).await;

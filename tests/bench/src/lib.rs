@@ -2,7 +2,7 @@
 //!
 //! # What is promised
 //!
-//! - Every library runs the same [workload](workload): same names, same attribute keys and literal values, same
+//! - Every library runs the same [`workload`]: same names, same attribute keys and literal values, same
 //!   header. What a library cannot express is left out of its row, never approximated.
 //! - Every library has its own process, because each owns process-wide state: one default `tracing` subscriber, one
 //!   fastrace reporter. The parent starts the processes round-robin over several rounds, so that a noisy minute of the
