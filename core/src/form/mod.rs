@@ -38,11 +38,14 @@ pub struct OpenEntry {
     pub(crate) length_width: usize,
     pub(crate) attributes: u16,
     pub(crate) dropped_attributes: u32,
+    /// A set bit per key that may be in the entry; see the form's `key_bit`.
+    pub(crate) seen_keys: u64,
 }
 
 impl OpenEntry {
     pub(crate) fn new(kind: EntryKind, start: usize, content: usize) -> Self {
-        Self { kind, start, length_width: varint_len(content as u64), attributes: 0, dropped_attributes: 0 }
+        let length_width = varint_len(content as u64);
+        Self { kind, start, length_width, attributes: 0, dropped_attributes: 0, seen_keys: 0 }
     }
 
     /// Where its fields begin: behind a tag of one byte and the length.

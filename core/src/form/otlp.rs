@@ -172,7 +172,12 @@ impl Sealed for Otlp {
             EntryKind::Event => (EVENT_ATTRIBUTE, header.limits.event_attributes),
             EntryKind::Link => (LINK_ATTRIBUTE, header.limits.link_attributes),
         };
-        let old = find_attribute(body.as_slice(), entry.content_start(), attribute_tag, key);
+        let bit = key_bit(key);
+        let old = if entry.seen_keys & bit == 0 {
+            None
+        } else {
+            find_attribute(body.as_slice(), entry.content_start(), attribute_tag, key)
+        };
         if old.is_none() && entry.attributes >= limit {
             count(&mut entry.dropped_attributes, true);
             return;
@@ -184,6 +189,7 @@ impl Sealed for Otlp {
                     Some((start, end)) => storage::remove(body, start, end),
                     None => entry.attributes += 1,
                 }
+                entry.seen_keys |= bit;
                 set_length(body, entry);
             }
             Err(Refused) => count(&mut entry.dropped_attributes, true),
