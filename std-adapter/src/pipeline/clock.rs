@@ -45,6 +45,22 @@ struct Reading {
     greatest_age: u64,
 }
 
+impl Reading {
+    /// Ticks from the anchor to a moment. Spans may have begun before the newest anchor, so the distance has a sign.
+    #[inline]
+    fn distance_to(&self, ticks: u64) -> i64 {
+        ticks.wrapping_sub(self.ticks).cast_signed()
+    }
+
+    #[inline]
+    fn unix_nanos_at(&self, ticks: u64) -> u64 {
+        let nanos = (i128::from(self.distance_to(ticks)) * i128::from(self.nanos_per_tick)) >> SHIFT;
+        #[expect(clippy::cast_possible_truncation, reason = "584 years of nanoseconds fit")]
+        let nanos = nanos as i64;
+        self.unix_nanos.wrapping_add_signed(nanos)
+    }
+}
+
 static ANCHOR: Anchor = Anchor {
     uses_counter: AtomicBool::new(false),
     sequence: AtomicU64::new(0),
@@ -92,21 +108,34 @@ impl HostClock {
     #[inline]
     #[must_use]
     pub fn to_unix_nanos(self, ticks: u64) -> u64 {
-        if !self.anchor.uses_counter.load(Ordering::Relaxed) {
-            return ticks;
+        if self.anchor.uses_counter.load(Ordering::Relaxed) {
+            self.anchor_for(ticks).unix_nanos_at(ticks)
+        } else {
+            ticks
         }
-        let mut anchor = self.read_anchor();
-        // Spans may have begun before the newest anchor, so the distance has a sign.
-        let mut distance = ticks.wrapping_sub(anchor.ticks).cast_signed();
-        if distance > anchor.greatest_age.cast_signed() {
-            self.renew_anchor();
-            anchor = self.read_anchor();
-            distance = ticks.wrapping_sub(anchor.ticks).cast_signed();
+    }
+
+    /// The Unix times of a span's start and its end, which is now: both by one anchor, so that the end is never before the
+    /// start, whatever becomes of the system clock meanwhile.
+    #[inline]
+    pub(crate) fn interval(self, start: u64, end: u64) -> (u64, u64) {
+        if self.anchor.uses_counter.load(Ordering::Relaxed) {
+            let anchor = self.anchor_for(end);
+            (anchor.unix_nanos_at(start), anchor.unix_nanos_at(end))
+        } else {
+            (start, end.max(start))
         }
-        let nanos = (i128::from(distance) * i128::from(anchor.nanos_per_tick)) >> SHIFT;
-        #[expect(clippy::cast_possible_truncation, reason = "584 years of nanoseconds fit")]
-        let nanos = nanos as i64;
-        anchor.unix_nanos.wrapping_add_signed(nanos)
+    }
+
+    /// The anchor to convert the newest of some moments by: renewed if it is too old for it.
+    #[inline]
+    fn anchor_for(self, newest: u64) -> Reading {
+        let anchor = self.read_anchor();
+        if anchor.distance_to(newest) <= anchor.greatest_age.cast_signed() {
+            return anchor;
+        }
+        self.renew_anchor();
+        self.read_anchor()
     }
 
     #[inline]
@@ -264,5 +293,42 @@ mod tests {
         clock.renew_anchor();
         let elapsed = clock.to_unix_nanos(clock.ticks()) - clock.to_unix_nanos(start);
         assert!((5_000_000..500_000_000).contains(&elapsed), "{elapsed}");
+    }
+    /// A span that outlives its anchor ends by a new one; were its start still told by the old one, a correction of the
+    /// system clock in between would make it end before it began.
+    #[test]
+    fn a_span_never_ends_before_it_began() {
+        if !counter::is_steady() {
+            return;
+        }
+        // Renewing needs the first measurement.
+        assert!(HostClock::get().ticks() > 0);
+        let now = counter::read();
+        let anchor: &'static Anchor = Box::leak(Box::new(Anchor {
+            uses_counter: AtomicBool::new(true),
+            sequence: AtomicU64::new(0),
+            ticks: AtomicU64::new(now),
+            // The system clock was ten seconds ahead.
+            unix_nanos: AtomicU64::new(system_nanos() + 10_000_000_000),
+            nanos_per_tick: AtomicU64::new(1 << SHIFT),
+            greatest_age: AtomicU64::new(1000),
+        }));
+        let (start, end) = HostClock { anchor }.interval(now + 500, now + 5000);
+        assert!(end >= start, "{start} {end}");
+        assert!(anchor.unix_nanos.load(Ordering::Relaxed) < system_nanos() + 1_000_000_000, "the anchor was renewed");
+    }
+
+    #[test]
+    fn without_a_counter_a_correction_makes_no_span_negative() {
+        static PLAIN: Anchor = Anchor {
+            uses_counter: AtomicBool::new(false),
+            sequence: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
+            unix_nanos: AtomicU64::new(0),
+            nanos_per_tick: AtomicU64::new(0),
+            greatest_age: AtomicU64::new(0),
+        };
+        assert_eq!(HostClock { anchor: &PLAIN }.interval(900, 400), (900, 900));
+        assert_eq!(HostClock { anchor: &PLAIN }.interval(400, 900), (400, 900));
     }
 }
