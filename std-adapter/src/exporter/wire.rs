@@ -11,7 +11,6 @@ pub(super) fn write_header(out: &mut Vec<u8>, field: u8, length: usize) {
 
 /// Appends a length-delimited field.
 #[cfg(test)]
-#[cfg(test)]
 pub(super) fn write_field(out: &mut Vec<u8>, field: u8, content: &[u8]) {
     write_header(out, field, content.len());
     out.extend_from_slice(content);
