@@ -125,6 +125,10 @@ impl Queue {
         self.lock().shutdown_by.is_some()
     }
 
+    pub(super) fn is_finished(&self) -> bool {
+        self.lock().is_finished
+    }
+
     /// Waits until the exporter thread has ended. Returns whether it has by `deadline`.
     pub(super) fn wait_until_finished(&self, deadline: Instant) -> bool {
         self.wait(self.lock(), deadline, |state| state.is_finished)

@@ -234,6 +234,12 @@ impl Worker {
         self.queue.is_shut_down()
     }
 
+    /// Whether the exporter thread has ended: it looks into its [`Source`] no more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.queue.is_finished()
+    }
+
     /// The ledger at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -318,10 +324,22 @@ impl Exporting {
 
     /// Sends what is in the queue now: all of it where it is due, else only whole batches.
     fn export_queue(&mut self, call: Call) {
-        if call.is_shutdown || self.queue.has_room() {
+        let may_collect = call.is_shutdown || self.queue.has_room();
+        if may_collect {
             self.collect();
         }
-        let mut owed = self.queue.owed(call.is_due);
+        self.send(call.is_due);
+        if call.is_due && !may_collect {
+            // Now there is room for what had to stay in the buffers, and it is due as well.
+            self.collect();
+            self.send(true);
+        }
+        self.queue.flushed(call.flush);
+    }
+
+    /// Sends all that waits, or only whole batches.
+    fn send(&mut self, is_due: bool) {
+        let mut owed = self.queue.owed(is_due);
         let mut batch = Vec::new();
         while owed > 0 && self.wait_for_permission() {
             let spans = self.queue.take_batch(&mut batch);
@@ -337,7 +355,6 @@ impl Exporting {
             // There is room now for what had to stay in the buffers while there was none.
             self.queue.wake();
         }
-        self.queue.flushed(call.flush);
     }
 
     /// Moves what the application's threads have ready into the queue.

@@ -11,6 +11,7 @@ mod adopt;
 mod buffer;
 mod clock;
 mod ledger;
+mod registry;
 mod ring;
 mod source;
 mod thread;
@@ -32,7 +33,7 @@ pub(crate) use adopt::adopted_context;
 pub use buffer::GrowingBuffer;
 pub use clock::HostClock;
 pub use ledger::Ledger;
-use ledger::Totals;
+use registry::{Registry, Which};
 use ring::Ring;
 use source::RingSource;
 use thread::with_local;
@@ -140,9 +141,7 @@ pub struct Pipeline {
     processors: Vec<SharedProcessor>,
     options: PipelineOptions,
     is_shut_down: AtomicBool,
-    rings: Mutex<Vec<Arc<Ring>>>,
-    /// The sums of threads that have ended.
-    retired: Mutex<Totals>,
+    rings: Registry,
     dropped_late: AtomicU64,
     envelope: Arc<Envelope>,
     scopes: Mutex<Vec<ScopeIndex>>,
@@ -171,8 +170,7 @@ impl Pipeline {
             processors,
             options,
             is_shut_down: AtomicBool::new(false),
-            rings: Mutex::default(),
-            retired: Mutex::default(),
+            rings: Registry::new(),
             dropped_late: AtomicU64::new(0),
             envelope: Arc::clone(&envelope),
             scopes: Mutex::default(),
@@ -196,7 +194,18 @@ impl Pipeline {
     }
 
     fn register(&self, ring: &Arc<Ring>) {
-        lock(&self.rings).push(Arc::clone(ring));
+        if self.rings.add(ring) {
+            self.submit_leftovers(Which::Ended);
+        }
+    }
+
+    /// Hands what rings hold to the exporter thread without waiting for it to come: spans for which its queue has no room are
+    /// dropped and counted.
+    #[cold]
+    fn submit_leftovers(&self, which: Which) {
+        if let Some(worker) = self.worker.get() {
+            RingSource::new(self).drain_rings(which, &mut |chunk| worker.submit(chunk));
+        }
     }
 
     /// Decides about a span and begins to record it.
@@ -280,14 +289,13 @@ impl Pipeline {
     /// Everything that happened so far; see [`Ledger`].
     #[must_use]
     pub fn ledger(&self) -> Ledger {
+        // Nobody comes any more for spans that ended after the exporter thread.
+        if self.worker.get().is_some_and(Worker::has_ended) {
+            self.submit_leftovers(Which::All);
+        }
         // What became of spans is read before how many began, so that no end is seen without its start.
         let export = self.worker.get().map(Worker::stats).unwrap_or_default();
-        let rings = lock(&self.rings);
-        let mut totals = *lock(&self.retired);
-        for ring in rings.iter() {
-            totals.add(&ring.counters);
-        }
-        drop(rings);
+        let totals = self.rings.totals();
         Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), export)
     }
 
@@ -300,7 +308,7 @@ impl Pipeline {
     }
 
     /// Sends everything that has ended so far and ends the exporter thread, within `timeout` whatever the collector does.
-    /// Spans that start later are not recorded.
+    /// Spans that start later are not recorded; those that end later are dropped and counted.
     ///
     /// # Errors
     /// The exporter thread did not end in time.
@@ -333,10 +341,11 @@ impl Recording {
     pub(crate) fn finish(mut self: Box<Self>, end_time: Option<u64>) {
         let pipeline = self.pipeline;
         let now = pipeline.clock.ticks();
+        let (started, ended) = pipeline.clock.interval(self.start_ticks, now);
         if self.start_ticks != 0 {
-            self.span.set_start_time(pipeline.clock.to_unix_nanos(self.start_ticks));
+            self.span.set_start_time(started);
         }
-        let end_time = end_time.unwrap_or_else(|| pipeline.clock.to_unix_nanos(now));
+        let end_time = end_time.unwrap_or(ended);
         let is_exported = self.span.context().is_sampled() && self.is_kept(end_time);
         let mut is_half_full = false;
         if !with_local(pipeline, |local| is_half_full = local.finish(self, end_time, is_exported)) {

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use super::registry::Which;
 use super::{Pipeline, lock};
 use crate::exporter::{Chunk, Source};
 
@@ -10,40 +11,28 @@ const KEPT_BUFFERS: usize = 16;
 
 /// The rings of a pipeline's threads, seen from the exporter thread.
 #[derive(Debug)]
-pub(super) struct RingSource {
-    pipeline: &'static Pipeline,
+pub(super) struct RingSource<'p> {
+    pipeline: &'p Pipeline,
     buffers: Mutex<Vec<Vec<u8>>>,
 }
 
-impl RingSource {
-    pub(super) fn new(pipeline: &'static Pipeline) -> Self {
+impl<'p> RingSource<'p> {
+    pub(super) fn new(pipeline: &'p Pipeline) -> Self {
         Self { pipeline, buffers: Mutex::default() }
     }
-}
 
-impl Source for RingSource {
-    fn drain(&self, sink: &mut dyn FnMut(Chunk)) {
+    /// Hands over what `which` rings hold.
+    pub(super) fn drain_rings(&self, which: Which, sink: &mut dyn FnMut(Chunk)) {
         let mut scopes: Vec<(usize, Vec<u8>)> = Vec::new();
-        // The lock makes this thread the only consumer of every ring.
-        let mut rings = lock(&self.pipeline.rings);
-        rings.retain(|ring| {
-            // Looked at first: what a closed ring holds now is all it will ever hold.
-            let is_closed = ring.is_closed();
-            ring.drain(|scope, span| {
-                let scope = usize::from(scope);
-                while scopes.len() <= scope {
-                    scopes.push((0, lock(&self.buffers).pop().unwrap_or_default()));
-                }
-                let (count, bytes) = &mut scopes[scope];
-                *count += 1;
-                bytes.extend_from_slice(span);
-            });
-            if is_closed {
-                lock(&self.pipeline.retired).add(&ring.counters);
+        self.pipeline.rings.drain(which, |scope, span| {
+            let scope = usize::from(scope);
+            while scopes.len() <= scope {
+                scopes.push((0, lock(&self.buffers).pop().unwrap_or_default()));
             }
-            !is_closed
+            let (count, bytes) = &mut scopes[scope];
+            *count += 1;
+            bytes.extend_from_slice(span);
         });
-        drop(rings);
         let indices = lock(&self.pipeline.scopes).clone();
         for ((count, bytes), index) in scopes.into_iter().zip(indices) {
             if count == 0 {
@@ -52,6 +41,12 @@ impl Source for RingSource {
                 sink(Chunk::new(bytes, count, index));
             }
         }
+    }
+}
+
+impl Source for RingSource<'_> {
+    fn drain(&self, sink: &mut dyn FnMut(Chunk)) {
+        self.drain_rings(Which::All, sink);
     }
 
     fn recycle(&self, mut buffer: Vec<u8>) {
