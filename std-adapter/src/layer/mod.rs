@@ -1,8 +1,7 @@
 //! The `tracing` layer: every `tracing` span becomes a Clewline span, without a second walk.
 //!
-//! A span's fields are written once, in OTLP's form, when `tracing` shows them. Nothing is allocated in the steady state, and
-//! entering and exiting a span costs nothing beyond what the registry takes for it. No lock is held while code of the program
-//! runs, such as a field's `Debug`.
+//! A span's fields are written once, in OTLP's form, when `tracing` shows them. Nothing is allocated in the steady state. No
+//! lock is held while code of the program runs, such as a field's `Debug`.
 //!
 //! # What becomes of what
 //!
@@ -18,6 +17,7 @@
 //! - The sampler sees the name, the kind and the parent of a span, but not its other fields.
 
 mod callsite;
+mod entered;
 mod event;
 mod extension;
 mod fields;
@@ -26,11 +26,13 @@ mod table;
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clewline_core::{SpanContext, SpanKind};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{Dispatch, Event, Metadata, Subscriber, dispatcher::WeakDispatch};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::filter::Filtered;
+use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use self::callsite::Callsites;
@@ -58,10 +60,13 @@ pub fn layer() -> ClewlineLayer {
 
 /// Records `tracing` spans; see [`layer`].
 pub struct ClewlineLayer {
+    /// Tells this layer's spans from those of others.
+    number: u64,
     pipeline: OnceLock<&'static Pipeline>,
     spans: Table,
     callsites: Callsites,
     has_location: bool,
+    is_filtered: bool,
     dispatch: OnceLock<WeakDispatch>,
     ancestor: Option<Ancestor>,
 }
@@ -78,11 +83,14 @@ impl ClewlineLayer {
     }
 
     fn with_pipeline(pipeline: OnceLock<&'static Pipeline>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             pipeline,
             spans: Table::new(),
             callsites: Callsites::new(),
             has_location: false,
+            is_filtered: false,
             dispatch: OnceLock::new(),
             ancestor: None,
         }
@@ -94,6 +102,20 @@ impl ClewlineLayer {
     pub fn with_location(mut self, has_location: bool) -> Self {
         self.has_location = has_location;
         self
+    }
+
+    /// The layer behind a filter of its own, as [`Layer::with_filter`] makes it.
+    ///
+    /// This method comes before that of the trait and tells the layer that there may be spans that it does not see, so that
+    /// it looks for parents among the ancestors of these.
+    #[must_use]
+    pub fn with_filter<S, F>(mut self, filter: F) -> Filtered<Self, F, S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+        F: Filter<S>,
+    {
+        self.is_filtered = true;
+        Layer::with_filter(self, filter)
     }
 
     #[inline]
@@ -124,15 +146,22 @@ impl ClewlineLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let parent = if attributes.is_contextual() {
-            context.current_span().id()?.into_u64()
-        } else {
-            attributes.parent()?.into_u64()
-        };
+        let parent = if attributes.is_contextual() { self.current(context)? } else { attributes.parent()?.into_u64() };
         match self.spans.find(parent) {
             Some(found) => found.context(),
             None => self.filtered_parent(id, context),
         }
+    }
+
+    /// The span that the thread is in.
+    #[inline]
+    fn current<S: Subscriber>(&self, context: &Context<'_, S>) -> Option<u64> {
+        if !self.is_filtered
+            && let Some(number) = entered::current(self.number)
+        {
+            return Some(number);
+        }
+        Some(context.current_span().id()?.into_u64())
     }
 
     /// The parent of a span whose parent in `tracing` is not this layer's.
@@ -247,6 +276,20 @@ where
         }
     }
 
+    #[inline]
+    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
+        if !self.is_filtered {
+            entered::enter(self.number, id.into_u64());
+        }
+    }
+
+    #[inline]
+    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+        if !self.is_filtered {
+            entered::exit(self.number, id.into_u64());
+        }
+    }
+
     fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
         if let Some(found) = self.spans.find(id.into_u64())
             && found.has_recording()
@@ -267,14 +310,8 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let number = if event.is_contextual() {
-            let current = context.current_span();
-            let Some(id) = current.id() else { return };
-            id.into_u64()
-        } else {
-            let Some(id) = event.parent() else { return };
-            id.into_u64()
-        };
+        let number = if event.is_contextual() { self.current(&context) } else { event.parent().map(Id::into_u64) };
+        let Some(number) = number else { return };
         let found = match self.spans.find(number) {
             Some(found) => found,
             None => {

@@ -69,18 +69,18 @@ fn events_of_the_log_crate_have_their_own_target() {
 }
 
 #[instrument(ret, skip(secret), fields(extra = number + 1))]
-fn answers(number: i64, secret: &str) -> i64 {
+fn answers(number: i64, r#type: &str, secret: &str) -> i64 {
     info!(length = secret.len(), "computing");
     number * 2
 }
 
 #[test]
 fn instrumented_functions_record_arguments_and_results() {
-    let spans = record(|| assert_eq!(answers(21, "hidden"), 42));
+    let spans = record(|| assert_eq!(answers(21, "raw", "hidden"), 42));
     let span = named(&spans, "answers");
     let mut found = pairs(&span.attributes);
     found.sort_by_key(|(key, _)| *key);
-    assert_eq!(found, [("extra", int(22)), ("number", int(21))]);
+    assert_eq!(found, [("extra", int(22)), ("number", int(21)), ("type", text("raw"))]);
     assert_eq!(span.events[0].name, "computing");
     let result = own_pairs(&span.events[1]);
     assert!(result == [("return", int(42))] || result == [("return", text("42"))], "{result:?}");

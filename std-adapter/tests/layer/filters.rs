@@ -107,3 +107,22 @@ fn the_trace_goes_on_where_only_a_hidden_span_is_entered() {
     });
     check(&recorder.spans());
 }
+
+#[test]
+fn a_hidden_span_leads_to_its_own_parent_and_not_to_the_span_around_it() {
+    let recorder = Recorder::new();
+    let subscriber =
+        tracing_subscriber::registry().with(recorder.layer().with_filter(LevelFilter::INFO)).with(Names::default());
+    tracing::subscriber::with_default(subscriber, || {
+        let outer = info_span!("outer");
+        // A task of `outer`'s, polled by a worker that has a span of its own.
+        let hidden = debug_span!(parent: &outer, "hidden");
+        let _worker = info_span!(parent: None, "worker").entered();
+        let _polled = hidden.entered();
+        info!("from hidden");
+        drop(info_span!("inner"));
+    });
+    let spans = recorder.spans();
+    assert_child(named(&spans, "inner"), named(&spans, "outer"));
+    assert_eq!((named(&spans, "outer").events.len(), named(&spans, "worker").events.len()), (1, 0));
+}

@@ -3,6 +3,7 @@
 use clewline::{SpanExt as _, TraceFlags, current_context};
 use clewline_core::{AlwaysOff, AlwaysOn, ParentBased};
 use tracing::{info, info_span, instrument};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::{Recorder, assert_child, int, named, pairs, remote, text};
 
@@ -90,6 +91,19 @@ fn a_parent_that_comes_as_a_surprise_still_gets_the_span() {
     assert!(requests.iter().all(|span| span.trace_id == remote(SAMPLED).trace_id().to_bytes()));
     assert_eq!(spans.iter().filter(|span| span.name == "child").count(), 3);
     assert_eq!(recorder.ledger().started, 7);
+}
+
+#[test]
+fn after_shutdown_no_parent_brings_a_span_back() {
+    let recorder = Recorder::with_sampler(ParentBased::new(AlwaysOff));
+    recorder.pipeline.shutdown(std::time::Duration::from_secs(20)).unwrap();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(recorder.layer()), || {
+        let span = info_span!("request", field = 1);
+        span.set_parent(remote(SAMPLED));
+        assert_eq!(span.context().map(|context| context.trace_id()), Some(remote(SAMPLED).trace_id()));
+        assert!(!span.is_recording());
+    });
+    assert_eq!(recorder.ledger(), clewline::Ledger::default());
 }
 
 #[test]
