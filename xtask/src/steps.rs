@@ -27,6 +27,9 @@ const LIMIT: Duration = Duration::from_secs(1500);
 /// The seconds that one file of browser tests may take.
 const BROWSER_TEST_LIMIT: &str = "120";
 
+/// How many random spans are held against the official messages.
+const DIFFERENTIAL_SPANS: &str = "100000";
+
 /// One step.
 pub(crate) struct Step {
     /// Its name on the command line and in the summary.
@@ -98,6 +101,16 @@ pub(crate) const ALL: &[Step] = &[
         },
     },
     Step {
+        name: "differential",
+        about: "100,000 random spans decode as they were recorded",
+        needs: &[],
+        run: |context| {
+            let mut command = checked(context, &["--test", "conformance", "random_spans", "--", "--nocapture"]);
+            command.env("CLEWLINE_SPANS", DIFFERENTIAL_SPANS);
+            tests(context, "random spans against opentelemetry-proto", command)
+        },
+    },
+    Step {
         name: "doc-tests",
         about: "the examples in the documentation",
         needs: &[],
@@ -146,6 +159,14 @@ pub(crate) const ALL: &[Step] = &[
 /// A cargo command over the whole workspace; steps use the same features, so that they share what they build.
 fn cargo(context: &Context<'_>, subcommand: &str, arguments: &[&str]) -> Command {
     let mut command = context.workspace.cargo(subcommand).with(&["--workspace", "--target-dir"]);
+    command.arg(&context.workspace.target);
+    command.with(arguments)
+}
+
+/// A run of the crossing tests with optimisation, for those that do very much.
+fn checked(context: &Context<'_>, arguments: &[&str]) -> Command {
+    let package = ["--package", "clewline-tests", "--profile", "checked", "--target-dir"];
+    let mut command = context.workspace.cargo("test").with(&package);
     command.arg(&context.workspace.target);
     command.with(arguments)
 }

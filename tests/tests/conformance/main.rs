@@ -2,6 +2,7 @@
 //! specifications.
 //!
 //! Runs are reproducible: fixed seed, fixed number of cases. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change both.
+//! `CLEWLINE_SPANS` says how many spans the differential test (`many.rs`) records; `cargo xtask test` asks for 100,000.
 
 mod batch;
 mod compact;
@@ -9,6 +10,7 @@ mod foreign;
 mod heap;
 mod hostile;
 mod ids;
+mod many;
 mod model;
 mod official;
 mod oracle;

@@ -76,47 +76,59 @@ fn the_depth_of_the_oracle_is_the_depth_that_is_documented() {
     assert_eq!(oracle::GREATEST_DEPTH, MAX_VALUE_DEPTH);
 }
 
+/// Spans of one batch, with the attributes of a resource and a scope.
+pub(crate) fn batch() -> impl Strategy<Value = (Vec<Script>, Attributes, Attributes)> {
+    (vec(strategy::script(), 1..4), strategy::distinct_attributes(), strategy::distinct_attributes())
+}
+
+/// Records the scripts, and holds what the official messages and the views read against the oracle.
+pub(crate) fn check_batch(scripts: &[Script], resource: &Attributes, scope: &Attributes) -> Result<(), TestCaseError> {
+    let mut batch = Batch::new(Heap::ample());
+    // One span in one place, reused, as a pool does: nothing of the span before may shine through.
+    let mut span = play::start(&scripts[0], Heap::ample());
+    let mut expected = Vec::new();
+    for script in scripts {
+        play::replay(&mut span, script);
+        let oracle = Oracle::after(script);
+        check_live(&span, &oracle);
+        prop_assert_eq!(span.counts().truncated_values, oracle.truncated);
+        prop_assert_eq!(batch.push(&span, script.end), Ok(()));
+        let last = batch.iter().last().map(|finished| views::span(&finished));
+        prop_assert_eq!(last, Some(views::span(&span.view(script.end))), "finished as it was live");
+        expected.push(oracle.span.in_key_order());
+    }
+    let request = request(batch.as_bytes(), resource, scope);
+    let mut read = read(&request);
+    for span in &mut read.resource_spans[0].scope_spans[0].spans {
+        *span = std::mem::take(span).in_key_order();
+    }
+    prop_assert_eq!(
+        read,
+        model::Request {
+            resource_spans: vec![model::ResourceSpans {
+                attributes: expected_attributes(resource),
+                dropped_attributes: 0,
+                schema_url: String::new(),
+                scope_spans: vec![model::ScopeSpans {
+                    name: "shop".to_owned(),
+                    version: "1.2.0".to_owned(),
+                    attributes: expected_attributes(scope),
+                    dropped_attributes: 0,
+                    schema_url: SCHEMA.to_owned(),
+                    spans: expected,
+                }],
+            }]
+        }
+    );
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config(384))]
 
     #[test]
-    fn recorded_is_what_is_read(
-        scripts in vec(strategy::script(), 1..4),
-        resource in strategy::distinct_attributes(),
-        scope in strategy::distinct_attributes(),
-    ) {
-        let mut batch = Batch::new(Heap::ample());
-        // One span in one place, reused, as a pool does: nothing of the span before may shine through.
-        let mut span = play::start(&scripts[0], Heap::ample());
-        let mut expected = Vec::new();
-        for script in &scripts {
-            play::replay(&mut span, script);
-            let oracle = Oracle::after(script);
-            check_live(&span, &oracle);
-            prop_assert_eq!(span.counts().truncated_values, oracle.truncated);
-            prop_assert_eq!(batch.push(&span, script.end), Ok(()));
-            let last = batch.iter().last().map(|finished| views::span(&finished));
-            prop_assert_eq!(last, Some(views::span(&span.view(script.end))), "finished as it was live");
-            expected.push(oracle.span.in_key_order());
-        }
-        let request = request(batch.as_bytes(), &resource, &scope);
-        let mut read = read(&request);
-        for span in &mut read.resource_spans[0].scope_spans[0].spans {
-            *span = std::mem::take(span).in_key_order();
-        }
-        prop_assert_eq!(read, model::Request { resource_spans: vec![model::ResourceSpans {
-            attributes: expected_attributes(&resource),
-            dropped_attributes: 0,
-            schema_url: String::new(),
-            scope_spans: vec![model::ScopeSpans {
-                name: "shop".to_owned(),
-                version: "1.2.0".to_owned(),
-                attributes: expected_attributes(&scope),
-                dropped_attributes: 0,
-                schema_url: SCHEMA.to_owned(),
-                spans: expected,
-            }],
-        }]});
+    fn recorded_is_what_is_read((scripts, resource, scope) in batch()) {
+        check_batch(&scripts, &resource, &scope)?;
     }
 
     #[test]
