@@ -8,7 +8,7 @@ use tracing_core::Field;
 use tracing_core::field::Visit;
 use tracing_core::span::Attributes;
 
-use super::scratch::{Scratch, Staged, plain_name};
+use super::scratch::{Scratch, Staged};
 use crate::pipeline::Recording;
 
 const NAME: &str = "otel.name";
@@ -23,12 +23,12 @@ pub(super) struct NewSpan<'r> {
 impl Visit for NewSpan<'_> {
     #[inline]
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.recording.span.set(plain_name(field), value);
+        self.recording.span.set(field.name(), value);
     }
 
     #[inline]
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.recording.span.set(plain_name(field), value);
+        self.recording.span.set(field.name(), value);
     }
 
     #[inline]
@@ -55,16 +55,16 @@ impl Visit for NewSpan<'_> {
 
     #[inline]
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.recording.span.set(plain_name(field), value);
+        self.recording.span.set(field.name(), value);
     }
 
     #[inline]
     fn record_str(&mut self, field: &Field, value: &str) {
-        set_text(self.recording, plain_name(field), value);
+        set_text(self.recording, field.name(), value);
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.recording.span.set(plain_name(field), value);
+        self.recording.span.set(field.name(), value);
     }
 
     fn record_error(&mut self, _: &Field, value: &(dyn Error + 'static)) {
@@ -77,7 +77,7 @@ impl Visit for NewSpan<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.scratch.clear_text();
         self.scratch.format(value);
-        set_text(self.recording, plain_name(field), self.scratch.all_text());
+        set_text(self.recording, field.name(), self.scratch.all_text());
     }
 }
 

@@ -123,7 +123,7 @@ impl Scratch {
 
     #[inline]
     fn stage(&mut self, field: &Field, value: Staged) {
-        self.fields.push((plain_name(field), value));
+        self.fields.push((field.name(), value));
     }
 
     #[inline]
@@ -195,11 +195,4 @@ impl Visit for Scratch {
         let range = self.format(value);
         self.stage(field, Staged::Text(range));
     }
-}
-
-/// The name of a field as the program means it: `type` for `r#type`.
-#[inline]
-pub(super) fn plain_name(field: &Field) -> &'static str {
-    let name = field.name();
-    name.strip_prefix("r#").unwrap_or(name)
 }

@@ -1,6 +1,8 @@
 //! `set_parent`: spans that learn of a remote parent after they have begun.
 
-use clewline::{SpanExt as _, TraceFlags, current_context};
+use std::sync::{Arc, Mutex};
+
+use clewline::{SpanContext, SpanExt as _, SpanProcessor, SpanView, TraceFlags, Verdict, current_context};
 use clewline_core::{AlwaysOff, AlwaysOn, ParentBased};
 use tracing::{info, info_span, instrument};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -91,6 +93,36 @@ fn a_parent_that_comes_as_a_surprise_still_gets_the_span() {
     assert!(requests.iter().all(|span| span.trace_id == remote(SAMPLED).trace_id().to_bytes()));
     assert_eq!(spans.iter().filter(|span| span.name == "child").count(), 3);
     assert_eq!(recorder.ledger().started, 7);
+}
+
+/// Notes the starts and ends it is told of.
+struct Watch(Arc<Mutex<Vec<String>>>);
+
+impl SpanProcessor for Watch {
+    fn on_start(&self, context: &SpanContext, parent: Option<&SpanContext>) {
+        // Tracing from here must not hang, whatever the layer is doing.
+        info!("started");
+        let is_remote = parent.is_some_and(SpanContext::is_remote);
+        self.0.lock().unwrap().push(format!("start {} {is_remote}", context.is_sampled()));
+    }
+
+    fn on_end(&self, span: &SpanView<'_>) -> Verdict {
+        self.0.lock().unwrap().push(format!("end {}", span.name()));
+        Verdict::Keep
+    }
+}
+
+#[test]
+fn processors_learn_of_a_span_once_it_is_recorded() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Recorder::with_processors(ParentBased::new(AlwaysOff), vec![Box::new(Watch(Arc::clone(&seen)))]);
+    recorder.run(|| {
+        drop(info_span!("dropped"));
+        let span = info_span!("request").entered();
+        assert_eq!(*seen.lock().unwrap(), [""; 0]);
+        span.set_parent(remote(SAMPLED));
+    });
+    assert_eq!(*seen.lock().unwrap(), ["start true true", "end request"]);
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
-use clewline::{ClewlineLayer, Ledger, Pipeline, PipelineOptions, Sampler, SpanContext, SpanId, TraceFlags, TraceId};
+use clewline::{
+    ClewlineLayer, Ledger, Pipeline, PipelineOptions, Sampler, SpanContext, SpanId, SpanProcessor, TraceFlags, TraceId,
+};
 use clewline_core::AlwaysOn;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
@@ -42,11 +44,18 @@ impl Recorder {
     }
 
     pub(crate) fn with_sampler(sampler: impl Sampler + Send + Sync + 'static) -> Self {
+        Self::with_processors(sampler, Vec::new())
+    }
+
+    pub(crate) fn with_processors(
+        sampler: impl Sampler + Send + Sync + 'static,
+        processors: Vec<Box<dyn SpanProcessor + Send + Sync>>,
+    ) -> Self {
         let exported = Arc::default();
         let exporter = Box::new(Keep(Arc::clone(&exported)));
         let settings = WorkerSettings { max_queue_spans: 1_000_000, ..WorkerSettings::default() };
         let options = PipelineOptions::default();
-        let pipeline = Pipeline::start(&[], Box::new(sampler), Vec::new(), options, settings, exporter).unwrap();
+        let pipeline = Pipeline::start(&[], Box::new(sampler), processors, options, settings, exporter).unwrap();
         Self { pipeline, exported }
     }
 
