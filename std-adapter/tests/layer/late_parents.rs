@@ -147,7 +147,7 @@ fn the_last_parent_counts_and_none_changes_nothing() {
         span.set_parent(remote(SAMPLED));
         let id = span.context().unwrap().span_id();
         span.set_parent(&other);
-        span.set_parent(None::<clewline::SpanContext>);
+        span.set_parent(None::<SpanContext>);
         assert_eq!(span.context().unwrap().span_id(), id);
     });
     assert_child(named(&spans, "request"), named(&spans, "other"));
