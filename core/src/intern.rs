@@ -1,7 +1,5 @@
 //! Interned strings: names and keys of a program that leave it as numbers.
 
-use crate::wire::varint_len;
-
 /// What stands before each text: its id in two bytes, and its length.
 const PREFIX: usize = 3;
 /// The most strings of a table. Below this number, an id's upper byte is a control character, which no text holds: so the
@@ -169,12 +167,6 @@ impl<'a> Symbol<'a> {
     #[inline]
     pub(crate) fn of<T: StringTable>(text: &'a str) -> Self {
         Self { reference: T::strings().id_of(text).map_or(0, |id| id + 1), text }
-    }
-
-    /// What the text takes behind its reference.
-    #[inline]
-    pub(crate) fn literal_len(&self) -> usize {
-        if self.reference == 0 { varint_len(self.text.len() as u64) + self.text.len() } else { 0 }
     }
 }
 

@@ -70,7 +70,17 @@ pub(crate) fn write_varint(cursor: &mut Cursor<'_>, value: u64) {
 }
 
 /// Writes a varint of 32 bits.
-pub(crate) fn write_varint_u32(cursor: &mut Cursor<'_>, mut value: u32) {
+#[inline]
+pub(crate) fn write_varint_u32(cursor: &mut Cursor<'_>, value: u32) {
+    if value < 0x80 {
+        cursor.byte(value.to_le_bytes()[0]);
+    } else {
+        write_long_varint(cursor, value);
+    }
+}
+
+#[inline(never)]
+fn write_long_varint(cursor: &mut Cursor<'_>, mut value: u32) {
     while value >= 0x80 {
         cursor.byte(value.to_le_bytes()[0] | 0x80);
         value >>= 7;

@@ -134,9 +134,15 @@ impl<S: Storage, F: Form> Span<S, F> {
     #[inline]
     #[must_use]
     pub fn new(body: S, start: &SpanStart<'_>) -> Self {
-        let mut span = Self { header: Header::new(start), body, form: PhantomData };
+        let mut span = Self::unnamed(body, start);
         span.begin(start);
         span
+    }
+
+    /// A span to which [`begin`](Self::begin) is still to come, so that it can be put in its place before.
+    #[inline]
+    pub(crate) fn unnamed(body: S, start: &SpanStart<'_>) -> Self {
+        Self { header: Header::new(start), body, form: PhantomData }
     }
 
     /// Forgets this span and starts another one in the same place: for hosts that keep spans in a pool.
@@ -152,8 +158,9 @@ impl<S: Storage, F: Form> Span<S, F> {
         self.body.view_mut().truncate(0);
     }
 
+    /// Writes what a span begins with.
     #[inline]
-    fn begin(&mut self, start: &SpanStart<'_>) {
+    pub(crate) fn begin(&mut self, start: &SpanStart<'_>) {
         self.clear();
         let view = self.body.view_mut();
         F::begin(&mut self.header, view, start.name);

@@ -153,10 +153,34 @@ impl Cursor<'_> {
         }
     }
 
+    /// Copies the memory of whole words: through registers, where a copy of bytes would call a function.
+    #[inline]
+    pub(crate) fn words(&mut self, words: &[u64]) {
+        for word in words {
+            self.bytes(&word.to_ne_bytes());
+        }
+    }
+
     /// Writes one byte.
     #[inline]
     pub(crate) fn byte(&mut self, byte: u8) {
-        self.bytes(&[byte]);
+        match core::mem::take(&mut self.rest).split_first_mut() {
+            Some((head, tail)) => {
+                head.write(byte);
+                self.rest = tail;
+            }
+            None => self.overflowed = true,
+        }
+    }
+
+    /// Whether more was written than fits.
+    pub(crate) fn has_overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Gives up: nothing of what was written is kept.
+    pub(crate) fn overflow(&mut self) {
+        self.overflowed = true;
     }
 }
 

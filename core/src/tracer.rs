@@ -22,8 +22,29 @@ pub trait SpanSink {
     /// A span was started that is being recorded.
     fn started(&self, context: &SpanContext, parent: Option<&SpanContext>);
 
-    /// Takes a span that ended at `end_time`.
-    fn finish(&self, span: Span<Self::Storage, Self::Form>, end_time: u64);
+    /// Keeps what it wants of a span that ended at `end_time`. The span's storage is dropped behind it.
+    fn finish(&self, span: &Span<Self::Storage, Self::Form>, end_time: u64);
+}
+
+/// A sink in a place of its own: a `static` ring that needs no initial bytes in flash.
+impl<K: SpanSink + ?Sized> SpanSink for &K {
+    type Storage = K::Storage;
+    type Form = K::Form;
+
+    #[inline]
+    fn lend(&self) -> Option<Self::Storage> {
+        (**self).lend()
+    }
+
+    #[inline]
+    fn started(&self, context: &SpanContext, parent: Option<&SpanContext>) {
+        (**self).started(context, parent);
+    }
+
+    #[inline]
+    fn finish(&self, span: &Span<Self::Storage, Self::Form>, end_time: u64) {
+        (**self).finish(span, end_time);
+    }
 }
 
 /// A sink for one thread of execution: a batch, and processors before it. Spans record into `SPAN` bytes of their own.
@@ -93,14 +114,14 @@ impl<const SPAN: usize, const BATCH: usize, P: SpanProcessor> SpanSink for Local
         self.processor.on_start(context, parent);
     }
 
-    fn finish(&self, span: Span<Self::Storage, Self::Form>, end_time: u64) {
+    fn finish(&self, span: &Span<Self::Storage, Self::Form>, end_time: u64) {
         let kept = self.processor.on_end(&span.view(end_time)) == Verdict::Keep && span.context().is_sampled();
         if !kept {
             return;
         }
         match self.batch.try_borrow_mut() {
             // A refused span is counted by the batch itself.
-            Ok(mut batch) => drop(batch.push(&span, end_time)),
+            Ok(mut batch) => drop(batch.push(span, end_time)),
             Err(_) => self.missed.set(self.missed.get().saturating_add(1)),
         }
     }
@@ -196,30 +217,39 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
     }
 
     /// Starts it. If the sampler drops it or no storage is left, it records nothing but still has a context.
+    // A span is large. Inlined, this makes it where the caller wants it, where a function would have to move it there.
+    #[inline(always)]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> ActiveSpan<'t, C, K> {
+        let (clock, sink) = (&self.tracer.clock, &self.tracer.sink);
+        let decision = self.request.decide(&self.tracer.ids, &self.tracer.sampler);
+        let mut span = ActiveSpan { context: decision.context, recording: None, clock, sink };
+        if decision.is_recording() {
+            self.record(decision.sampling.attributes, &mut span);
+        }
+        span
+    }
+
+    /// Begins the recording of a span that the sampler wants.
+    fn record(&self, sampled_attributes: &[Attribute<'_>], span: &mut ActiveSpan<'t, C, K>) {
         let Self { tracer, request, trace_state, start_time } = self;
-        let decision = request.decide(&tracer.ids, &tracer.sampler);
-        let context = decision.context;
-        let recording = if decision.is_recording() { tracer.sink.lend() } else { None }.map(|storage| {
-            let start = SpanStart {
-                context,
-                parent: request.parent,
-                name: request.name,
-                kind: request.kind,
-                start_time: start_time.or_else(|| tracer.clock.unix_nanos()).unwrap_or(0),
-                trace_state,
-                limits: tracer.limits,
-            };
-            let mut span = Span::new(storage, &start);
-            span.set_all(request.attributes).set_all(decision.sampling.attributes);
-            for link in request.links {
-                span.link(link, "");
-            }
-            tracer.sink.started(&context, request.parent.as_ref());
-            span
-        });
-        ActiveSpan { context, recording, clock: &tracer.clock, sink: &tracer.sink }
+        let Some(storage) = tracer.sink.lend() else { return };
+        let start = SpanStart {
+            context: span.context,
+            parent: request.parent,
+            name: request.name,
+            kind: request.kind,
+            start_time: start_time.or_else(|| tracer.clock.unix_nanos()).unwrap_or(0),
+            trace_state,
+            limits: tracer.limits,
+        };
+        let recording = span.recording.insert(Span::unnamed(storage, &start));
+        recording.begin(&start);
+        recording.set_all(request.attributes).set_all(sampled_attributes);
+        for link in request.links {
+            recording.link(link, "");
+        }
+        tracer.sink.started(&start.context, request.parent.as_ref());
     }
 }
 
@@ -291,16 +321,17 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
 
     /// Ends it now. Ending again is harmless; whatever is set afterwards has no effect.
     pub fn end(&mut self) {
-        if let Some(span) = self.recording.take() {
-            self.sink.finish(span, self.clock.unix_nanos().unwrap_or(0));
+        if self.recording.is_some() {
+            self.end_at(self.clock.unix_nanos().unwrap_or(0));
         }
     }
 
     /// Ends it at a time of the caller's: nanoseconds since the Unix epoch.
     pub fn end_at(&mut self, unix_nanos: u64) {
-        if let Some(span) = self.recording.take() {
+        if let Some(span) = &self.recording {
             self.sink.finish(span, unix_nanos);
         }
+        self.recording = None;
     }
 }
 

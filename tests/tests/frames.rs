@@ -223,7 +223,7 @@ fn line(frames: &[Vec<u8>], fates: &[Fate]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(config(3000))]
+    #![proptest_config(config(400))]
 
     #[test]
     fn exactly_the_frames_that_did_not_arrive_are_counted(

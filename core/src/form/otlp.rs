@@ -383,7 +383,7 @@ fn find_field(body: &[u8], wanted: u8) -> Option<(usize, usize)> {
     positions(body, 0).find(|&(start, _, _)| body.get(start) == Some(&wanted)).map(|(start, end, _)| (start, end))
 }
 
-fn find_attribute(body: &[u8], from: usize, attribute_tag: u8, key: &str) -> Option<(usize, usize)> {
+pub(crate) fn find_attribute(body: &[u8], from: usize, attribute_tag: u8, key: &str) -> Option<(usize, usize)> {
     positions(body, from)
         .find(|&(start, _, content)| {
             body.get(start) == Some(&attribute_tag)

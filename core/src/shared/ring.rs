@@ -126,9 +126,9 @@ impl<const SPAN: usize, const BYTES: usize, F: Form> SpanSink for SpanRing<SPAN,
     fn started(&self, _: &SpanContext, _: Option<&SpanContext>) {}
 
     #[inline]
-    fn finish(&self, span: Span<Self::Storage, F>, end_time: u64) {
+    fn finish(&self, span: &Span<Self::Storage, F>, end_time: u64) {
         if span.context().is_sampled() {
-            self.push(&span, end_time);
+            self.push(span, end_time);
         }
     }
 }

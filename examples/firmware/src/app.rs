@@ -7,11 +7,12 @@ use crate::board::{self, Board, Ticks};
 use crate::line::Line;
 use crate::names::Names;
 
-type Ring = SpanRing<48, 2048, Compact<Names>>;
+/// What was recorded and not sent yet. In a `static` of its own, as that is empty and so takes no flash.
+static RING: SpanRing<48, 2048, Compact<Names>> = SpanRing::new(Keep::Newest);
 
 /// The tracer of main code and interrupts.
-static TRACER: Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, Ring> =
-    Tracer::new(TickClock(Ticks), SharedIds::new([0, 0]), ParentBased::new(AlwaysOn), SpanRing::new(Keep::Newest));
+static TRACER: Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, &'static SpanRing<48, 2048, Compact<Names>>> =
+    Tracer::new(TickClock(Ticks), SharedIds::new([0, 0]), ParentBased::new(AlwaysOn), &RING);
 
 /// The context that the host sent.
 static CONTEXT: SharedContext = SharedContext::new();
@@ -33,7 +34,7 @@ pub(crate) fn run(mut board: Board) -> ! {
             reading += 1;
             read_sensor(reading);
         }
-        line.serve(&mut board, &TRACER, &CONTEXT);
+        line.serve(&mut board, &RING, &CONTEXT);
         board.wait();
     }
 }

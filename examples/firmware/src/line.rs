@@ -3,7 +3,7 @@
 use clewline_core::compact::write_attributes;
 use clewline_core::frame::{FrameDecoder, FrameEncoder, Message, StringsChunk};
 use clewline_core::shared::{SharedContext, SpanRing};
-use clewline_core::{Clock, Form, IdSource, Sampler, StringTable, TickSource, Tracer, Value};
+use clewline_core::{Form, StringTable, TickSource, Value};
 
 use crate::board::{Board, Ticks};
 use crate::names::Names;
@@ -32,13 +32,12 @@ impl Line {
     }
 
     /// Does what the host asked for, and sends what was recorded.
-    pub(crate) fn serve<C: Clock, I: IdSource, S: Sampler, F: Form, const SPAN: usize, const BYTES: usize>(
+    pub(crate) fn serve<F: Form, const SPAN: usize, const BYTES: usize>(
         &mut self,
         board: &mut Board,
-        tracer: &Tracer<C, I, S, SpanRing<SPAN, BYTES, F>>,
+        ring: &SpanRing<SPAN, BYTES, F>,
         context: &SharedContext,
     ) {
-        let ring = tracer.sink();
         while let Some(byte) = board.receive() {
             // What is no frame is the host's to repeat: it sees by our answers what has arrived.
             let message = match self.decoder.push(byte) {

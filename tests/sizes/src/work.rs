@@ -36,18 +36,23 @@ impl TickSource for Ticks {
 
 /// A tracer for main code and interrupts.
 pub type ChipTracer<const SPAN: usize, const RING: usize, F> =
-    Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, SpanRing<SPAN, RING, F>>;
+    Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, &'static SpanRing<SPAN, RING, F>>;
 
 /// Makes one.
 #[must_use]
-pub const fn tracer<const SPAN: usize, const RING: usize, F: Form>() -> ChipTracer<SPAN, RING, F> {
-    Tracer::new(TickClock(Ticks), SharedIds::new([1, 2]), ParentBased::new(AlwaysOn), SpanRing::new(Keep::Newest))
+pub const fn tracer<const SPAN: usize, const RING: usize, F: Form>(
+    ring: &'static SpanRing<SPAN, RING, F>,
+) -> ChipTracer<SPAN, RING, F> {
+    Tracer::new(TickClock(Ticks), SharedIds::new([1, 2]), ParentBased::new(AlwaysOn), ring)
 }
 
-/// In compact form. The ring is as large as it is to hold what a measurement makes.
-pub static COMPACT: ChipTracer<48, 200_000, Compact<Names>> = tracer();
+/// As large as it is to hold what a measurement makes. In a `static` of its own, as that is empty and so takes no flash.
+static COMPACT_RING: SpanRing<48, 200_000, Compact<Names>> = SpanRing::new(Keep::Newest);
+static OTLP_RING: SpanRing<192, 800_000, Otlp> = SpanRing::new(Keep::Newest);
+/// In compact form.
+pub static COMPACT: ChipTracer<48, 200_000, Compact<Names>> = tracer(&COMPACT_RING);
 /// In OTLP form.
-pub static OTLP: ChipTracer<192, 800_000, Otlp> = tracer();
+pub static OTLP: ChipTracer<192, 800_000, Otlp> = tracer(&OTLP_RING);
 /// What the spans continue.
 pub static CONTEXT: SharedContext = SharedContext::new();
 

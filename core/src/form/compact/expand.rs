@@ -1,12 +1,12 @@
 //! Expands a span in compact form to OTLP, on the host's side.
 
-use super::read::{CompactSpan, Entry, Item, Items, Text};
+use super::read::{CompactSpan, Entry, Item, Items, Text, map_key};
 use super::tag;
-use crate::form::otlp::{ATTRIBUTE, EVENT_ATTRIBUTE, KEY, LINK_ATTRIBUTE, VALUE, key_bit, set_length};
+use crate::form::otlp::{ATTRIBUTE, EVENT_ATTRIBUTE, KEY, LINK_ATTRIBUTE, VALUE, find_attribute, key_bit, set_length};
 use crate::form::value as otlp_value;
 use crate::form::{EntryKind, OpenEntry, Otlp, Sealed};
 use crate::postcard::{CompactError, Reader};
-use crate::storage::{Storage, StorageView, append};
+use crate::storage::{self, Storage, StorageView, append};
 use crate::wire::field_len;
 use crate::{Span, SpanLimits, SpanStart, SpanView, Status, Value};
 
@@ -70,7 +70,17 @@ impl<'a> CompactSpan<'a> {
         anchor: &TimeAnchor,
         body: S,
     ) -> Result<ExpandedSpan<S>, CompactError> {
-        let name = self.name.resolve(strings)?;
+        let items = || Items::new(self.items).map_while(Result::ok);
+        // The last of what can be there once counts.
+        let (mut name, mut message) = (self.name, "");
+        for item in items() {
+            match item {
+                Item::Renamed(text) => name = text,
+                Item::StatusMessage(text) => message = text,
+                _ => {}
+            }
+        }
+        let name = name.resolve(strings)?;
         let mut span = Span::<S, Otlp>::new(
             body,
             &SpanStart {
@@ -95,14 +105,12 @@ impl<'a> CompactSpan<'a> {
             return Err(CompactError::Capacity);
         }
         let (header, body) = span.parts();
-        let items = || Items::new(self.items).map_while(Result::ok);
         let moves = items().map(|item| if let Item::StartMoved(by) = item { by } else { 0 });
         // Events hold their distance to the start as it was when they were recorded.
         let mut first_start = self.start.wrapping_add_signed(moves.fold(0, i64::wrapping_add).wrapping_neg());
-        let mut message = "";
         for item in items() {
             match item {
-                Item::StatusMessage(text) => message = text,
+                Item::StatusMessage(_) | Item::Renamed(_) => {}
                 Item::StartMoved(by) => first_start = first_start.wrapping_add_signed(by),
                 Item::TraceState(text) => {
                     if !Otlp::set_trace_state(body, text) {
@@ -111,9 +119,11 @@ impl<'a> CompactSpan<'a> {
                 }
                 Item::Attribute(key, value) => {
                     let key = key.resolve(strings)?;
+                    let bit = key_bit(key);
+                    let is_replaced = header.seen_keys & bit != 0 && remove_attribute(body, 0, ATTRIBUTE, key);
                     attribute(body, ATTRIBUTE, key, value, strings)?;
-                    header.counts.attributes = header.counts.attributes.saturating_add(1);
-                    header.seen_keys |= key_bit(key);
+                    header.counts.attributes = header.counts.attributes.saturating_add((!is_replaced).into());
+                    header.seen_keys |= bit;
                 }
                 Item::Event { name, delta, entry } => {
                     let time = anchor.unix_nanos(first_start.wrapping_add_signed(delta));
@@ -147,7 +157,9 @@ fn attributes<'s, V: StorageView + ?Sized>(
     let mut open = open.ok_or(CompactError::Capacity)?;
     for item in Items::new(entry.attributes).map_while(Result::ok) {
         if let Item::Attribute(key, value) = item {
-            attribute(out, attribute_tag, key.resolve(strings)?, value, strings)?;
+            let key = key.resolve(strings)?;
+            remove_attribute(out, open.content_start(), attribute_tag, key);
+            attribute(out, attribute_tag, key, value, strings)?;
         }
     }
     fits(set_length(out, &mut open))?;
@@ -156,6 +168,15 @@ fn attributes<'s, V: StorageView + ?Sized>(
     open.dropped_attributes = entry.dropped;
     Otlp::end_entry(out, &mut open);
     Ok(())
+}
+
+/// Removes what an attribute that comes again replaces; false if nothing.
+fn remove_attribute<V: StorageView + ?Sized>(out: &mut V, from: usize, attribute_tag: u8, key: &str) -> bool {
+    let old = find_attribute(out.as_slice(), from, attribute_tag, key);
+    if let Some((start, end)) = old {
+        storage::remove(out, start, end);
+    }
+    old.is_some()
 }
 
 /// Writes one `KeyValue`.
@@ -198,27 +219,21 @@ fn any_value<'s, V: StorageView + ?Sized>(
         tag::MAP => {
             return nest(out, otlp_value::MAP, |out| {
                 for _ in 0..reader.count()? {
-                    let key = Text::read(reader)?.resolve(strings)?;
+                    let key = map_key(reader)?.resolve(strings)?;
                     nest(out, otlp_value::ELEMENT, |out| key_and_value(out, key, reader, strings))?;
                 }
                 Ok(())
             });
         }
-        list => {
+        tag::LIST => {
             return nest(out, otlp_value::ARRAY, |out| {
                 for _ in 0..reader.count()? {
-                    nest(out, otlp_value::ELEMENT, |out| match list {
-                        tag::BOOLS => write_scalar(out, &Value::Bool(reader.byte()? != 0)),
-                        tag::I64S => write_scalar(out, &Value::I64(reader.signed()?)),
-                        tag::F64S => write_scalar(out, &Value::F64(f64::from_le_bytes(reader.array()?))),
-                        tag::STRS => write_scalar(out, &Value::Str(Text::read(reader)?.resolve(strings)?)),
-                        tag::LIST => any_value(out, reader, strings),
-                        unknown => Err(CompactError::UnknownValue(unknown.into())),
-                    })?;
+                    nest(out, otlp_value::ELEMENT, |out| any_value(out, reader, strings))?;
                 }
                 Ok(())
             });
         }
+        unknown => return Err(CompactError::UnknownValue(unknown.into())),
     };
     write_scalar(out, &scalar)
 }

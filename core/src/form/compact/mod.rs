@@ -11,10 +11,13 @@
 //!   ..0     attribute: h >> 1 is its key as a text's varint; literal if 0; value
 //!   .01     event: h >> 2 is its name; literal if 0; time - start (zigzag); attributes, 03
 //!   .11     h >> 2 = 0 end, 1 link (trace id, span id, flags byte, tracestate, attributes, 03), 2 status message,
-//!           3 tracestate, 4 dropped attributes of the event or link (varint), 5 the start was moved by (zigzag)
-//! value     varint: 0 empty, 1 false, 2 true, 3 integer (zigzag), 4 f64, 5 f32, 6 literal text, 7 interned text (id + 1),
-//!           8 bytes, 9 array of bool, 10 of integers, 11 of f64, 12 of texts, 13 of values, 14 map of texts to values
+//!           3 tracestate, 4 dropped attributes of the event or link (varint), 5 the start was moved by (zigzag), 6 renamed
+//! value     byte: 0 empty, 1 false, 2 true, 3 integer (zigzag), 4 f64, 5 f32, 6 literal text, 7 interned text (id + 1),
+//!           8 bytes, 9 list (count, values), 10 map (count; for each entry a text and a value)
 //! ```
+//!
+//! A key, name or message that comes again replaces the one before: the chip need not look for it. A replaced value keeps
+//! its bytes until the span has ended.
 //!
 //! All numbers are postcard's, so a host may as well read it through `serde` and `postcard`. Times are ticks of the chip's
 //! clock: dividing them is the host's work.
@@ -22,6 +25,7 @@
 mod expand;
 mod read;
 mod value;
+mod walk;
 mod write;
 
 pub use expand::{ExpandedSpan, TimeAnchor};
@@ -93,6 +97,7 @@ mod item {
     pub(super) const TRACE_STATE: u8 = (3 << 2) | 3;
     pub(super) const DROPPED_ATTRIBUTES: u8 = (4 << 2) | 3;
     pub(super) const START_MOVED: u8 = (5 << 2) | 3;
+    pub(super) const RENAMED: u8 = (6 << 2) | 3;
 }
 
 /// The types of values.
@@ -106,10 +111,6 @@ mod tag {
     pub(super) const TEXT: u8 = 6;
     pub(super) const INTERNED: u8 = 7;
     pub(super) const BYTES: u8 = 8;
-    pub(super) const BOOLS: u8 = 9;
-    pub(super) const I64S: u8 = 10;
-    pub(super) const F64S: u8 = 11;
-    pub(super) const STRS: u8 = 12;
-    pub(super) const LIST: u8 = 13;
-    pub(super) const MAP: u8 = 14;
+    pub(super) const LIST: u8 = 9;
+    pub(super) const MAP: u8 = 10;
 }

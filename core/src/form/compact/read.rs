@@ -1,7 +1,6 @@
 //! Reads spans in compact form, never panicking.
 
 use super::{head, item, tag};
-use crate::intern::Symbol;
 use crate::postcard::{CompactError, Reader};
 use crate::{MAX_VALUE_DEPTH, SpanContext, SpanId, SpanKind, StatusCode, TraceFlags, TraceId};
 
@@ -139,13 +138,6 @@ impl<'a> Text<'a> {
         }
     }
 
-    pub(super) fn is(&self, symbol: &Symbol<'_>) -> bool {
-        match *self {
-            Self::Literal(text) => symbol.reference == 0 && text == symbol.text,
-            Self::Interned(id) => symbol.reference == id + 1,
-        }
-    }
-
     /// The text itself.
     pub(super) fn resolve(self, strings: &impl Fn(u32) -> Option<&'a str>) -> Result<&'a str, CompactError> {
         match self {
@@ -164,6 +156,7 @@ pub(super) enum Item<'a> {
     StatusMessage(&'a str),
     TraceState(&'a str),
     StartMoved(i64),
+    Renamed(Text<'a>),
 }
 
 /// The attributes of an event or link.
@@ -186,12 +179,6 @@ impl<'a> Items<'a> {
 
     pub(super) const fn rest(&self) -> &'a [u8] {
         self.reader.rest()
-    }
-
-    /// Reads the front of an event or link, so that its attributes come next.
-    pub(super) fn enter(&mut self) -> Result<(), CompactError> {
-        let head = self.reader.varint_u32()?;
-        self.front(head).map(drop)
     }
 
     /// What stands before the attributes of an event or link.
@@ -251,6 +238,7 @@ impl<'a> Items<'a> {
             Ok(item::STATUS_MESSAGE) => Item::StatusMessage(self.reader.text()?),
             Ok(item::TRACE_STATE) => Item::TraceState(self.reader.text()?),
             Ok(item::START_MOVED) => Item::StartMoved(self.reader.signed()?),
+            Ok(item::RENAMED) => Item::Renamed(Text::read(&mut self.reader)?),
             _ => match self.front(head)? {
                 Front::Event { name, delta } => Item::Event { name, delta, entry: self.entry()? },
                 Front::Link { context, trace_state } => Item::Link { context, trace_state, entry: self.entry()? },
@@ -282,7 +270,6 @@ impl<'a> Iterator for Items<'a> {
 /// Reads past one value, checking all of it.
 fn skip_value(reader: &mut Reader<'_>, depth: usize) -> Result<(), CompactError> {
     let tag = reader.byte()?;
-    let nested = || depth.checked_sub(1).ok_or(CompactError::TooDeep);
     match tag {
         tag::EMPTY | tag::FALSE | tag::TRUE => {}
         tag::I64 => drop(reader.varint()?),
@@ -293,31 +280,27 @@ fn skip_value(reader: &mut Reader<'_>, depth: usize) -> Result<(), CompactError>
             reader.varint_u32()?.checked_sub(1).ok_or(CompactError::UnknownString(0))?;
         }
         tag::BYTES => drop(reader.bytes()?),
-        tag::BOOLS => {
-            nested()?;
-            reader.bytes()?;
-        }
-        tag::F64S => {
-            nested()?;
-            let count = reader.count()?;
-            reader.take(count.saturating_mul(8))?;
-        }
-        tag::I64S | tag::STRS | tag::LIST | tag::MAP => {
-            let depth = nested()?;
+        tag::LIST | tag::MAP => {
+            let depth = depth.checked_sub(1).ok_or(CompactError::TooDeep)?;
             for _ in 0..reader.count()? {
-                if matches!(tag, tag::STRS | tag::MAP) {
-                    Text::read(reader)?;
+                if tag == tag::MAP {
+                    map_key(reader)?;
                 }
-                match tag {
-                    tag::I64S => drop(reader.varint()?),
-                    tag::STRS => {}
-                    _ => skip_value(reader, depth)?,
-                }
+                skip_value(reader, depth)?;
             }
         }
         _ => return Err(CompactError::UnknownValue(tag.into())),
     }
     Ok(())
+}
+
+/// Reads the text before a value of a map.
+pub(super) fn map_key<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, CompactError> {
+    match reader.byte()? {
+        tag::TEXT => reader.text().map(Text::Literal),
+        tag::INTERNED => Text::read(reader),
+        other => Err(CompactError::UnknownValue(other.into())),
+    }
 }
 
 /// Reads attributes that [`write_attributes`](super::write_attributes) wrote, as far as their values are texts, integers and

@@ -2,10 +2,13 @@
 #![no_std]
 #![no_main]
 
+use clewline_core::Compact;
 use clewline_core::frame::{FrameDecoder, FrameEncoder, Message};
+use clewline_core::shared::{Keep, SpanRing};
 use sizes::work::{CONTEXT, ChipTracer, Names, drain, three_and_event, tracer};
 
-static TRACER: ChipTracer<48, 2048, clewline_core::Compact<Names>> = tracer();
+static RING: SpanRing<48, 2048, Compact<Names>> = SpanRing::new(Keep::Newest);
+static TRACER: ChipTracer<48, 2048, Compact<Names>> = tracer(&RING);
 const LINE: *mut u32 = 0x4000_4000 as *mut u32;
 
 #[cortex_m_rt::entry]
