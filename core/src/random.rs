@@ -154,4 +154,24 @@ mod tests {
         let (a, b) = (1u64.rotate_left(49) ^ b ^ (b << 21), b.rotate_left(28));
         assert_eq!(ids.next(), a.wrapping_add(b).rotate_left(17).wrapping_add(a));
     }
+
+    #[cfg(feature = "rand_core")]
+    #[test]
+    fn a_generator_of_the_hosts_gives_both_words_of_the_seed() {
+        struct Counter(u64);
+        impl rand_core::TryRng for Counter {
+            type Error = rand_core::Infallible;
+            fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+                Ok(0)
+            }
+            fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+                self.0 += 1;
+                Ok(self.0)
+            }
+            fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+                Ok(())
+            }
+        }
+        assert_eq!(RandomIds::from_rng(&mut Counter(0)).next(), RandomIds::from_seed([1, 2]).next());
+    }
 }

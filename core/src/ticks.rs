@@ -53,3 +53,26 @@ impl TickSource for EmbassyTicks {
         u32::try_from(embassy_time_driver::TICK_HZ).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(all(test, feature = "embassy-time"))]
+mod tests {
+    use super::{Clock, EmbassyTicks, TickClock, TickSource};
+
+    struct Fixed;
+
+    impl embassy_time_driver::Driver for Fixed {
+        fn now(&self) -> u64 {
+            1234
+        }
+
+        fn schedule_wake(&self, _: u64, _: &core::task::Waker) {}
+    }
+
+    embassy_time_driver::time_driver_impl!(static DRIVER: Fixed = Fixed);
+
+    #[test]
+    fn the_drivers_ticks_are_the_clock() {
+        assert_eq!(TickClock(EmbassyTicks).unix_nanos(), Some(1234));
+        assert_eq!(u64::from(EmbassyTicks.ticks_per_second()), embassy_time_driver::TICK_HZ);
+    }
+}
