@@ -7,6 +7,7 @@
 //! A thread touches only its own memory on this road: ids, pooled spans and the ring are thread-local, so threads do not slow
 //! each other down. A pipeline lives as long as the process; shutting it down ends its exporter thread.
 
+#[cfg(feature = "tracing")]
 mod adopt;
 mod buffer;
 mod clock;
@@ -29,6 +30,7 @@ use clewline_core::{
 
 use crate::exporter::{Envelope, ScopeIndex, SpanExporter, TimedOut, Worker, WorkerSettings};
 
+#[cfg(feature = "tracing")]
 pub(crate) use adopt::adopted_context;
 pub use buffer::GrowingBuffer;
 pub use clock::HostClock;
@@ -68,6 +70,7 @@ pub(crate) struct Recording {
     scope: u16,
     start_ticks: u64,
     /// The sampler dropped it, and the ledger does not know of it; see [`Pipeline::record_on_trial`].
+    #[cfg(feature = "tracing")]
     is_on_trial: bool,
 }
 
@@ -283,7 +286,14 @@ impl Pipeline {
             limits: self.options.limits,
         };
         let span = Span::new(GrowingBuffer::new(self.options.span_bytes), &start);
-        Box::new(Recording { span, pipeline: self, scope: 0, start_ticks: 0, is_on_trial: false })
+        Box::new(Recording {
+            span,
+            pipeline: self,
+            scope: 0,
+            start_ticks: 0,
+            #[cfg(feature = "tracing")]
+            is_on_trial: false,
+        })
     }
 
     /// Everything that happened so far; see [`Ledger`].

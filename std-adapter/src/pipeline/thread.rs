@@ -110,11 +110,13 @@ impl Local {
     }
 
     /// Lends memory without counting a span.
+    #[cfg(feature = "tracing")]
     pub(super) fn lend(&mut self) -> Option<Box<Recording>> {
         self.pool.pop()
     }
 
     /// Counts a recorded span that began without [`begin`](Self::begin).
+    #[cfg(feature = "tracing")]
     pub(super) fn count_started(&mut self) {
         add(&self.producer.counters().started, 1);
     }
