@@ -7,7 +7,11 @@ use std::time::Duration;
 use clewline_core::{
     AlwaysOff, AlwaysOn, Attribute, ParentBased, SpanLimits, SpanProcessor, SpanView, TraceIdRatio, Value, Verdict,
 };
+#[cfg(feature = "tracing")]
+use tracing_subscriber::filter::Targets;
 
+#[cfg(feature = "tracing")]
+use crate::config::Warning;
 use crate::config::{Config, LimitsConfig, SamplerConfig};
 use crate::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter, TimedOut, WorkerSettings};
 use crate::pipeline::{Ledger, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
@@ -65,9 +69,10 @@ pub fn init_with(config: &Config) -> Result<Guard, InitError> {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     let guard = start(config)?;
-    let filter = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
-    let filter: tracing_subscriber::filter::Targets =
-        filter.unwrap_or_else(|| tracing_subscriber::filter::Targets::new().with_default(tracing_core::Level::INFO));
+    let (filter, warnings) = filter(&std::env::var_os("RUST_LOG").unwrap_or_default().to_string_lossy());
+    for warning in warnings {
+        eprintln!("clewline: configuration: {warning}");
+    }
     let subscriber = tracing_subscriber::registry().with(filter).with(crate::layer());
     tracing_core::dispatcher::set_global_default(tracing_core::Dispatch::new(subscriber))
         .map_err(|_| InitError::SubscriberSet)?;
@@ -154,6 +159,36 @@ impl fmt::Debug for Guard {
     }
 }
 
+/// The filter that `RUST_LOG` asks for, and what in it was not understood. Parts that cannot be read are left out, and where
+/// nothing is left the default holds: an empty part, or one in the extended form `target[span{field=value}]=level` of other
+/// filters, would otherwise be taken for one that lets no span through.
+#[cfg(feature = "tracing")]
+fn filter(text: &str) -> (Targets, Vec<Warning>) {
+    let mut targets = Targets::new();
+    let mut is_default = true;
+    let mut warnings = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let parsed = if part.contains(['[', '{']) { None } else { part.parse::<Targets>().ok() };
+        match parsed {
+            Some(parsed) => {
+                is_default = false;
+                if let Some(level) = parsed.default_level() {
+                    targets = targets.with_default(level);
+                }
+                targets = targets.with_targets(parsed);
+            }
+            None => {
+                let problem = "neither `level`, `target` nor `target=level`; it is left out";
+                warnings.push(Warning::new("RUST_LOG", Some(part), problem));
+            }
+        }
+    }
+    if is_default {
+        targets = targets.with_default(tracing_core::Level::INFO);
+    }
+    (targets, warnings)
+}
+
 fn sampler(config: &SamplerConfig) -> SharedSampler {
     match config {
         SamplerConfig::AlwaysOn => Box::new(AlwaysOn),
@@ -203,5 +238,38 @@ struct NoExporter;
 impl SpanExporter for NoExporter {
     fn export(&mut self, _: &Request<'_>, _: Option<std::time::Instant>) -> ExportOutcome {
         ExportOutcome::Rejected { reason: "there is no exporter".to_owned() }
+    }
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use tracing_core::Level;
+
+    use super::filter;
+
+    #[test]
+    fn rust_log_is_read_part_by_part_and_never_silences_by_accident() {
+        // RUST_LOG, whether `shop` and `shop::db` record at INFO and DEBUG, and how many parts were refused.
+        let table = [
+            ("", [true, false, true, false], 0),
+            (" , ", [true, false, true, false], 0),
+            ("info,", [true, false, true, false], 0),
+            ("debug", [true, true, true, true], 0),
+            ("warn,shop::db=debug", [false, false, true, true], 0),
+            ("shop::db=debug, warn", [false, false, true, true], 0),
+            ("off", [false, false, false, false], 0),
+            ("shop=loud", [true, false, true, false], 1),
+            ("shop", [true, true, true, true], 0),
+            ("shop=loud,debug", [true, true, true, true], 1),
+            ("shop[checkout]=debug", [true, false, true, false], 1),
+            ("debug,shop[{id=7}]=off", [true, true, true, true], 1),
+        ];
+        for (text, expected, refused) in table {
+            let (targets, warnings) = filter(text);
+            let enabled = |target, level| targets.would_enable(target, &level);
+            let seen =
+                ["shop", "shop::db"].map(|target| [Level::INFO, Level::DEBUG].map(|level| enabled(target, level)));
+            assert_eq!((seen.concat(), warnings.len()), (expected.to_vec(), refused), "{text:?}");
+        }
     }
 }

@@ -91,7 +91,7 @@ impl Default for LimitsConfig {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
-    /// No spans at all; context propagation still works (`OTEL_SDK_DISABLED`).
+    /// No spans at all (`OTEL_SDK_DISABLED`). A native span still hands its parent's context on; a `tracing` span does not.
     pub disabled: Setting<bool>,
     /// Where finished spans go; empty is nowhere.
     pub exporters: Setting<Vec<ExporterKind>>,
@@ -367,5 +367,11 @@ fn warn_about_unsupported(environment: &mut Environment<'_>) {
         if environment.value(name).is_some() {
             environment.warn(name, None, "not supported in this version; it has no effect");
         }
+    }
+    const PROPAGATORS: &str = "OTEL_PROPAGATORS";
+    if let Some(list) = environment.value(PROPAGATORS)
+        && pairs::members(&list).any(|name| !name.eq_ignore_ascii_case("tracecontext"))
+    {
+        environment.warn(PROPAGATORS, Some(&list), "this version propagates `tracecontext`, that and nothing else");
     }
 }

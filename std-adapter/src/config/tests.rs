@@ -299,3 +299,12 @@ fn no_limit_is_the_absence_of_both_limits() {
     assert_eq!(config.export_timeout(), None);
     assert_eq!(read(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")]).export_timeout(), Some(Duration::from_secs(30)));
 }
+
+#[test]
+fn propagators_other_than_tracecontext_are_a_warning() {
+    for (list, count) in
+        [("tracecontext", 0), ("TraceContext,", 0), ("b3", 1), ("tracecontext,baggage", 1), ("none", 1)]
+    {
+        assert_eq!(read(&[("OTEL_PROPAGATORS", list)]).warnings().len(), count, "{list}");
+    }
+}
