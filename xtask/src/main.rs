@@ -9,6 +9,7 @@ mod demo;
 mod elf;
 mod error;
 mod firmware;
+mod fuzz;
 mod hygiene;
 mod node;
 mod process;
@@ -97,6 +98,19 @@ fn interface() -> Command {
                 .about("Measure flash, stack and instructions on a chip, and hold them against the budget")
                 .arg(flag("bless", "Write what was measured as the new budget")),
         )
+        .subcommand(
+            Command::new("fuzz")
+                .about("Search for inputs that break a parser's promises, guided by coverage (needs cargo-fuzz)")
+                .arg(
+                    Arg::new("seconds")
+                        .long("seconds")
+                        .value_name("N")
+                        .default_value("60")
+                        .value_parser(value_parser!(u64).range(1..))
+                        .help("How long each target is searched"),
+                )
+                .arg(Arg::new("target").value_name("TARGET").help("This target only, such as traceparent or otlp")),
+        )
         .subcommand(Command::new("bench").about("Measure Clewline and its peers in one run").arg(
             Arg::new("arguments").value_name("ARGUMENTS").num_args(0..).last(true).help("Passed on to the benchmark"),
         ))
@@ -127,6 +141,11 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             setup::ensure(&workspace, &firmware::NEEDS)?.into_result()?;
             size::run(&workspace, matches.get_flag("bless"))
         }
+        Some(("fuzz", matches)) => fuzz::run(
+            &workspace,
+            matches.get_one::<String>("target").map(String::as_str),
+            matches.get_one("seconds").copied().unwrap_or_default(),
+        ),
         Some(("bench", matches)) => {
             let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);
             command.args(strings(matches, "arguments"));

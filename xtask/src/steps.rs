@@ -30,6 +30,9 @@ const BROWSER_TEST_LIMIT: &str = "120";
 /// How many random spans are held against the official messages.
 const DIFFERENTIAL_SPANS: &str = "100000";
 
+/// How long each fuzz target gets; as many run at once as there are processors.
+const FUZZ_SECONDS: &str = "3";
+
 /// One step.
 pub(crate) struct Step {
     /// Its name on the command line and in the summary.
@@ -108,6 +111,16 @@ pub(crate) const ALL: &[Step] = &[
             let mut command = checked(context, &["--test", "conformance", "random_spans", "--", "--nocapture"]);
             command.env("CLEWLINE_SPANS", DIFFERENTIAL_SPANS);
             tests(context, "random spans against opentelemetry-proto", command)
+        },
+    },
+    Step {
+        name: "fuzz",
+        about: "no parser breaks its promises on mutated seeds",
+        needs: &[],
+        run: |context| {
+            let mut command = checked(context, &["--test", "fuzz", "--", "--nocapture"]);
+            command.env("CLEWLINE_FUZZ_SECONDS", FUZZ_SECONDS);
+            tests(context, "mutated seeds", command)
         },
     },
     Step {
