@@ -3,8 +3,10 @@
 //! Reading the time-stamp counter costs a third of a system-clock read. A span keeps the ticks of its start and converts both
 //! ends by the same anchor when it ends, so its duration is exact. Whoever finds the anchor too old renews it, so that spans
 //! follow corrections of the system clock (NTP) and a rough first measurement of the counter's frequency does no harm.
+//! The counter may go on or begin anew while the computer sleeps or a virtual machine moves; then the measurement begins anew.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, Once, TryLockError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clewline_core::Clock;
@@ -17,6 +19,9 @@ const FIRST_CALIBRATION: Duration = Duration::from_millis(2);
 /// is wrong by stays below a microsecond.
 const FIRST_AGE: Duration = Duration::from_millis(2);
 const GREATEST_AGE: Duration = Duration::from_secs(1);
+/// How far the counter and the monotonic clock may be apart between two anchors, besides a five-hundredth of the time: far more
+/// than corrections and pauses of the scheduler make.
+const TOLERANCE_NANOS: u128 = 5_000_000;
 
 /// The process's clock. Free to copy: all copies read the same anchor.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,8 @@ struct Anchor {
     nanos_per_tick: AtomicU64,
     /// Ticks after which it should be renewed.
     greatest_age: AtomicU64,
+    /// Held by the thread that writes.
+    calibration: Mutex<Option<Calibration>>,
 }
 
 /// An anchor as read, all of one moment.
@@ -68,15 +75,56 @@ static ANCHOR: Anchor = Anchor {
     unix_nanos: AtomicU64::new(0),
     nanos_per_tick: AtomicU64::new(0),
     greatest_age: AtomicU64::new(0),
+    calibration: Mutex::new(None),
 };
 
-static CALIBRATION: std::sync::OnceLock<Calibration> = std::sync::OnceLock::new();
-
-/// Where the measurement of the counter's frequency began.
+/// The measurement of the counter's frequency against the monotonic clock.
 #[derive(Debug)]
 struct Calibration {
+    start: Moment,
+    last: Moment,
+}
+
+/// The same moment on both.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
     ticks: u64,
     instant: Instant,
+}
+
+impl Moment {
+    fn now() -> Self {
+        let (ticks, instant) = closest_reading(Instant::now);
+        Self { ticks, instant }
+    }
+
+    /// Nanoseconds and ticks from an earlier moment to this one.
+    fn since(&self, earlier: &Self) -> (u128, u128) {
+        let nanos = self.instant.duration_since(earlier.instant).as_nanos();
+        (nanos, self.ticks.wrapping_sub(earlier.ticks).into())
+    }
+}
+
+impl Calibration {
+    /// Takes note of a moment. Answers nanoseconds per tick and how old an anchor made of it may become, in ticks.
+    fn measure(&mut self, now: Moment, known_nanos_per_tick: u64) -> (u64, u64) {
+        let (nanos, ticks) = now.since(&self.last);
+        let expected = (ticks * u128::from(known_nanos_per_tick)) >> SHIFT;
+        let is_torn = known_nanos_per_tick != 0 && expected.abs_diff(nanos) > TOLERANCE_NANOS + nanos / 500;
+        self.last = now;
+        if is_torn {
+            self.start = now;
+        }
+        let (nanos, ticks) = now.since(&self.start);
+        let nanos_per_tick = if is_torn || ticks == 0 {
+            known_nanos_per_tick
+        } else {
+            u64::try_from((nanos << SHIFT) / ticks).unwrap_or(u64::MAX)
+        };
+        let age = nanos.clamp(FIRST_AGE.as_nanos(), GREATEST_AGE.as_nanos());
+        let age = (age << SHIFT) / u128::from(nanos_per_tick.max(1));
+        (nanos_per_tick, u64::try_from(age).unwrap_or(u64::MAX))
+    }
 }
 
 impl HostClock {
@@ -84,15 +132,18 @@ impl HostClock {
     #[must_use]
     pub fn get() -> Self {
         let clock = Self { anchor: &ANCHOR };
-        CALIBRATION.get_or_init(|| {
-            let (ticks, instant) = closest_reading(Instant::now);
-            let start = Calibration { ticks, instant };
+        static BEGIN: Once = Once::new();
+        BEGIN.call_once(|| {
             if counter::is_steady() {
+                let start = Moment::now();
+                // Nobody else is here yet, so the lock is free.
+                if let Ok(mut calibration) = ANCHOR.calibration.lock() {
+                    *calibration = Some(Calibration { start, last: start });
+                }
                 std::thread::sleep(FIRST_CALIBRATION);
-                clock.anchor_from(&start, FIRST_AGE);
+                clock.renew_anchor();
                 ANCHOR.uses_counter.store(true, Ordering::Release);
             }
-            start
         });
         clock
     }
@@ -121,17 +172,20 @@ impl HostClock {
     pub(crate) fn interval(self, start: u64, end: u64) -> (u64, u64) {
         if self.anchor.uses_counter.load(Ordering::Relaxed) {
             let anchor = self.anchor_for(end);
+            // A counter that began anew meanwhile has forgotten how long it was.
+            let start = if end.wrapping_sub(start).cast_signed() < 0 { end } else { start };
             (anchor.unix_nanos_at(start), anchor.unix_nanos_at(end))
         } else {
             (start, end.max(start))
         }
     }
 
-    /// The anchor to convert the newest of some moments by: renewed if it is too old for it.
+    /// The anchor to convert the newest of some moments by: renewed if it is too old for it, or from before the counter began
+    /// anew.
     #[inline]
     fn anchor_for(self, newest: u64) -> Reading {
         let anchor = self.read_anchor();
-        if anchor.distance_to(newest) <= anchor.greatest_age.cast_signed() {
+        if anchor.distance_to(newest).unsigned_abs() <= anchor.greatest_age {
             return anchor;
         }
         self.renew_anchor();
@@ -158,26 +212,20 @@ impl HostClock {
     /// Takes a new anchor from the system clock, so that later spans follow its corrections.
     #[cold]
     fn renew_anchor(self) {
-        if let Some(calibration) = CALIBRATION.get() {
-            self.anchor_from(calibration, calibration.instant.elapsed().clamp(FIRST_AGE, GREATEST_AGE));
-        }
-    }
-
-    fn anchor_from(self, start: &Calibration, greatest_age: Duration) {
-        let (ticks, unix_nanos) = closest_reading(system_nanos);
-        let (now_ticks, now) = closest_reading(Instant::now);
-        let elapsed = now.duration_since(start.instant).as_nanos().max(1);
-        let elapsed_ticks = u128::from(now_ticks.wrapping_sub(start.ticks)).max(1);
-        let nanos_per_tick = u64::try_from((elapsed << SHIFT) / elapsed_ticks).unwrap_or(u64::MAX);
-        let greatest_age = u64::try_from(greatest_age.as_nanos() * elapsed_ticks / elapsed).unwrap_or(u64::MAX);
         let anchor = self.anchor;
+        let mut calibration = match anchor.calibration.try_lock() {
+            Ok(calibration) => calibration,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // Whoever holds the lock makes an anchor that is as good.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let Some(calibration) = calibration.as_mut() else { return };
+        let (ticks, unix_nanos) = closest_reading(system_nanos);
+        let (nanos_per_tick, greatest_age) =
+            calibration.measure(Moment::now(), anchor.nanos_per_tick.load(Ordering::Relaxed));
         let before = anchor.sequence.load(Ordering::Relaxed);
-        // Whoever finds the number odd lost the race; the winner's anchor is as good.
-        if before % 2 == 1
-            || anchor.sequence.compare_exchange(before, before + 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
-        {
-            return;
-        }
+        anchor.sequence.store(before + 1, Ordering::Relaxed);
+        // Whoever reads one of these also reads that the number is odd, or a later one.
         anchor.ticks.store(ticks, Ordering::Release);
         anchor.unix_nanos.store(unix_nanos, Ordering::Release);
         anchor.nanos_per_tick.store(nanos_per_tick, Ordering::Release);
@@ -258,6 +306,44 @@ mod counter {
 mod tests {
     use super::*;
 
+    /// An anchor made at the last moment of a measurement.
+    fn anchor(start: Moment, last: Moment, unix_nanos: u64, nanos_per_tick: u64) -> &'static Anchor {
+        Box::leak(Box::new(Anchor {
+            uses_counter: AtomicBool::new(true),
+            sequence: AtomicU64::new(0),
+            ticks: AtomicU64::new(last.ticks),
+            unix_nanos: AtomicU64::new(unix_nanos),
+            nanos_per_tick: AtomicU64::new(nanos_per_tick),
+            greatest_age: AtomicU64::new(1_000_000),
+            calibration: Mutex::new(Some(Calibration { start, last })),
+        }))
+    }
+
+    /// While the computer sleeps the monotonic clock stands still; some counters go on, others begin anew.
+    #[test]
+    fn a_counter_that_went_on_or_began_anew_is_measured_anew() {
+        if !counter::is_steady() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        let known = HostClock::get().read_anchor().nanos_per_tick;
+        let now = Moment::now();
+        let second = (1_000_000_000_u64 << SHIFT) / known;
+        let earlier = now.instant.checked_sub(Duration::from_millis(500)).unwrap();
+        for ticks in [now.ticks.wrapping_sub(1000 * second), now.ticks.wrapping_add(1000 * second)] {
+            let last = Moment { ticks, instant: earlier };
+            let clock = HostClock { anchor: anchor(last, last, system_nanos() - 500_000_000, known) };
+            let time = clock.unix_nanos().unwrap();
+            assert!(time.abs_diff(system_nanos()) < 100_000_000, "{time}");
+            std::thread::sleep(Duration::from_millis(5));
+            clock.renew_anchor();
+            let measured = clock.read_anchor().nanos_per_tick;
+            assert!(measured.abs_diff(known) < known / 100, "{measured} for {known}");
+            let (start, end) = clock.interval(ticks, counter::read());
+            assert!(start <= end, "{start} {end}");
+        }
+    }
+
     #[test]
     fn follows_the_system_clock() {
         let clock = HostClock::get();
@@ -301,18 +387,11 @@ mod tests {
         if !counter::is_steady() {
             return;
         }
-        // Renewing needs the first measurement.
-        assert!(HostClock::get().ticks() > 0);
-        let now = counter::read();
-        let anchor: &'static Anchor = Box::leak(Box::new(Anchor {
-            uses_counter: AtomicBool::new(true),
-            sequence: AtomicU64::new(0),
-            ticks: AtomicU64::new(now),
-            // The system clock was ten seconds ahead.
-            unix_nanos: AtomicU64::new(system_nanos() + 10_000_000_000),
-            nanos_per_tick: AtomicU64::new(1 << SHIFT),
-            greatest_age: AtomicU64::new(1000),
-        }));
+        let now = Moment::now();
+        // The system clock was ten seconds ahead.
+        let anchor = anchor(now, now, system_nanos() + 10_000_000_000, 1 << SHIFT);
+        anchor.greatest_age.store(1000, Ordering::Relaxed);
+        let now = now.ticks;
         let (start, end) = HostClock { anchor }.interval(now + 500, now + 5000);
         assert!(end >= start, "{start} {end}");
         assert!(anchor.unix_nanos.load(Ordering::Relaxed) < system_nanos() + 1_000_000_000, "the anchor was renewed");
@@ -327,6 +406,7 @@ mod tests {
             unix_nanos: AtomicU64::new(0),
             nanos_per_tick: AtomicU64::new(0),
             greatest_age: AtomicU64::new(0),
+            calibration: Mutex::new(None),
         };
         assert_eq!(HostClock { anchor: &PLAIN }.interval(900, 400), (900, 900));
         assert_eq!(HostClock { anchor: &PLAIN }.interval(400, 900), (400, 900));
