@@ -37,6 +37,14 @@ impl<'s, V: StorageView + ?Sized, F: Form> EntryBuilder<'s, V, F> {
         self
     }
 
+    /// Sets an attribute whose value takes work to find: `value` runs only if the entry is recorded.
+    pub fn set_with<'v, T: Into<Value<'v>>>(&mut self, key: &str, value: impl FnOnce() -> T) -> &mut Self {
+        if self.entry.is_some() {
+            self.set(key, value());
+        }
+        self
+    }
+
     /// Sets several attributes of the entry.
     pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
         for (key, value) in attributes {

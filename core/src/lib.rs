@@ -82,14 +82,14 @@ pub use intern::{pack, packed_len, packed_text};
 pub use kind::SpanKind;
 pub use limits::SpanLimits;
 pub use postcard::CompactError;
-pub use processor::{SpanProcessor, Verdict};
+pub use processor::{ReadWriteSpan, SpanProcessor, Verdict};
 pub use random::{CountingIds, IdSource, RandomIds};
 pub use sampler::{
     AlwaysOff, AlwaysOn, ParentBased, RateLimited, RecordOnly, Rules, Sampler, SamplingDecision, SamplingParameters,
     SamplingResult, SamplingRule, TraceIdRatio,
 };
 pub use span::{Header, InlineSpan, Span, SpanCounts, SpanStart};
-pub use start::{SpanDecision, SpanRequest};
+pub use start::{Link, SpanDecision, SpanRequest};
 pub use status::{Status, StatusCode};
 pub use storage::{Storage, StorageView};
 pub use tail::{InlineTailBuffer, TailBuffer, TailCounts, TailRule};

@@ -7,7 +7,7 @@ use crate::context::ParentContext;
 use crate::entry::EntryBuilder;
 use crate::error::CapacityError;
 use crate::storage::{Storage, StorageView};
-use crate::{Attribute, Form, Otlp, SpanContext, SpanKind, SpanLimits, SpanView, Status, StatusCode, Value};
+use crate::{Attribute, Form, Link, Otlp, SpanContext, SpanKind, SpanLimits, SpanView, Status, StatusCode, Value};
 
 /// What a span starts with. [`Tracer`](crate::Tracer) fills it in; a host with its own door does it by hand.
 #[derive(Clone, Copy, Debug)]
@@ -227,6 +227,8 @@ impl<S: Storage, F: Form> Span<S, F> {
     }
 
     /// Sets an attribute; a key that is there already gets the new value.
+    ///
+    /// A literal key costs nothing but its copy: what tells it from other keys is computed when the call is compiled.
     #[inline]
     pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
         F::set_attribute(&mut self.header, self.body.view_mut(), key, &value.into());
@@ -264,9 +266,29 @@ impl<S: Storage, F: Form> Span<S, F> {
         EntryBuilder::new(header, view, entry)
     }
 
+    /// Records a relation that is a value. One that is known when the span starts belongs to the start, where samplers see
+    /// it (OpenTelemetry trace API, "Add Link").
+    pub fn add_link(&mut self, link: &Link<'_>) -> &mut Self {
+        self.link(&link.context, link.trace_state).set_all(link.attributes);
+        self
+    }
+
     /// Records an error as the event `exception` (OpenTelemetry semantic conventions, "Exceptions on spans").
     /// Empty arguments are left out. Does not set the status.
     pub fn record_exception(&mut self, exception_type: &str, message: &str, stacktrace: &str, time: u64) -> &mut Self {
+        self.exception(exception_type, message, stacktrace, time);
+        self
+    }
+
+    /// Like [`record_exception`](Self::record_exception); further attributes go into the builder, and replace those of the
+    /// same key (OpenTelemetry trace API, "Record Exception").
+    pub fn exception(
+        &mut self,
+        exception_type: &str,
+        message: &str,
+        stacktrace: &str,
+        time: u64,
+    ) -> EntryBuilder<'_, S::View, F> {
         let mut event = self.event("exception", time);
         for (key, text) in
             [("exception.type", exception_type), ("exception.message", message), ("exception.stacktrace", stacktrace)]
@@ -275,8 +297,12 @@ impl<S: Storage, F: Form> Span<S, F> {
                 event.set(key, text);
             }
         }
-        drop(event);
-        self
+        event
+    }
+
+    /// The typed view, where the form has one.
+    pub(crate) fn live_view(&self) -> Option<SpanView<'_>> {
+        F::live_view(&self.header, self.body.view().as_slice())
     }
 
     /// At least the length of what [`write_to`](Self::write_to) writes, cheaply.

@@ -5,6 +5,31 @@ use crate::{
     TraceFlags,
 };
 
+/// A relation to another span, of any trace (OpenTelemetry trace API, "Link").
+///
+/// ```
+/// use clewline_core::{Link, SpanContext, Value, traceparent};
+/// let context = traceparent::parse(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+/// let message = [("messaging.message.id", Value::from("17"))];
+/// let link = Link { trace_state: "vendor=1", attributes: &message, ..Link::from(context) };
+/// # let _ = link;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Link<'a> {
+    /// The span it leads to.
+    pub context: SpanContext,
+    /// The tracestate list that came with that context, empty if none.
+    pub trace_state: &'a str,
+    /// What there is to say about the relation.
+    pub attributes: &'a [Attribute<'a>],
+}
+
+impl From<SpanContext> for Link<'_> {
+    fn from(context: SpanContext) -> Self {
+        Self { context, trace_state: "", attributes: &[] }
+    }
+}
+
 /// What is asked for when a span starts.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanRequest<'a> {
@@ -16,8 +41,8 @@ pub struct SpanRequest<'a> {
     pub parent: Option<SpanContext>,
     /// Attributes that are known already; samplers see them.
     pub attributes: &'a [Attribute<'a>],
-    /// Contexts that the span links to from its start; samplers see them.
-    pub links: &'a [SpanContext],
+    /// Relations that are known already; samplers see them.
+    pub links: &'a [Link<'a>],
 }
 
 /// What was decided.

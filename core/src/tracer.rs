@@ -5,8 +5,8 @@ use core::fmt;
 
 use crate::storage::Storage;
 use crate::{
-    Attribute, Batch, Clock, EntryBuilder, Form, IdSource, Otlp, Sampler, Span, SpanContext, SpanKind, SpanLimits,
-    SpanProcessor, SpanRequest, SpanStart, Status, Value, Verdict,
+    Attribute, Batch, Clock, EntryBuilder, Form, IdSource, Link, Otlp, ReadWriteSpan, Sampler, Span, SpanContext,
+    SpanKind, SpanLimits, SpanProcessor, SpanRequest, SpanStart, Status, Value, Verdict,
 };
 
 /// Lends storage to spans and takes them when they are finished.
@@ -19,8 +19,10 @@ pub trait SpanSink {
     /// Storage for one more span; `None`, which the sink counts, if there is none left.
     fn lend(&self) -> Option<Self::Storage>;
 
-    /// A span was started that is being recorded.
-    fn started(&self, context: &SpanContext, parent: Option<&SpanContext>);
+    /// A span was started that is being recorded; this is the place to tell processors, which may add to it.
+    fn started(&self, span: &mut Span<Self::Storage, Self::Form>) {
+        let _ = span;
+    }
 
     /// Keeps what it wants of a span that ended at `end_time`. The span's storage is dropped behind it.
     fn finish(&self, span: &Span<Self::Storage, Self::Form>, end_time: u64);
@@ -37,8 +39,8 @@ impl<K: SpanSink + ?Sized> SpanSink for &K {
     }
 
     #[inline]
-    fn started(&self, context: &SpanContext, parent: Option<&SpanContext>) {
-        (**self).started(context, parent);
+    fn started(&self, span: &mut Span<Self::Storage, Self::Form>) {
+        (**self).started(span);
     }
 
     #[inline]
@@ -110,8 +112,8 @@ impl<const SPAN: usize, const BATCH: usize, P: SpanProcessor> SpanSink for Local
         Some(heapless::Vec::new())
     }
 
-    fn started(&self, context: &SpanContext, parent: Option<&SpanContext>) {
-        self.processor.on_start(context, parent);
+    fn started(&self, span: &mut Span<Self::Storage, Self::Form>) {
+        self.processor.on_start(&mut ReadWriteSpan::new(span));
     }
 
     fn finish(&self, span: &Span<Self::Storage, Self::Form>, end_time: u64) {
@@ -166,18 +168,22 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
     /// A span to be started.
     pub const fn span<'t, 'a>(&'t self, name: &'a str) -> SpanBuilder<'t, 'a, C, I, S, K> {
         let request = SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] };
-        SpanBuilder { tracer: self, request, trace_state: "", start_time: None }
+        SpanBuilder { tracer: self, request, trace_state: "", start_time: None, add_links: None }
     }
 }
 
 /// A span to be started: call [`start`](Self::start).
 #[must_use = "nothing is recorded until `start` is called"]
-pub struct SpanBuilder<'t, 'a, C, I, S, K> {
+pub struct SpanBuilder<'t, 'a, C, I, S, K: SpanSink> {
     tracer: &'t Tracer<C, I, S, K>,
     request: SpanRequest<'a>,
     trace_state: &'a str,
     start_time: Option<u64>,
+    /// Records the links. By pointer, so that a program whose spans have none does not link what writes them.
+    add_links: Option<AddLinks<K>>,
 }
+
+type AddLinks<K> = fn(&mut Span<<K as SpanSink>::Storage, <K as SpanSink>::Form>, &[Link<'_>]);
 
 impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a, C, I, S, K> {
     /// The role in a call.
@@ -198,15 +204,20 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
         self
     }
 
-    /// Attributes from the start, which the sampler sees.
+    /// Attributes from the start: better than setting them later, as samplers see no others.
     pub const fn attributes(mut self, attributes: &'a [Attribute<'a>]) -> Self {
         self.request.attributes = attributes;
         self
     }
 
-    /// Links from the start, which the sampler sees.
-    pub const fn links(mut self, links: &'a [SpanContext]) -> Self {
+    /// Relations from the start: better than adding them later, as samplers see no others.
+    pub const fn links(mut self, links: &'a [Link<'a>]) -> Self {
         self.request.links = links;
+        self.add_links = Some(|span, links| {
+            for link in links {
+                span.add_link(link);
+            }
+        });
         self
     }
 
@@ -232,7 +243,7 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
 
     /// Begins the recording of a span that the sampler wants.
     fn record(&self, sampled_attributes: &[Attribute<'_>], span: &mut ActiveSpan<'t, C, K>) {
-        let Self { tracer, request, trace_state, start_time } = self;
+        let Self { tracer, request, trace_state, start_time, add_links } = self;
         let Some(storage) = tracer.sink.lend() else { return };
         let start = SpanStart {
             context: span.context,
@@ -246,14 +257,14 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
         let recording = span.recording.insert(Span::unnamed(storage, &start));
         recording.begin(&start);
         recording.set_all(request.attributes).set_all(sampled_attributes);
-        for link in request.links {
-            recording.link(link, "");
+        if let Some(add_links) = add_links {
+            add_links(recording, request.links);
         }
-        tracer.sink.started(&start.context, request.parent.as_ref());
+        tracer.sink.started(recording);
     }
 }
 
-impl<C, I, S, K> fmt::Debug for SpanBuilder<'_, '_, C, I, S, K> {
+impl<C, I, S, K: SpanSink> fmt::Debug for SpanBuilder<'_, '_, C, I, S, K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SpanBuilder").field("request", &self.request).finish_non_exhaustive()
     }
@@ -293,6 +304,45 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
         self
     }
 
+    /// Sets an attribute whose value takes work to find: `value` runs only if the span is recorded.
+    ///
+    /// ```
+    /// # use clewline_core::{AlwaysOff, CountingIds, LocalSink, NoClock, Tracer};
+    /// let tracer = Tracer::new(NoClock, CountingIds::new(), AlwaysOff, LocalSink::<256, 1024>::new());
+    /// let mut span = tracer.span("read sensor").start();
+    /// span.set_with("sensor.checksum", || -> u32 { unreachable!("the sampler dropped the span") });
+    /// ```
+    pub fn set_with<'v, V: Into<Value<'v>>>(&mut self, key: &str, value: impl FnOnce() -> V) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.set(key, value());
+        }
+        self
+    }
+
+    /// Sets several attributes.
+    pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.set_all(attributes);
+        }
+        self
+    }
+
+    /// Renames the span; see [`Span::set_name`].
+    pub fn set_name(&mut self, name: &str) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.set_name(name);
+        }
+        self
+    }
+
+    /// Changes the role in a call.
+    pub fn set_kind(&mut self, kind: SpanKind) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.set_kind(kind);
+        }
+        self
+    }
+
     /// Records that something happened now.
     pub fn event(&mut self, name: &str) -> &mut Self {
         self.event_with(name, &[])
@@ -302,6 +352,38 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
     pub fn event_with(&mut self, name: &str, attributes: &[Attribute<'_>]) -> &mut Self {
         if let Some(span) = &mut self.recording {
             span.event(name, self.clock.unix_nanos().unwrap_or(0)).set_all(attributes);
+        }
+        self
+    }
+
+    /// Records that something happened at a time of the caller's, with attributes.
+    pub fn event_at(&mut self, name: &str, unix_nanos: u64, attributes: &[Attribute<'_>]) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.event(name, unix_nanos).set_all(attributes);
+        }
+        self
+    }
+
+    /// Records an error that happened now as the event `exception`; see [`Span::exception`], also for attributes that
+    /// replace those made of the first three arguments. Does not set the status.
+    pub fn record_exception(
+        &mut self,
+        exception_type: &str,
+        message: &str,
+        stacktrace: &str,
+        attributes: &[Attribute<'_>],
+    ) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            let now = self.clock.unix_nanos().unwrap_or(0);
+            span.exception(exception_type, message, stacktrace, now).set_all(attributes);
+        }
+        self
+    }
+
+    /// Records a relation that is a value; see [`Span::add_link`].
+    pub fn add_link(&mut self, link: &Link<'_>) -> &mut Self {
+        if let Some(span) = &mut self.recording {
+            span.add_link(link);
         }
         self
     }

@@ -38,10 +38,11 @@ pub mod pipeline;
 pub mod server;
 mod span;
 mod tracer;
+mod value;
 
 pub use clewline_core::{
-    Attribute, Sampler, Scope, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor, SpanView, Status, StatusCode,
-    TraceFlags, TraceId, Value, Verdict, traceparent,
+    Attribute, Link, ReadWriteSpan, Sampler, Scope, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor, SpanView,
+    Status, StatusCode, TraceFlags, TraceId, Value, Verdict, traceparent,
 };
 #[cfg(feature = "otlp-http")]
 pub use init::{Guard, InitError, start};
@@ -51,4 +52,5 @@ pub use init::{init, init_with};
 pub use layer::{ClewlineLayer, SpanExt, current_context, layer};
 pub use pipeline::{Ledger, Pipeline, PipelineOptions};
 pub use span::{Entry, Span};
-pub use tracer::{Parent, SpanBuilder, Tracer, tracer};
+pub use tracer::{Parent, SpanBuilder, Tracer, tracer, tracer_in};
+pub use value::ToValue;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use clewline_core::{Attribute, EntryBuilder, Otlp, SpanContext, SpanKind, Status, Value};
+use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, Status, Value};
 
+use crate::ToValue;
 use crate::pipeline::{GrowingBuffer, Started};
 
 /// Takes the attributes of one event or link of a [`Span`].
@@ -60,6 +61,29 @@ impl Span {
         self
     }
 
+    /// Sets an attribute whose value takes work to find: `value` runs only if the span is recorded.
+    ///
+    /// ```
+    /// # let statement = ["SELECT 1"];
+    /// let mut span = clewline::tracer("shop").span("SELECT cart").start();
+    /// span.set_with("db.query.text", || statement.join(" "));
+    /// ```
+    #[inline]
+    pub fn set_with<V: ToValue>(&mut self, key: &str, value: impl FnOnce() -> V) -> &mut Self {
+        if let Some(recording) = self.state.recording() {
+            recording.span.set(key, value().to_value());
+        }
+        self
+    }
+
+    /// Sets several attributes.
+    pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
+        if let Some(recording) = self.state.recording() {
+            recording.span.set_all(attributes);
+        }
+        self
+    }
+
     /// Records that something happened now.
     #[inline]
     pub fn event(&mut self, name: &str) -> &mut Self {
@@ -76,6 +100,23 @@ impl Span {
         self
     }
 
+    /// Records that something happened at a time of the caller's, in nanoseconds since the Unix epoch, with attributes.
+    pub fn event_at(&mut self, name: &str, unix_nanos: u64, attributes: &[Attribute<'_>]) -> &mut Self {
+        if let Some(recording) = self.state.recording() {
+            recording.span.event(name, unix_nanos).set_all(attributes);
+        }
+        self
+    }
+
+    /// Records a relation that is a value. One that is known when the span starts belongs to
+    /// [`SpanBuilder::links`](crate::SpanBuilder::links), where samplers see it.
+    pub fn add_link(&mut self, link: &Link<'_>) -> &mut Self {
+        if let Some(recording) = self.state.recording() {
+            recording.span.add_link(link);
+        }
+        self
+    }
+
     /// Records a relation to another span; attributes go into the entry. `None` if nothing is recorded.
     pub fn link(&mut self, context: &SpanContext) -> Option<Entry<'_>> {
         self.state.recording().map(|recording| recording.span.link(context, ""))
@@ -85,6 +126,22 @@ impl Span {
     pub fn set_status(&mut self, status: Status<'_>) -> &mut Self {
         if let Some(recording) = self.state.recording() {
             recording.span.set_status(status);
+        }
+        self
+    }
+
+    /// Records an error that happened now as the event `exception` (OpenTelemetry trace API, "Record Exception"): empty
+    /// arguments are left out, and further attributes replace those made of the first three. Does not set the status.
+    pub fn record_exception(
+        &mut self,
+        exception_type: &str,
+        message: &str,
+        stacktrace: &str,
+        attributes: &[Attribute<'_>],
+    ) -> &mut Self {
+        if let Some(recording) = self.state.recording() {
+            let now = recording.now();
+            recording.span.exception(exception_type, message, stacktrace, now).set_all(attributes);
         }
         self
     }

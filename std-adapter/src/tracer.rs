@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use clewline_core::{Attribute, Scope, SpanContext, SpanKind};
+use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
 
 use crate::pipeline::{Pipeline, SpanDetails, Started};
 use crate::span::Span;
@@ -27,7 +27,13 @@ pub(crate) fn global() -> Option<&'static Pipeline> {
 /// asking takes a lock.
 #[must_use]
 pub fn tracer(name: &str) -> Tracer {
-    global().map_or(Tracer::NONE, |pipeline| pipeline.tracer(&Scope { name, ..Scope::default() }))
+    tracer_in(&Scope { name, ..Scope::default() })
+}
+
+/// Like [`tracer`], for a scope with a version, attributes or a schema (OpenTelemetry trace API, "Get a Tracer").
+#[must_use]
+pub fn tracer_in(scope: &Scope<'_>) -> Tracer {
+    global().map_or(Tracer::NONE, |pipeline| pipeline.tracer(scope))
 }
 
 impl Pipeline {
@@ -149,15 +155,15 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
-    /// Attributes from the start, which the sampler sees.
+    /// Attributes from the start: better than setting them later, as samplers see no others.
     pub const fn attributes(mut self, attributes: &'a [Attribute<'a>]) -> Self {
         self.details.attributes = attributes;
         self.has_details = true;
         self
     }
 
-    /// Links from the start, which the sampler sees.
-    pub const fn links(mut self, links: &'a [SpanContext]) -> Self {
+    /// Relations from the start: better than adding them later, as samplers see no others.
+    pub const fn links(mut self, links: &'a [Link<'a>]) -> Self {
         self.details.links = links;
         self.has_details = true;
         self

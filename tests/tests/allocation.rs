@@ -165,7 +165,8 @@ fn a_tracer_runs() {
         Tracer::new(ManualClock::new(1), RandomIds::from_seed([1, 2]), sampler, LocalSink::<512, 2048>::new())
     });
     without_allocation("spans", || {
-        let mut parent = tracer.span("GET").kind(SpanKind::Server).attributes(NESTED).links(&[context()]).start();
+        let mut parent =
+            tracer.span("GET").kind(SpanKind::Server).attributes(NESTED).links(&[context().into()]).start();
         let mut child = tracer.span("SELECT").child_of(parent.context()).start();
         child.set("db.system", "sqlite").event("row").event_with("row", NESTED);
         child.set_status(Status::error("locked")).end();

@@ -6,7 +6,7 @@ pub(crate) mod value;
 
 use crate::storage::StorageView;
 use crate::wire::varint_len;
-use crate::{Header, SpanContext, Status, Value};
+use crate::{Header, SpanContext, SpanView, Status, Value};
 
 /// How a span writes itself. Sealed: the forms are part of this crate, because a form and its reader belong together.
 ///
@@ -84,6 +84,10 @@ pub trait Sealed {
     fn end_entry<V: StorageView + ?Sized>(body: &mut V, entry: &mut OpenEntry);
     fn move_start<V: StorageView + ?Sized>(header: &mut Header, _body: &mut V, start_time: u64) {
         header.start_time = start_time;
+    }
+    /// The typed view of a live span, where the form has one.
+    fn live_view<'a>(_header: &'a Header, _body: &'a [u8]) -> Option<SpanView<'a>> {
+        None
     }
     /// At least the length of what `encode` writes, cheaply.
     fn most_encoded(header: &Header, body: &[u8]) -> usize;

@@ -4,7 +4,7 @@ use super::value::{self, Measure};
 use super::{EntryKind, OpenEntry, Otlp, Sealed};
 use crate::storage::{self, StorageView, append};
 use crate::wire::{self, Fields, LENGTH_DELIMITED, VARINT, Wire, field_len, tag, varint_len};
-use crate::{Header, SpanContext, Status, StatusCode, Value};
+use crate::{Header, SpanContext, SpanView, Status, StatusCode, Value};
 
 pub(crate) const TRACE_STATE: u8 = tag(3, LENGTH_DELIMITED);
 pub(crate) const NAME: u8 = tag(5, LENGTH_DELIMITED);
@@ -208,6 +208,10 @@ impl Sealed for Otlp {
             });
             set_length(body, entry);
         }
+    }
+
+    fn live_view<'a>(header: &'a Header, body: &'a [u8]) -> Option<SpanView<'a>> {
+        Some(SpanView::of_live(header, body, 0))
     }
 
     #[inline]

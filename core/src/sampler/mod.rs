@@ -12,7 +12,7 @@ pub use rate::RateLimited;
 pub use ratio::TraceIdRatio;
 pub use rules::{Rules, SamplingRule};
 
-use crate::{Attribute, SpanContext, SpanKind, TraceId};
+use crate::{Attribute, Link, SpanContext, SpanKind, TraceId};
 
 /// What a sampler may look at (OpenTelemetry trace SDK, "ShouldSample").
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +27,8 @@ pub struct SamplingParameters<'a> {
     pub kind: SpanKind,
     /// The attributes known at its start.
     pub attributes: &'a [Attribute<'a>],
-    /// The contexts it links to from its start.
-    pub links: &'a [SpanContext],
+    /// The relations known at its start.
+    pub links: &'a [Link<'a>],
 }
 
 /// What becomes of a span.

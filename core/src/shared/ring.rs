@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use critical_section::Mutex;
 
 use crate::storage::StorageView;
-use crate::{Compact, Form, Span, SpanContext, SpanSink};
+use crate::{Compact, Form, Span, SpanSink};
 
 /// Which spans stay when a ring is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +121,6 @@ impl<const SPAN: usize, const BYTES: usize, F: Form> SpanSink for SpanRing<SPAN,
     fn lend(&self) -> Option<Self::Storage> {
         Some(heapless::Vec::new())
     }
-
-    #[inline]
-    fn started(&self, _: &SpanContext, _: Option<&SpanContext>) {}
 
     #[inline]
     fn finish(&self, span: &Span<Self::Storage, F>, end_time: u64) {

@@ -208,16 +208,22 @@ impl ClewlineLayer {
             if !found.has_recording() && context.is_sampled() {
                 fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, Some(parent));
             }
-            let mut has_begun = false;
+            let mut begun = None;
             found.replace(|recording| {
                 let mut recording = recording.or_else(|| fresh.take());
-                if let Some(recording) = &mut recording {
-                    has_begun = recording.adopt(context, parent, &sampling);
+                let has_begun = recording.as_mut().is_some_and(|recording| recording.adopt(context, parent, &sampling));
+                if has_begun {
+                    begun = recording.take();
                 }
                 (context, recording)
             });
-            if has_begun {
-                pipeline.announce(&context, Some(&parent));
+            // Processors are the program's own code too, so they get the span while its place is empty and not locked.
+            if let Some(recording) = &mut begun {
+                pipeline.announce(&mut recording.span);
+                found.replace(|_| (context, begun.take()));
+            }
+            if let Some(closed_meanwhile) = begun {
+                closed_meanwhile.finish(None);
             }
             Some(())
         })

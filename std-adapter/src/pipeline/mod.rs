@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clewline_core::{
-    Attribute, Resource, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor, SpanRequest,
-    SpanStart, TraceFlags, TraceId, Verdict,
+    Attribute, Link, ReadWriteSpan, Resource, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits,
+    SpanProcessor, SpanRequest, SpanStart, TraceFlags, TraceId, Verdict,
 };
 
 use crate::exporter::{Envelope, ScopeIndex, SpanExporter, TimedOut, Worker, WorkerSettings};
@@ -86,7 +86,7 @@ pub(crate) struct SpanDetails<'a> {
     /// Attributes that the sampler sees.
     pub(crate) attributes: &'a [Attribute<'a>],
     /// Links that the sampler sees.
-    pub(crate) links: &'a [SpanContext],
+    pub(crate) links: &'a [Link<'a>],
     /// The tracestate list to carry on.
     pub(crate) trace_state: &'a str,
     /// When it began, if not now: Unix nanoseconds.
@@ -252,10 +252,10 @@ impl Pipeline {
                 recording.span.set(key, *value);
             }
             for link in links {
-                recording.span.link(link, "");
+                recording.span.add_link(link);
             }
             if !self.processors.is_empty() {
-                self.announce(&context, parent.as_ref());
+                self.announce(&mut recording.span);
             }
             // The clock is read last, so that the span does not measure its own start.
             recording.start_ticks = if start_time.is_some() { 0 } else { self.clock.ticks() };
@@ -266,9 +266,9 @@ impl Pipeline {
 
     /// Tells the processors of a recorded span that begins.
     #[inline(never)]
-    pub(crate) fn announce(&self, context: &SpanContext, parent: Option<&SpanContext>) {
+    pub(crate) fn announce(&self, span: &mut Span<GrowingBuffer>) {
         for processor in &self.processors {
-            processor.on_start(context, parent);
+            processor.on_start(&mut ReadWriteSpan::new(span));
         }
     }
 

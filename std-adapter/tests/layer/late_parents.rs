@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use clewline::{SpanContext, SpanExt as _, SpanProcessor, SpanView, TraceFlags, Verdict, current_context};
+use clewline::{
+    ReadWriteSpan, SpanContext, SpanExt as _, SpanProcessor, SpanView, TraceFlags, Verdict, current_context,
+};
 use clewline_core::{AlwaysOff, AlwaysOn, ParentBased};
 use tracing::{info, info_span, instrument};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -99,11 +101,12 @@ fn a_parent_that_comes_as_a_surprise_still_gets_the_span() {
 struct Watch(Arc<Mutex<Vec<String>>>);
 
 impl SpanProcessor for Watch {
-    fn on_start(&self, context: &SpanContext, parent: Option<&SpanContext>) {
+    fn on_start(&self, span: &mut ReadWriteSpan<'_>) {
         // Tracing from here must not hang, whatever the layer is doing.
         info!("started");
-        let is_remote = parent.is_some_and(SpanContext::is_remote);
-        self.0.lock().unwrap().push(format!("start {} {is_remote}", context.is_sampled()));
+        let is_remote = span.parent().is_some_and(|parent| parent.is_remote());
+        self.0.lock().unwrap().push(format!("start {} {is_remote}", span.context().is_sampled()));
+        span.set("tenant.id", "acme");
     }
 
     fn on_end(&self, span: &SpanView<'_>) -> Verdict {
@@ -116,13 +119,15 @@ impl SpanProcessor for Watch {
 fn processors_learn_of_a_span_once_it_is_recorded() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let recorder = Recorder::with_processors(ParentBased::new(AlwaysOff), vec![Box::new(Watch(Arc::clone(&seen)))]);
-    recorder.run(|| {
+    let spans = recorder.run(|| {
         drop(info_span!("dropped"));
         let span = info_span!("request").entered();
         assert_eq!(*seen.lock().unwrap(), [""; 0]);
         span.set_parent(remote(SAMPLED));
     });
     assert_eq!(*seen.lock().unwrap(), ["start true true", "end request"]);
+    let tenants = spans[0].attributes.iter().filter(|pair| pair.key == "tenant.id").count();
+    assert_eq!((spans.len(), tenants), (1, 1), "what the processor wrote is in the span");
 }
 
 #[test]

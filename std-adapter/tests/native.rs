@@ -1,0 +1,101 @@
+//! The native door, from `Pipeline::tracer` to the bytes that leave.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
+use clewline::{
+    Link, Pipeline, PipelineOptions, ReadWriteSpan, Sampler, Scope, SpanContext, SpanId, SpanProcessor, SpanView,
+    TraceFlags, TraceId, Value, Verdict,
+};
+use clewline_core::{AlwaysOff, AlwaysOn};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::ScopeSpans;
+use prost::Message as _;
+
+struct Keep(Arc<Mutex<Vec<ScopeSpans>>>);
+
+impl SpanExporter for Keep {
+    fn export(&mut self, request: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+        let request = ExportTraceServiceRequest::decode(request.parts().concat().as_slice()).expect("OTLP");
+        self.0.lock().expect("no panic").extend(request.resource_spans.into_iter().flat_map(|group| group.scope_spans));
+        ExportOutcome::Delivered
+    }
+}
+
+struct Tenant;
+
+impl SpanProcessor for Tenant {
+    fn on_start(&self, span: &mut ReadWriteSpan<'_>) {
+        span.set("tenant.id", "acme");
+    }
+
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        Verdict::Keep
+    }
+}
+
+fn pipeline(sampler: impl Sampler + Send + Sync + 'static) -> (&'static Pipeline, Arc<Mutex<Vec<ScopeSpans>>>) {
+    let exported = Arc::default();
+    let exporter = Box::new(Keep(Arc::clone(&exported)));
+    let options = PipelineOptions::default();
+    let settings = WorkerSettings::default();
+    let processors: Vec<Box<dyn SpanProcessor + Send + Sync>> = vec![Box::new(Tenant)];
+    let pipeline = Pipeline::start(&[], Box::new(sampler), processors, options, settings, exporter).expect("a thread");
+    (pipeline, exported)
+}
+
+fn context() -> SpanContext {
+    let (trace_id, span_id) = (TraceId::from_bytes([7; 16]), SpanId::from_bytes([9; 8]));
+    SpanContext::new(trace_id.expect("not zero"), span_id.expect("not zero"), TraceFlags::SAMPLED)
+}
+
+fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+    let value = attributes.iter().find(|pair| pair.key == key)?.value.as_ref()?;
+    match value.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_recorded_natively_is_what_leaves() {
+    let (pipeline, exported) = pipeline(AlwaysOn);
+    let scope = Scope { name: "shop", version: "1.2", schema_url: "https://example.com/s", ..Scope::default() };
+    let reason = [("reason", Value::from("retry"))];
+    let links = [Link { context: context(), trace_state: "a=1", attributes: &reason }];
+    let mut span = pipeline.tracer(&scope).span("charge").links(&links).start_time(5).start();
+    span.set_with("db.query.text", || ["SELECT", "1"].join(" "));
+    span.set_all(&[("a", Value::from("b"))]);
+    span.add_link(&Link { trace_state: "b=2", ..context().into() });
+    span.event_at("charged", 6, &reason);
+    span.record_exception("Declined", "no funds", "", &[("exception.message", Value::from("redacted"))]);
+    span.end_at(8);
+    pipeline.flush(Duration::from_secs(30)).expect("in time");
+
+    let exported = exported.lock().expect("no panic");
+    let [group] = exported.as_slice() else { panic!("one scope: {exported:?}") };
+    let scope = group.scope.as_ref().expect("a scope");
+    assert_eq!((&*scope.name, &*scope.version, &*group.schema_url), ("shop", "1.2", "https://example.com/s"));
+    let [span] = group.spans.as_slice() else { panic!("one span") };
+    assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano), (5, 8));
+    assert_eq!(text(&span.attributes, "tenant.id"), Some("acme"), "the processor's");
+    assert_eq!(text(&span.attributes, "db.query.text"), Some("SELECT 1"));
+    assert_eq!(text(&span.attributes, "a"), Some("b"));
+    let links: Vec<_> = span.links.iter().map(|link| (&*link.trace_state, text(&link.attributes, "reason"))).collect();
+    assert_eq!(links, [("a=1", Some("retry")), ("b=2", None)]);
+    assert_eq!((&*span.events[0].name, span.events[0].time_unix_nano), ("charged", 6));
+    let exception = &span.events[1];
+    assert_eq!(exception.name, "exception");
+    assert_eq!(text(&exception.attributes, "exception.type"), Some("Declined"));
+    assert_eq!(text(&exception.attributes, "exception.message"), Some("redacted"));
+}
+
+#[test]
+fn a_span_that_is_not_recorded_computes_nothing() {
+    let (pipeline, _) = pipeline(AlwaysOff);
+    let mut span = pipeline.tracer(&Scope::default()).span("dropped").start();
+    assert!(!span.is_recording());
+    span.set_with("never", || -> u32 { panic!("the sampler dropped the span") });
+}
