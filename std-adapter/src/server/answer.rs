@@ -55,10 +55,12 @@ impl Refusal {
     /// The `google.rpc.Code` closest to the HTTP status (googleapis `google/rpc/code.proto`).
     fn code(&self) -> u8 {
         match self.status {
+            StatusCode::REQUEST_TIMEOUT => 4,
             StatusCode::FORBIDDEN => 7,
             StatusCode::PAYLOAD_TOO_LARGE => 8,
             StatusCode::METHOD_NOT_ALLOWED => 12,
             StatusCode::INTERNAL_SERVER_ERROR => 13,
+            StatusCode::SERVICE_UNAVAILABLE => 14,
             _ => 3,
         }
     }

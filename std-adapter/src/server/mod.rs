@@ -8,8 +8,8 @@
 //! `POST /v1/traces` takes `application/x-protobuf` and `application/json`, plain or `Content-Encoding: gzip`, from programs
 //! and from web pages of the admitted origins. Spans with an invalid id are rejected one by one and reported in
 //! `partial_success`; everything else in the request is kept. Errors are a `google.rpc.Status` in the request's encoding:
-//! 400 (unreadable, and where), 403 (origin not admitted), 405, 413 (over the body limit, before or after decompression),
-//! 415.
+//! 400 (unreadable, and where), 403 (origin not admitted), 405, 408 (no body within 30 s), 413 (over the body limit, before or
+//! after decompression), 415, 503 (bodies of four times the limit are on their way already).
 //!
 //! # Reading
 //! All answers are JSON; errors are `{"error": "…"}`. Numbers that may exceed 2^53 are strings.

@@ -1,6 +1,7 @@
 //! `POST /v1/traces`: from the bytes on the wire to the store, and the answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -10,7 +11,7 @@ use clewline_core::StorageView as _;
 use tokio::sync::Semaphore;
 
 use super::answer::{Encoding, Refusal, export_response};
-use super::body::{self, BodyError, ContentEncoding};
+use super::body::{self, BodyError, Bounds, Collected, ContentEncoding};
 use super::cors::Cors;
 use super::otlp_json;
 use super::store::{Ingested, Store};
@@ -19,33 +20,43 @@ use super::store::{Ingested, Store};
 /// bound a handful of clients could ask for any amount of memory.
 const AT_A_TIME: usize = 4;
 
+/// How many bodies of the largest size may be on their way at a time; smaller ones accordingly more.
+const BODIES: usize = 4;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the receiver needs.
 #[derive(Clone, Debug)]
 pub(super) struct Receiver {
     store: Arc<Store>,
     cors: Arc<Cors>,
     places: Arc<Semaphore>,
-    body_limit: usize,
+    bounds: Bounds,
 }
 
 impl Receiver {
     /// A receiver that fills the store.
     pub(super) fn new(store: Arc<Store>, cors: Cors, body_limit: usize) -> Self {
-        Self { store, cors: Arc::new(cors), places: Arc::new(Semaphore::new(AT_A_TIME)), body_limit }
+        let room = body_limit.saturating_mul(BODIES).min(Semaphore::MAX_PERMITS);
+        let bounds = Bounds { limit: body_limit, patience: PATIENCE, room: Arc::new(Semaphore::new(room)) };
+        Self { store, cors: Arc::new(cors), places: Arc::new(Semaphore::new(AT_A_TIME)), bounds }
     }
 
     /// Reads the body, in one of its forms, into the store.
     async fn read(&self, encoding: Encoding, headers: &HeaderMap, body: Body) -> Result<Ingested, Refusal> {
-        let limit = self.body_limit;
+        let limit = self.bounds.limit;
         let refused = |error| refusal(&error, limit);
         let compression = ContentEncoding::of(headers).map_err(refused)?;
-        let body = body::collect(headers, body, limit).await.map_err(refused)?;
+        let Collected { bytes: body, room } = body::collect(headers, body, &self.bounds).await.map_err(refused)?;
         let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to read this request");
         let place = Arc::clone(&self.places).acquire_owned().await;
         let store = Arc::clone(&self.store);
         let work = move || {
             let _place = place;
             let body = body::decompress(compression, body, limit).map_err(|error| refusal(&error, limit))?;
+            // Read one after another, bodies that are decompressed are bounded by their places.
+            drop(room);
             ingest(&store, encoding, &body)
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?
@@ -82,6 +93,8 @@ pub(super) async fn receive(State(receiver): State<Receiver>, request: Request) 
             let mut response = refusal.into_response(encoding);
             if status == StatusCode::METHOD_NOT_ALLOWED {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+            } else if status == StatusCode::SERVICE_UNAVAILABLE {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             } else if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
                 response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, identity"));
             }
@@ -127,6 +140,13 @@ fn refusal(error: &BodyError, limit: usize) -> Refusal {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             format!("the Content-Encoding \"{name}\" is not supported: use gzip or none"),
         ),
+        BodyError::TooSlow => {
+            let message = format!("the body did not arrive within {} s", PATIENCE.as_secs());
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, message)
+        }
+        BodyError::Busy => {
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many bodies are on their way: try again in a moment")
+        }
         BodyError::Interrupted(reason) => {
             Refusal::new(StatusCode::BAD_REQUEST, format!("the body ended early: {reason}"))
         }

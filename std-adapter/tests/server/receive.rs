@@ -230,3 +230,28 @@ fn spans_with_invalid_ids_cost_only_themselves() {
         (&json!(3), &json!(4), &json!(0))
     );
 }
+
+#[test]
+fn bodies_on_their_way_are_bounded_together() {
+    let server = TestServer::with(ServerConfig { body_limit: 1000, ..ServerConfig::default() });
+    let unfinished = || {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let head = "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\n";
+        write!(stream, "{head}content-length: 1000\r\n\r\n").unwrap();
+        stream.write_all(&[0; 999]).unwrap();
+        stream
+    };
+    let streams = [(); 4].map(|()| unfinished());
+    let answers = |wanted: u16| {
+        let mut answers = (0..500).map(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            server.post_protobuf(&[0; 500])
+        });
+        answers.find(|answer| answer.status == wanted).expect("such an answer")
+    };
+    let busy = answers(503);
+    assert_eq!(busy.header("retry-after"), Some("1"));
+    assert_eq!(RpcStatus::decode(&*busy.body).unwrap().code, 14);
+    drop(streams);
+    answers(400);
+}
