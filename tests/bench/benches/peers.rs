@@ -5,7 +5,7 @@ use clewline_bench::library::Library;
 use clewline_bench::options::{HELP, Options, Task};
 use clewline_bench::table::Table;
 use clewline_bench::worker::Effort;
-use clewline_bench::{peers, report, threads, worker};
+use clewline_bench::{core_rows, peers, report, threads, worker};
 use std::error::Error;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
@@ -37,6 +37,10 @@ fn run() -> Result<(), Box<dyn Error>> {
         Task::Load { library, threads } => {
             let library = find(&libraries, library)?;
             threads::measure_load(library, *threads, options.quick, &mut stdout().lock())?;
+        }
+        Task::Core => {
+            let (table, notes) = core_rows::table(options.quick, &options.only);
+            print(&table, &notes, &options)?;
         }
         Task::Parent => {
             let progress = |line: &str| {

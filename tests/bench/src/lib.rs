@@ -28,6 +28,7 @@ pub mod case;
 pub mod clewline_core;
 pub mod clewline_native;
 pub mod clewline_tracing;
+pub mod core_rows;
 pub mod library;
 pub mod options;
 pub mod peers;

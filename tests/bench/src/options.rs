@@ -14,6 +14,7 @@ cargo bench -p clewline-bench -- [options]
   --only NAME,...    only the rows whose name contains one of these
   --threads N,...    instead of the table: CPU time per trace of the pipelines under full load by N threads,
                      with delivered and lost spans
+  --core             instead of the table: single operations of core (headers, samplers, attributes, views, JSON)
 ";
 
 /// What the user asked for.
@@ -45,6 +46,8 @@ pub enum Task {
         /// The state to set up.
         mode: Mode,
     },
+    /// Measure single operations of core.
+    Core,
     /// Load one row's pipeline with `threads` threads.
     Load {
         /// The row's name.
@@ -126,6 +129,7 @@ impl Options {
                     let threads = threads("--measure-load", &count)?;
                     options.task = Task::Load { library, threads };
                 }
+                "--core" => options.task = Task::Core,
                 "--help" | "-h" => options.task = Task::Help,
                 _ => return Err(OptionsError::Unknown(argument)),
             }
