@@ -68,6 +68,10 @@ pub fn init() -> Result<Guard, InitError> {
 pub fn init_with(config: &Config) -> Result<Guard, InitError> {
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    // Looked at before anything is started, so that `start` can still be called when this fails.
+    if tracing_core::dispatcher::has_been_set() {
+        return Err(InitError::SubscriberSet);
+    }
     let guard = start(config)?;
     let (filter, warnings) = filter(&std::env::var_os("RUST_LOG").unwrap_or_default().to_string_lossy());
     for warning in warnings {

@@ -120,12 +120,16 @@ export class Transport {
   async #run(all) {
     // From here on `#running` is set.
     await undefined;
-    this.#clock.check();
-    for (let request; (request = this.#next(KEEPALIVE_BUDGET)); ) {
-      const settled = await this.#send(request);
-      if (!settled || (!all && (request.bytes.length < FULL || Date.now() < this.#notBefore))) break;
+    try {
+      this.#clock.check();
+      for (let request; (request = this.#next(KEEPALIVE_BUDGET)); ) {
+        const settled = await this.#send(request);
+        if (!settled || (!all && (request.bytes.length < FULL || Date.now() < this.#notBefore))) break;
+      }
+    } finally {
+      // Whatever went wrong here must not keep later spans from leaving.
+      this.#running = undefined;
     }
-    this.#running = undefined;
     if (this.#waiting.length || this.#store.batched()) this.#schedule(this.#interval);
   }
 

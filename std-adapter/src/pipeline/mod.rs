@@ -19,6 +19,7 @@ mod thread;
 
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -268,7 +269,7 @@ impl Pipeline {
     #[inline(never)]
     pub(crate) fn announce(&self, span: &mut Span<GrowingBuffer>) {
         for processor in &self.processors {
-            processor.on_start(&mut ReadWriteSpan::new(span));
+            shielded(|| processor.on_start(&mut ReadWriteSpan::new(span)));
         }
     }
 
@@ -371,9 +372,16 @@ impl Recording {
         let processors = &self.pipeline.processors;
         processors.is_empty() || {
             let view = self.span.view(end_time);
-            processors.iter().all(|processor| processor.on_end(&view) == Verdict::Keep)
+            processors.iter().all(|processor| shielded(|| processor.on_end(&view)) != Some(Verdict::Drop))
         }
     }
+}
+
+/// Runs a processor's code. If it panics, the span goes on without it: it is neither lost nor left pending, and the panic has
+/// been reported by the panic hook.
+fn shielded<R>(work: impl FnOnce() -> R) -> Option<R> {
+    // Whatever a processor leaves behind is its own; the span it sees is valid after every single operation.
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// Stands in a span that has memory but no identity yet.

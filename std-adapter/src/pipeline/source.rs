@@ -8,6 +8,8 @@ use crate::exporter::{Chunk, Source};
 
 /// Buffers kept for reuse.
 const KEPT_BUFFERS: usize = 16;
+/// The capacity that each of them keeps: a burst does not stay in memory for ever.
+const KEPT_BYTES: usize = 256 * 1024;
 
 /// The rings of a pipeline's threads, seen from the exporter thread.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl Source for RingSource<'_> {
 
     fn recycle(&self, mut buffer: Vec<u8>) {
         buffer.clear();
+        buffer.shrink_to(KEPT_BYTES);
         let mut buffers = lock(&self.buffers);
         if buffers.len() < KEPT_BUFFERS {
             buffers.push(buffer);

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
-use clewline::{Ledger, Pipeline, PipelineOptions, Sampler, Scope, Tracer};
-use clewline_core::AlwaysOn;
+use clewline::{Ledger, Pipeline, PipelineOptions, Sampler, Scope, SpanProcessor, SpanView, Tracer, Verdict};
+use clewline_core::{AlwaysOn, ReadWriteSpan};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -45,6 +45,35 @@ fn quiet() -> WorkerSettings {
 fn assert_sound(ledger: &Ledger) {
     let sum = ledger.delivered + ledger.rejected + ledger.dropped() + ledger.not_exported + ledger.pending;
     assert_eq!(ledger.started, sum, "{ledger:?}");
+}
+
+/// Panics whenever it is asked.
+struct Faulty;
+
+impl SpanProcessor for Faulty {
+    fn on_start(&self, _: &mut ReadWriteSpan<'_>) {
+        panic!("a processor's mistake at a start")
+    }
+
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        panic!("a processor's mistake at an end")
+    }
+}
+
+#[test]
+fn a_processor_that_panics_costs_no_span() {
+    let seen = Arc::new(AtomicU64::new(0));
+    let exporter = Box::new(Exporter { seen: Arc::clone(&seen), answer: |_| ExportOutcome::Delivered });
+    let sampler: Box<dyn Sampler + Send + Sync> = Box::new(AlwaysOn);
+    let pipeline =
+        Pipeline::start(&[], sampler, vec![Box::new(Faulty)], PipelineOptions::default(), quiet(), exporter).unwrap();
+    let tracer = pipeline.tracer(&Scope { name: "test", ..Scope::default() });
+    for _ in 0..10 {
+        tracer.span("work").start().end();
+    }
+    pipeline.flush(PATIENCE).unwrap();
+    let ledger = pipeline.ledger();
+    assert_eq!((ledger.started, ledger.delivered, ledger.pending), (10, 10, 0), "{ledger:?}");
 }
 
 /// Threads come and go, spans end on other threads than they began on, flushes come all the time.
