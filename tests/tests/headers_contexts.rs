@@ -2,6 +2,10 @@
 //!
 //! Runs are reproducible: fixed seed, fixed number of cases. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change both.
 
+#[path = "common/cases.rs"]
+mod cases;
+
+use cases::config;
 use clewline_core::b3::{self, B3Context, SamplingState};
 use clewline_core::environment::{Environment, EnvironmentSink, variable};
 use clewline_core::jaeger::{self, JaegerContext};
@@ -12,21 +16,6 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{Config, RngSeed};
-
-/// `cases` cases from a fixed seed, unless the environment asks otherwise.
-fn config(cases: u32) -> Config {
-    let is_set = |name| std::env::var_os(name).is_some();
-    let mut config = Config::default();
-    if !is_set("PROPTEST_CASES") {
-        config.cases = cases;
-    }
-    if !is_set("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(0x0af7_6519_16cd_43dd);
-    }
-    config.failure_persistence = None;
-    config
-}
 
 const ALL: &[Format] = &[Format::TraceContext, Format::B3, Format::B3Multi, Format::Jaeger];
 

@@ -5,6 +5,8 @@
 //! `CLEWLINE_SPANS` says how many spans the differential test (`many.rs`) records; `cargo xtask test` asks for 100,000.
 
 mod batch;
+#[path = "../common/cases.rs"]
+mod cases;
 mod compact;
 mod foreign;
 mod heap;
@@ -23,18 +25,4 @@ mod traceparent;
 mod tree;
 mod views;
 
-use proptest::test_runner::{Config, RngSeed};
-
-/// `cases` cases from a fixed seed, unless the environment asks otherwise.
-fn config(cases: u32) -> Config {
-    let is_set = |name| std::env::var_os(name).is_some();
-    let mut config = Config::default();
-    if !is_set("PROPTEST_CASES") {
-        config.cases = cases;
-    }
-    if !is_set("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(0x0af7_6519_16cd_43dd);
-    }
-    config.failure_persistence = None;
-    config
-}
+use cases::config;

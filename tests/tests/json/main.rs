@@ -2,6 +2,8 @@
 //!
 //! Runs are reproducible: fixed seed, fixed number of cases. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change both.
 
+#[path = "../common/cases.rs"]
+mod cases;
 #[expect(dead_code, reason = "shared with the conformance tests, which also play scripts")]
 #[path = "../conformance/model.rs"]
 mod model;
@@ -23,9 +25,9 @@ mod reading;
 mod round_trip;
 mod writing;
 
+use cases::config;
 use clewline_core::json::{self, JsonError};
 use clewline_core::{RequestView, Storage};
-use proptest::test_runner::{Config, RngSeed};
 
 /// Room for every request that is made here.
 const ROOM: usize = 1 << 18;
@@ -47,20 +49,6 @@ fn write<T: json::WriteJson>(value: &T) -> Vec<u8> {
     let mut out = Box::<Buffer>::default();
     json::write(value, &mut *out).unwrap();
     out.view().to_vec()
-}
-
-/// `cases` cases from a fixed seed, unless the environment asks otherwise.
-fn config(cases: u32) -> Config {
-    let is_set = |name| std::env::var_os(name).is_some();
-    let mut config = Config::default();
-    if !is_set("PROPTEST_CASES") {
-        config.cases = cases;
-    }
-    if !is_set("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(0x0af7_6519_16cd_43dd);
-    }
-    config.failure_persistence = None;
-    config
 }
 
 /// The same request with every double passed through `change`.
