@@ -10,13 +10,17 @@ use crate::error::Error;
 use crate::firmware::{self, SIZES_MANIFEST, SIZES_TARGET};
 use crate::process::{self, Show};
 use crate::report::line;
+use crate::targets::{self, Provider};
 use crate::workspace::{With, Workspace};
 
 const LIMIT: Duration = Duration::from_secs(900);
 /// The emulated program runs for less than a second.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
-const BUDGET: &str = "tests/sizes/budget.txt";
-/// Another compiler makes other code: how much more than the budget is still within it, in percent.
+/// The budgets: one for the toolchain's own compiler and library, one for the distribution's, which is another version, builds
+/// the library from source, and so makes other code.
+const BUDGET_INSTALLED: &str = "tests/sizes/budget-installed.txt";
+const BUDGET_FROM_SOURCE: &str = "tests/sizes/budget-source.txt";
+/// The next version of a compiler makes other code too: how much more than the budget is still within it, in percent.
 const ALLOWANCE: u32 = 3;
 
 /// What is measured: its name, its unit and what it is, and what we aim at, if there is an aim.
@@ -54,13 +58,19 @@ type Numbers = BTreeMap<String, u32>;
 /// When something is over its budget, or cannot be measured.
 pub(crate) fn run(workspace: &Workspace, bless: bool) -> Result<(), Error> {
     let numbers = measure(workspace)?;
-    let path = workspace.root.join(BUDGET);
+    let provider = targets::require(SIZES_TARGET)?;
+    let file = match provider {
+        Provider::Installed => BUDGET_INSTALLED,
+        Provider::FromSource(_) => BUDGET_FROM_SOURCE,
+    };
+    let path = workspace.root.join(file);
     if bless {
-        fs::write(&path, format_budget(&numbers)).map_err(Error::io(format!("writing {BUDGET}")))?;
+        fs::write(&path, format_budget(&numbers)).map_err(Error::io(format!("writing {file}")))?;
     }
-    let text = fs::read_to_string(&path).map_err(Error::io(format!("reading {BUDGET}")))?;
+    let text = fs::read_to_string(&path).map_err(Error::io(format!("reading {file}")))?;
     let budget = parse(&text);
     line("  Cortex-M4, opt-level s; instructions are exact, counted by the emulator");
+    line(&format!("  held by {file}: the library is {}", provider.describe()));
     line("  measured  budget  target");
     for (name, about, target) in MEASURES {
         let show = |number: Option<&u32>| number.map_or_else(|| "-".to_owned(), u32::to_string);
