@@ -25,7 +25,8 @@ pub(crate) const fn varint_len(value: u64) -> usize {
     bits.div_ceil(7)
 }
 
-/// How many bytes a length-delimited field of a number below 16 takes in all. Lengths beyond memory stay the greatest there is, so that they fit nowhere.
+/// How many bytes a length-delimited field of a number below 16 takes in all. Lengths beyond memory stay the greatest there
+/// is, so that they fit nowhere.
 #[inline]
 pub(crate) const fn field_len(content: usize) -> usize {
     // Almost every length takes one byte; the general count of bits took a third of the time of an attribute.

@@ -12,7 +12,7 @@ mod queue;
 mod report;
 pub mod retry;
 mod stats;
-mod wire;
+pub(crate) mod wire;
 mod worker;
 
 use std::io::{self, Read};

@@ -1,5 +1,8 @@
-//! As much protobuf as the exporter needs: writing field headers, and reading the few fields of an answer.
+//! As much protobuf as requests and answers need: writing fields, and reading the few fields of an answer.
 
+/// Wire type of integers of variable length.
+#[cfg(feature = "server")]
+pub(crate) const VARINT: u8 = 0;
 /// Wire type of strings, bytes and nested messages.
 pub(super) const LENGTH_DELIMITED: u8 = 2;
 
@@ -10,8 +13,8 @@ pub(super) fn write_header(out: &mut Vec<u8>, field: u8, length: usize) {
 }
 
 /// Appends a length-delimited field.
-#[cfg(test)]
-pub(super) fn write_field(out: &mut Vec<u8>, field: u8, content: &[u8]) {
+#[cfg(any(test, feature = "server"))]
+pub(crate) fn write_field(out: &mut Vec<u8>, field: u8, content: &[u8]) {
     write_header(out, field, content.len());
     out.extend_from_slice(content);
 }
@@ -22,7 +25,8 @@ pub(super) fn field_size(length: usize) -> usize {
     1 + bits.div_ceil(7) as usize + length
 }
 
-fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+/// Appends an integer of variable length.
+pub(crate) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
