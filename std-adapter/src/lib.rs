@@ -19,13 +19,15 @@
 //! - [`init`] starts everything; [`start`] starts the pipeline alone, for programs with a `tracing` subscriber of their own,
 //!   which add [`layer`] to it.
 //! - [`SpanExt`] does to a `tracing` span what its fields cannot: parents from elsewhere, links, kind, status.
-//! - [`tracer`] is the door for code without `tracing`.
+//! - [`tracer`] is the door for code without `tracing`; [`current_span`] is the span that code is in, whichever door it came
+//!   through, and [`Context`] carries it to other threads.
 //! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
 //! - [`Ledger`] says what became of every span.
 //!
 //! What it does not do: metrics, logs, and exporters other than OTLP over HTTP in protobuf.
 
 pub mod config;
+mod current;
 pub mod exporter;
 #[cfg(feature = "http")]
 pub mod http;
@@ -44,12 +46,13 @@ pub use clewline_core::{
     Attribute, Link, ReadWriteSpan, Sampler, Scope, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor, SpanView,
     Status, StatusCode, TraceFlags, TraceId, Value, Verdict, traceparent,
 };
+pub use current::{Context, ContextGuard, CurrentSpan, EnteredSpan, current_context, current_span};
 #[cfg(feature = "otlp-http")]
 pub use init::{Guard, InitError, start};
 #[cfg(all(feature = "otlp-http", feature = "tracing"))]
 pub use init::{init, init_with};
 #[cfg(feature = "tracing")]
-pub use layer::{ClewlineLayer, SpanExt, current_context, layer};
+pub use layer::{ClewlineLayer, SpanExt, layer};
 pub use pipeline::{Ledger, Pipeline, PipelineOptions};
 pub use span::{Entry, Span};
 pub use tracer::{Parent, SpanBuilder, Tracer, tracer, tracer_in};

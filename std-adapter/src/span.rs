@@ -1,11 +1,13 @@
 //! `Span`: a span on a host with a heap, that ends when told to or when dropped.
 
 use std::fmt;
+use std::sync::Arc;
 
 use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, Status, Value};
 
 use crate::ToValue;
-use crate::pipeline::{GrowingBuffer, Started};
+use crate::current::{Context, EnteredSpan};
+use crate::pipeline::{GrowingBuffer, Recording, Started};
 
 /// Takes the attributes of one event or link of a [`Span`].
 pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
@@ -15,12 +17,25 @@ pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
 /// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
 pub struct Span {
     state: Started,
+    /// The list of the span's trace; never empty.
+    trace_state: Option<Arc<str>>,
 }
 
 impl Span {
     #[inline]
-    pub(crate) fn new(started: Started) -> Self {
-        Self { state: started }
+    pub(crate) fn new(started: Started, trace_state: Option<Arc<str>>) -> Self {
+        Self { state: started, trace_state }
+    }
+
+    /// What is being recorded.
+    #[inline]
+    pub(crate) fn recording(&mut self) -> Option<&mut Recording> {
+        self.state.recording()
+    }
+
+    /// Takes everything out. What stays records nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(Started::default(), None))
     }
 
     /// The span's own context, to hand to children and to other processes. Without a pipeline it is the parent's.
@@ -30,10 +45,37 @@ impl Span {
         self.state.context()
     }
 
+    /// What it hands on to what happens within it: its context and the tracestate list.
+    #[must_use]
+    pub fn hand_on(&self) -> Context {
+        Context::new(self.context()).with_shared_trace_state(self.trace_state.clone())
+    }
+
     /// Whether anything is recorded.
     #[must_use]
     pub fn is_recording(&self) -> bool {
         self.state.is_recording()
+    }
+
+    /// Makes it the current span of this thread until the guard is dropped, which ends it. The guard gives access to it, and
+    /// so does [`current_span`](crate::current_span), from anywhere below.
+    ///
+    /// Do not hold the guard across an `await`: other tasks of the thread would be taken for children.
+    ///
+    /// ```
+    /// let span = clewline::tracer("shop").span("checkout").start().enter();
+    /// span.set("cart.items", 3);
+    /// clewline::current_span().event("cart.checked"); // the same span
+    /// clewline::tracer("shop").span("SELECT cart").start().end(); // a child of it
+    /// ```
+    pub fn enter(self) -> EnteredSpan {
+        EnteredSpan::new(self)
+    }
+
+    /// Runs `work` within this span, which ends afterwards, also if `work` panics.
+    pub fn in_scope<R>(self, work: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        work()
     }
 
     /// Renames the span.

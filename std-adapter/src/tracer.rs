@@ -1,10 +1,11 @@
 //! `Tracer`: starts spans by hand, without `tracing`.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
 
+use crate::current::{self, Context};
 use crate::pipeline::{Pipeline, SpanDetails, Started};
 use crate::span::Span;
 
@@ -75,6 +76,7 @@ impl Tracer {
             name,
             kind: SpanKind::Internal,
             parent: None,
+            trace_state: None,
             details: SpanDetails { attributes: &[], links: &[], trace_state: "", start_time: None },
             has_details: false,
         }
@@ -92,13 +94,15 @@ impl fmt::Debug for Tracer {
 }
 
 /// A span to be started: call [`start`](Self::start).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing is recorded until `start` is called"]
 pub struct SpanBuilder<'a> {
     tracer: Tracer,
     name: &'a str,
     kind: SpanKind,
-    parent: Option<SpanContext>,
+    /// `None` is the current span.
+    parent: Option<Option<SpanContext>>,
+    trace_state: Option<Arc<str>>,
     details: SpanDetails<'a>,
     has_details: bool,
 }
@@ -107,6 +111,11 @@ pub struct SpanBuilder<'a> {
 pub trait Parent {
     /// The parent's context; `None` starts a new trace.
     fn parent_context(&self) -> Option<SpanContext>;
+
+    /// What the parent hands on: its context and, where it knows one, the tracestate list.
+    fn parent(&self) -> Context {
+        Context::new(self.parent_context())
+    }
 }
 
 impl Parent for SpanContext {
@@ -119,17 +128,29 @@ impl Parent for Span {
     fn parent_context(&self) -> Option<SpanContext> {
         Span::context(self)
     }
+
+    fn parent(&self) -> Context {
+        self.hand_on()
+    }
 }
 
 impl<P: Parent> Parent for Option<P> {
     fn parent_context(&self) -> Option<SpanContext> {
         self.as_ref().and_then(P::parent_context)
     }
+
+    fn parent(&self) -> Context {
+        self.as_ref().map(P::parent).unwrap_or_default()
+    }
 }
 
 impl<P: Parent + ?Sized> Parent for &P {
     fn parent_context(&self) -> Option<SpanContext> {
         (**self).parent_context()
+    }
+
+    fn parent(&self) -> Context {
+        (**self).parent()
     }
 }
 
@@ -141,17 +162,27 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
-    /// Makes it a child of a span, or of a context that came from elsewhere. Without a parent it starts a new trace.
+    /// Makes it a child of a span, or of a context that came from elsewhere; `None` starts a new trace. Without this call it
+    /// is a child of the [current span](crate::current_span), whichever door that came through.
     #[inline]
     pub fn child_of(mut self, parent: impl Parent) -> Self {
-        self.parent = parent.parent_context();
+        let (parent, trace_state) = parent.parent().into_parts();
+        self.parent = Some(parent);
+        self.trace_state = trace_state;
         self
     }
 
-    /// The tracestate list that came with the parent.
-    pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
-        self.details.trace_state = trace_state;
-        self.has_details = true;
+    /// Starts a new trace, whatever is current.
+    #[inline]
+    pub fn root(mut self) -> Self {
+        self.parent = Some(None);
+        self.trace_state = None;
+        self
+    }
+
+    /// The tracestate list of the trace, if it is not the parent's.
+    pub fn trace_state(mut self, trace_state: &str) -> Self {
+        self.trace_state = (!trace_state.is_empty()).then(|| trace_state.into());
         self
     }
 
@@ -180,10 +211,25 @@ impl<'a> SpanBuilder<'a> {
     #[inline]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> Span {
-        let Some(pipeline) = self.tracer.pipeline else {
-            return Span::new(Started::passing(self.parent));
+        let Self { tracer, name, kind, parent, mut trace_state, details, has_details } = self;
+        let parent = parent.unwrap_or_else(|| {
+            let (parent, inherited) = current::context().into_parts();
+            trace_state = trace_state.take().or(inherited);
+            parent
+        });
+        let Some(pipeline) = tracer.pipeline else {
+            return Span::new(Started::passing(parent), trace_state);
         };
-        let details = if self.has_details { Some(&self.details) } else { None };
-        Span::new(pipeline.start_span(self.tracer.scope, self.name, self.kind, self.parent.as_ref(), details))
+        let with_list;
+        let details = match &trace_state {
+            Some(list) => {
+                with_list = SpanDetails { trace_state: list, ..details };
+                Some(&with_list)
+            }
+            None if has_details => Some(&details),
+            None => None,
+        };
+        let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details);
+        Span::new(started, trace_state)
     }
 }

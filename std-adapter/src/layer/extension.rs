@@ -1,12 +1,16 @@
 //! `SpanExt`: what OpenTelemetry knows about a span and `tracing` does not.
 
 use std::error::Error;
+use std::sync::{PoisonError, RwLock};
 
 use clewline_core::{SpanContext, SpanKind, Status, Value};
+use tracing_core::Dispatch;
+use tracing_core::dispatcher::WeakDispatch;
 
 use super::ClewlineLayer;
 use super::fields::set_error;
 use super::scratch::with_scratch;
+use crate::current::Context;
 use crate::pipeline::Recording;
 use crate::tracer::Parent;
 
@@ -120,10 +124,56 @@ impl Parent for tracing::Span {
     }
 }
 
-/// The context of the current `tracing` span, to hand to other processes.
-#[must_use]
-pub fn current_context() -> Option<SpanContext> {
+/// The context of the current `tracing` span, or of its nearest ancestor that the layer knows.
+pub(crate) fn nearest_to_current() -> Option<SpanContext> {
     SpanExt::context(&tracing::Span::current())
+}
+
+/// The context of a span that a layer knows by `number`.
+pub(crate) fn context_of(layer: u64, number: u64) -> Option<Context> {
+    numbered(layer, |layer| layer.spans.find(number)?.context().map(Context::from))
+}
+
+/// Works on what a span records that a layer knows by `number`; no foreign code may run inside `work`.
+pub(crate) fn with_recording_of<R>(layer: u64, number: u64, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
+    numbered(layer, |layer| {
+        let mut work = Some(work);
+        let found = layer.spans.find(number)?;
+        found.with(|recording| if recording.is_on_trial() { None } else { Some(work.take()?(recording)) })?
+    })
+}
+
+/// Finds a layer: mostly that of the thread's own subscriber, else, as spans may be entered on threads with another
+/// subscriber or none, among all that there are.
+fn numbered<R>(number: u64, work: impl FnOnce(&ClewlineLayer) -> Option<R>) -> Option<R> {
+    let mut work = Some(work);
+    let of_thread = tracing_core::dispatcher::get_default(|dispatch| {
+        let layer = dispatch.downcast_ref::<ClewlineLayer>().filter(|layer| layer.number == number)?;
+        Some(work.take()?(layer))
+    });
+    match of_thread {
+        Some(result) => result,
+        None => {
+            let dispatch = registered(number)?;
+            let layer = dispatch.downcast_ref::<ClewlineLayer>().filter(|layer| layer.number == number)?;
+            work.take()?(layer)
+        }
+    }
+}
+
+static LAYERS: RwLock<Vec<(u64, WeakDispatch)>> = RwLock::new(Vec::new());
+
+/// Remembers which subscriber a layer belongs to.
+pub(super) fn register(layer: u64, dispatch: WeakDispatch) {
+    let mut layers = LAYERS.write().unwrap_or_else(PoisonError::into_inner);
+    layers.retain(|(_, dispatch)| dispatch.upgrade().is_some());
+    layers.push((layer, dispatch));
+}
+
+#[cold]
+fn registered(layer: u64) -> Option<Dispatch> {
+    let layers = LAYERS.read().unwrap_or_else(PoisonError::into_inner);
+    layers.iter().find(|(number, _)| *number == layer)?.1.upgrade()
 }
 
 /// The type's name, unless the program gave the error as a trait object.

@@ -17,7 +17,6 @@
 //! - The sampler sees the name, the kind and the parent of a span, but not its other fields.
 
 mod callsite;
-mod entered;
 mod event;
 mod extension;
 mod fields;
@@ -40,10 +39,12 @@ use self::event::Staging;
 use self::fields::{NewSpan, name_and_kind, set_staged};
 use self::scratch::with_scratch;
 use self::table::Table;
+use crate::current::{self, Within};
 use crate::pipeline::{Pipeline, Recording, adopted_context};
 use crate::tracer;
 
-pub use extension::{SpanExt, current_context};
+pub use extension::SpanExt;
+pub(crate) use extension::{context_of, nearest_to_current, with_recording_of};
 
 /// A layer that records spans with the pipeline that [`init`](crate::init) or [`start`](crate::start) started, for any
 /// subscriber that is based on `tracing_subscriber`'s registry. Spans from before that moment are not recorded.
@@ -146,22 +147,31 @@ impl ClewlineLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let parent = if attributes.is_contextual() { self.current(context)? } else { attributes.parent()?.into_u64() };
+        let parent = if attributes.is_contextual() {
+            match self.current(context) {
+                Within::Nothing => return None,
+                Within::Tracing(number) => number,
+                Within::Other(place) => return place.context()?.span_context(),
+            }
+        } else {
+            attributes.parent()?.into_u64()
+        };
         match self.spans.find(parent) {
             Some(found) => found.context(),
             None => self.filtered_parent(id, context),
         }
     }
 
-    /// The span that the thread is in.
+    /// What the thread is in.
     #[inline]
-    fn current<S: Subscriber>(&self, context: &Context<'_, S>) -> Option<u64> {
-        if !self.is_filtered
-            && let Some(number) = entered::current(self.number)
-        {
-            return Some(number);
+    fn current<S: Subscriber>(&self, context: &Context<'_, S>) -> Within {
+        match current::within(self.number) {
+            // A span that filters keep from this layer is not on the thread's stack, and has ancestors of its own.
+            Within::Tracing(_) | Within::Nothing if self.is_filtered => {}
+            Within::Nothing => {}
+            within => return within,
         }
-        Some(context.current_span().id()?.into_u64())
+        context.current_span().id().map_or(Within::Nothing, |id| Within::Tracing(id.into_u64()))
     }
 
     /// The parent of a span whose parent in `tracing` is not this layer's.
@@ -236,7 +246,9 @@ where
 {
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
         // A layer belongs to one subscriber, which is registered once.
-        let _ = self.dispatch.set(subscriber.downgrade());
+        if self.dispatch.set(subscriber.downgrade()).is_ok() {
+            extension::register(self.number, subscriber.downgrade());
+        }
     }
 
     fn on_layer(&mut self, _: &mut S) {
@@ -284,16 +296,12 @@ where
 
     #[inline]
     fn on_enter(&self, id: &Id, _: Context<'_, S>) {
-        if !self.is_filtered {
-            entered::enter(self.number, id.into_u64());
-        }
+        current::enter_tracing(self.number, id.into_u64());
     }
 
     #[inline]
     fn on_exit(&self, id: &Id, _: Context<'_, S>) {
-        if !self.is_filtered {
-            entered::exit(self.number, id.into_u64());
-        }
+        current::exit_tracing(self.number, id.into_u64());
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
@@ -316,24 +324,38 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let number = if event.is_contextual() { self.current(&context) } else { event.parent().map(Id::into_u64) };
-        let Some(number) = number else { return };
-        let found = match self.spans.find(number) {
-            Some(found) => found,
-            None => {
-                let ancestor = self.nearest_ancestor(number);
-                let Some(found) = ancestor.and_then(|number| self.spans.find(number)) else { return };
-                found
-            }
+        let within = match event.parent() {
+            Some(parent) => Within::Tracing(parent.into_u64()),
+            None if event.is_contextual() => self.current(&context),
+            None => Within::Nothing,
         };
         let Some(pipeline) = self.pipeline() else { return };
-        if found.has_recording() {
+        let stage = |work: &mut dyn FnMut(&Staging<'_>, u64)| {
             let now = pipeline.now();
             with_scratch(|scratch| {
                 event.record(scratch);
-                let staging = Staging::new(scratch, event.metadata());
-                found.with(|recording| staging.record(recording, now));
+                work(&Staging::new(scratch, event.metadata()), now);
             });
+        };
+        match within {
+            Within::Nothing => {}
+            Within::Tracing(number) => {
+                let found = self.spans.find(number).or_else(|| self.spans.find(self.nearest_ancestor(number)?));
+                if let Some(found) = found
+                    && found.has_recording()
+                {
+                    stage(&mut |staging, now| {
+                        found.with(|recording| staging.record(recording, now));
+                    });
+                }
+            }
+            Within::Other(place) => {
+                if place.is_recording() {
+                    stage(&mut |staging, now| {
+                        place.with(|recording| staging.record(recording, now));
+                    });
+                }
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod fields;
 mod filters;
 mod hostile;
 mod late_parents;
+mod native;
 mod parents;
 mod support;
 mod threads;

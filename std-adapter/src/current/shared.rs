@@ -1,0 +1,40 @@
+//! `SharedSpan`: a native span that is current somewhere, so that others than its owner can add to it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Context;
+use crate::Span;
+use crate::pipeline::Recording;
+
+/// A span that several hold. It ends when told to, or with the last of them.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedSpan(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Beside the span, so that it is read without the lock.
+    context: Context,
+    span: Mutex<Span>,
+}
+
+impl SharedSpan {
+    pub(crate) fn new(span: Span) -> Self {
+        Self(Arc::new(Shared { context: span.hand_on(), span: Mutex::new(span) }))
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    /// Works on what is being recorded, or does nothing. No foreign code may run inside `work`: it could come back here.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
+        self.0.span.lock().unwrap_or_else(PoisonError::into_inner).recording().map(work)
+    }
+
+    /// Ends the span now, whoever else holds it.
+    pub(crate) fn end(&self) {
+        // Taken out first: processors run at the end of a span, and may look at the span that is current.
+        let span = self.0.span.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(span);
+    }
+}
