@@ -33,7 +33,7 @@ pub enum InitError {
     SubscriberSet,
     /// The exporter cannot work with this configuration.
     #[error("the OTLP exporter cannot be set up: {0}")]
-    Exporter(#[from] crate::exporter::OtlpHttpExporterError),
+    Exporter(#[from] crate::exporter::ExporterError),
     /// The operating system refused a thread.
     #[error("the exporter thread cannot be started: {0}")]
     Thread(#[from] io::Error),

@@ -24,7 +24,7 @@
 //! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
 //! - [`Ledger`] says what became of every span.
 //!
-//! What it does not do: metrics, logs, and exporters other than OTLP over HTTP in protobuf.
+//! What it does not do: metrics and logs.
 
 pub mod config;
 mod current;

@@ -6,12 +6,25 @@
 
 mod chunk;
 mod envelope;
+mod error;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
+#[cfg(feature = "otlp-http")]
+mod joined;
+#[cfg(feature = "otlp-http")]
+mod json;
 mod queue;
 mod report;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod response;
 pub mod retry;
 mod stats;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod target;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod tls;
 pub(crate) mod wire;
 mod worker;
 
@@ -20,9 +33,16 @@ use std::time::{Duration, Instant};
 
 pub use chunk::{Chunk, ScopeIndex};
 pub use envelope::Envelope;
+pub use error::ExporterError;
+#[cfg(feature = "otlp-grpc")]
+pub use grpc::OtlpGrpcExporter;
 #[cfg(feature = "otlp-http")]
-pub use http::{OtlpHttpExporter, OtlpHttpExporterError};
+pub use http::{HttpEncoding, OtlpHttpExporter};
 pub use stats::{DropReason, Dropped, Stats};
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use target::Target;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use tls::{TlsFile, TlsFileProblem, TlsFiles};
 pub use worker::{Source, TimedOut, Worker, WorkerSettings};
 
 /// Delivers requests to one place. Called from the exporter thread only, so it may block.
@@ -64,7 +84,7 @@ pub enum ExportOutcome {
     },
     /// The request is over the size limit and was not sent.
     TooLarge {
-        /// Size of the request in bytes, before compression.
+        /// Size of the request in bytes, before compression; at least, where it was given up while it was written.
         bytes: usize,
         /// The limit in bytes.
         limit: usize,

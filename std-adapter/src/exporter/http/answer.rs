@@ -3,31 +3,59 @@
 use std::time::{Duration, SystemTime};
 
 use crate::exporter::ExportOutcome;
-use crate::exporter::wire::{Fields, Value};
+use crate::exporter::response::{RpcStatus, partial_success, partial_success_json, shorten};
 
-/// The longest explanation that is passed on, in characters.
-const LONGEST_MESSAGE: usize = 256;
+/// What the body of an answer is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::exporter) enum BodyKind {
+    Protobuf,
+    Json,
+    /// Some text, such as the error page of a proxy.
+    Other,
+}
+
+impl BodyKind {
+    /// The kind that a `Content-Type` names.
+    pub(super) fn of(content_type: &str) -> Self {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        let is = |name: &str| kind.eq_ignore_ascii_case(name);
+        if is("application/x-protobuf") || is("application/protobuf") {
+            Self::Protobuf
+        } else if is("application/json") {
+            Self::Json
+        } else {
+            Self::Other
+        }
+    }
+}
 
 /// An HTTP answer, as far as it was received.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::exporter) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<String>,
-    /// The body says it is protobuf, or says nothing.
-    pub(super) is_protobuf: bool,
+    pub(super) kind: BodyKind,
     pub(super) is_too_long: bool,
     pub(super) is_complete: bool,
     pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    /// The outcome this answer stands for, at the time `now`.
+    /// The outcome this answer of an OTLP receiver stands for, at the time `now`.
     pub(super) fn outcome(&self, now: SystemTime) -> ExportOutcome {
+        match self.plain_outcome(now) {
+            ExportOutcome::Delivered => self.partial_success().unwrap_or(ExportOutcome::Delivered),
+            other => other,
+        }
+    }
+
+    /// The outcome by status alone, for receivers that take all or nothing.
+    pub(in crate::exporter) fn plain_outcome(&self, now: SystemTime) -> ExportOutcome {
         match self.status {
             _ if self.is_too_long => {
                 ExportOutcome::Rejected { reason: format!("HTTP {}: the answer is over 4 MiB", self.status) }
             }
-            200..=299 => self.partial_success().unwrap_or(ExportOutcome::Delivered),
+            200..=299 => ExportOutcome::Delivered,
             429 | 502..=504 => ExportOutcome::Retryable {
                 after: self.retry_after.as_deref().and_then(|text| parse_retry_after(text, now)),
                 reason: self.reason(),
@@ -39,56 +67,25 @@ impl Answer {
 
     /// `ExportTraceServiceResponse.partial_success`, if it says anything. A body that cannot be read says nothing.
     fn partial_success(&self) -> Option<ExportOutcome> {
-        if !self.is_protobuf || !self.is_complete {
-            return None;
+        match self.kind {
+            _ if !self.is_complete => None,
+            BodyKind::Protobuf => partial_success(&self.body),
+            BodyKind::Json => partial_success_json(&self.body),
+            BodyKind::Other => None,
         }
-        let partial = fields(&self.body)?.into_iter().find_map(|(number, value)| match value {
-            Value::Bytes(message) if number == 1 => Some(message),
-            _ => None,
-        })?;
-        let (mut rejected, mut message) = (0, String::new());
-        for (number, value) in fields(partial)? {
-            match (number, value) {
-                // An int64; a negative count is nonsense and counts as none.
-                (1, Value::Varint(count)) => rejected = u64::try_from(count.cast_signed()).unwrap_or(0),
-                (2, Value::Bytes(text)) => message = shorten(text),
-                _ => {}
-            }
-        }
-        (rejected > 0 || !message.is_empty()).then_some(ExportOutcome::PartiallyRejected { rejected, message })
     }
 
     /// The status code and the collector's own words: `google.rpc.Status.message`, or else the beginning of the body.
     fn reason(&self) -> String {
-        let message = if self.is_protobuf { status_message(&self.body) } else { Some(shorten(&self.body)) };
-        match message.filter(|message| !message.is_empty()) {
-            Some(message) => format!("HTTP {}: {message}", self.status),
-            None => format!("HTTP {}", self.status),
-        }
+        let message = match self.kind {
+            BodyKind::Protobuf => RpcStatus::parse(&self.body).message,
+            BodyKind::Json => {
+                RpcStatus::parse_json(&self.body).map_or_else(|| shorten(&self.body), |status| status.message)
+            }
+            BodyKind::Other => shorten(&self.body),
+        };
+        if message.is_empty() { format!("HTTP {}", self.status) } else { format!("HTTP {}: {message}", self.status) }
     }
-}
-
-/// The `message` field of an encoded `google.rpc.Status`.
-fn status_message(body: &[u8]) -> Option<String> {
-    fields(body)?.into_iter().find_map(|(number, value)| match value {
-        Value::Bytes(text) if number == 2 => Some(shorten(text)),
-        _ => None,
-    })
-}
-
-/// All fields of a message, or `None` if it is not protobuf to its end.
-fn fields(message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
-    let mut fields = Fields::new(message);
-    let list = fields.by_ref().map(|field| (field.number, field.value)).collect();
-    fields.rest().is_empty().then_some(list)
-}
-
-/// Text fit for one line of a log: no control characters, and not longer than needed.
-fn shorten(text: &[u8]) -> String {
-    // Four bytes a character at most, so this never cuts off a character that would be shown.
-    let text = String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST_MESSAGE)]);
-    let clean = text.chars().map(|character| if character.is_control() { ' ' } else { character });
-    clean.take(LONGEST_MESSAGE).collect::<String>().trim().to_owned()
 }
 
 /// `Retry-After` in both its forms: seconds, or a date (RFC 9110, section 10.2.3). A date that has passed is no wait.
@@ -106,13 +103,13 @@ fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{Answer, ExportOutcome, parse_retry_after};
+    use super::{Answer, BodyKind, ExportOutcome, parse_retry_after};
 
     fn answer(status: u16, body: &[u8]) -> Answer {
         Answer {
             status,
             retry_after: None,
-            is_protobuf: true,
+            kind: BodyKind::Protobuf,
             is_too_long: false,
             is_complete: true,
             body: body.to_vec(),
@@ -137,25 +134,32 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_success_is_read_and_an_unreadable_body_is_a_success() {
-        let partial = |rejected, message: &str| ExportOutcome::PartiallyRejected { rejected, message: message.into() };
-        let table: [(&[u8], ExportOutcome); 8] = [
-            (b"\x0a\x05\x08\x03\x12\x01x", partial(3, "x")),
-            (b"\x0a\x02\x08\x03", partial(3, "")),
-            (b"\x0a\x03\x12\x01x", partial(0, "x")),
-            (b"\x0a\x00", ExportOutcome::Delivered),
-            (b"\x0a\x02\x08\x00", ExportOutcome::Delivered),
-            (b"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", ExportOutcome::Delivered),
-            (b"\x0a\x7f\x08\x03", ExportOutcome::Delivered),
-            (b"<html>", ExportOutcome::Delivered),
-        ];
-        for (body, expected) in table {
-            assert_eq!(outcome(&answer(200, body)), expected, "{body:x?}");
-        }
+    fn a_partial_success_is_read_by_the_kind_of_the_body() {
+        let partial = ExportOutcome::PartiallyRejected { rejected: 3, message: String::new() };
+        let protobuf = answer(200, b"\x0a\x02\x08\x03");
+        assert_eq!(outcome(&protobuf), partial);
         let cut = Answer { is_complete: false, ..answer(200, b"\x0a\x02\x08\x03") };
         assert_eq!(outcome(&cut), ExportOutcome::Delivered);
-        let json = Answer { is_protobuf: false, ..answer(200, b"\x0a\x02\x08\x03") };
-        assert_eq!(outcome(&json), ExportOutcome::Delivered);
+        let page = Answer { kind: BodyKind::Other, ..answer(200, b"\x0a\x02\x08\x03") };
+        assert_eq!(outcome(&page), ExportOutcome::Delivered);
+        let json = Answer { kind: BodyKind::Json, ..answer(200, br#"{"partialSuccess":{"rejectedSpans":"3"}}"#) };
+        assert_eq!(outcome(&json), partial);
+        assert_eq!(json.plain_outcome(SystemTime::UNIX_EPOCH), ExportOutcome::Delivered);
+    }
+
+    #[test]
+    fn content_types_are_read_without_their_parameters() {
+        let table = [
+            ("application/x-protobuf", BodyKind::Protobuf),
+            ("Application/Json; charset=utf-8", BodyKind::Json),
+            ("application/json ", BodyKind::Json),
+            ("text/html", BodyKind::Other),
+            ("application/jsonp", BodyKind::Other),
+            ("", BodyKind::Other),
+        ];
+        for (text, kind) in table {
+            assert_eq!(BodyKind::of(text), kind, "{text}");
+        }
     }
 
     #[test]
@@ -167,8 +171,12 @@ mod tests {
         assert_eq!(reason(&answer(400, b"\x08\x03\x12\x09bad\r\nspan")), "HTTP 400: bad  span");
         assert_eq!(reason(&answer(400, b"\xff\xff")), "HTTP 400");
         assert_eq!(reason(&answer(404, b"")), "HTTP 404");
-        let text = Answer { is_protobuf: false, ..answer(413, "é".repeat(5000).as_bytes()) };
+        let text = Answer { kind: BodyKind::Other, ..answer(413, "é".repeat(5000).as_bytes()) };
         assert_eq!(reason(&text), format!("HTTP 413: {}", "é".repeat(256)));
+        let json = Answer { kind: BodyKind::Json, ..answer(400, br#"{"code":3,"message":"bad span"}"#) };
+        assert_eq!(reason(&json), "HTTP 400: bad span");
+        let odd = Answer { kind: BodyKind::Json, ..answer(400, br#"["bad"]"#) };
+        assert_eq!(reason(&odd), r#"HTTP 400: ["bad"]"#);
         assert_eq!(reason(&answer(307, b"")), "HTTP 307; redirects are not followed");
         let long = Answer { is_too_long: true, ..answer(503, b"") };
         assert_eq!(reason(&long), "HTTP 503: the answer is over 4 MiB");

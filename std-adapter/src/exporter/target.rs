@@ -1,0 +1,103 @@
+//! Where spans go over a network and how: what every exporter with a connection needs to know.
+
+use std::fmt;
+
+use super::tls::TlsFiles;
+use crate::config::{Compression, Header, OtlpConfig};
+
+/// A collector's address, and what goes with every request to it.
+///
+/// ```
+/// use clewline::exporter::Target;
+///
+/// let mut target = Target::new("https://collector.example:4318/v1/traces");
+/// target.compression = clewline::config::Compression::Gzip;
+/// target.tls.roots = Some("/etc/ssl/our-own-authority.pem".into());
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// The complete URL to post to; for gRPC scheme, host and port, of which the scheme may be missing.
+    pub url: String,
+    /// Headers of every request; for gRPC its metadata.
+    pub headers: Vec<Header>,
+    /// How bodies are compressed.
+    pub compression: Compression,
+    /// Whose certificates are trusted, and who we are. Read when the exporter is made, and only for `https`.
+    pub tls: TlsFiles,
+    /// For a gRPC address without a scheme: whether it is reached without TLS. A scheme decides by itself
+    /// (`protocol/exporter.md`, "Configuration Options").
+    pub insecure: bool,
+}
+
+impl Target {
+    /// A collector at `url`: no headers, no compression, and for `https` the certificates that browsers trust.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            headers: Vec::new(),
+            compression: Compression::None,
+            tls: TlsFiles::default(),
+            insecure: false,
+        }
+    }
+}
+
+impl From<&OtlpConfig> for Target {
+    fn from(config: &OtlpConfig) -> Self {
+        Self {
+            headers: config.headers.get().clone(),
+            compression: *config.compression.get(),
+            ..Self::new(config.traces_url.get())
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Target")
+            .field("url", &without_credentials(&self.url))
+            .field("headers", &self.headers)
+            .field("compression", &self.compression)
+            .field("tls", &self.tls)
+            .field("insecure", &self.insecure)
+            .finish()
+    }
+}
+
+/// The URL without what may be a credential: the user before the host, and the query.
+pub(super) fn without_credentials(url: &str) -> String {
+    let front = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = front.split_once("://").map_or(("", front), |(scheme, rest)| (scheme, rest));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Target, without_credentials};
+    use crate::config::Header;
+
+    #[test]
+    fn nothing_that_may_be_a_credential_is_shown() {
+        let table = [
+            ("http://host:4318/v1/traces", "http://host:4318/v1/traces"),
+            ("https://user:secret@host/a@b?key=secret", "https://host/a@b"),
+            ("https://user:secret@host?key=secret", "https://host"),
+            ("host:4317", "host:4317"),
+            ("user:secret@host:4317", "host:4317"),
+            ("http://[::1]:4317#secret", "http://[::1]:4317"),
+        ];
+        for (url, shown) in table {
+            assert_eq!(without_credentials(url), shown);
+        }
+        let mut target = Target::new("https://user:secret@host/?key=secret");
+        target.headers.push(Header::new("authorization", "secret").expect("a valid header"));
+        let shown = format!("{target:?}");
+        assert!(shown.contains("authorization") && !shown.contains("secret"), "{shown}");
+    }
+}
