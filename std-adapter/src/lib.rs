@@ -36,6 +36,7 @@ mod init;
 #[cfg(feature = "tracing")]
 mod layer;
 pub mod pipeline;
+pub mod propagation;
 #[cfg(feature = "server")]
 pub mod server;
 mod span;

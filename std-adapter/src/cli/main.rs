@@ -1,5 +1,7 @@
-//! The `clewline` binary: `clewline serve` receives and shows traces, `clewline tail` prints them in the terminal.
+//! The `clewline` binary: `clewline serve` receives and shows traces, `clewline tail` prints them in the
+//! terminal, `clewline inspect` says why a trace is broken.
 
+mod inspect;
 mod serve;
 mod size;
 mod tail;
@@ -18,25 +20,17 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Inspect(inspect::InspectArguments),
     Serve(serve::ServeArguments),
     Tail(tail::TailArguments),
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("clewline: no runtime could be started: {error}");
-            return ExitCode::FAILURE;
-        }
+    let outcome = match Arguments::parse().command {
+        Command::Inspect(arguments) => inspect::inspect(arguments),
+        Command::Serve(arguments) => run(serve::serve(arguments)),
+        Command::Tail(arguments) => run(tail::tail(arguments)),
     };
-    let outcome = match command {
-        Command::Serve(arguments) => runtime.block_on(serve::serve(arguments)),
-        Command::Tail(arguments) => runtime.block_on(tail::tail(arguments)),
-    };
-    // Work that is still running on a blocking thread must not keep the process after Ctrl-C.
-    runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -44,6 +38,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs what needs a runtime.
+fn run(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime could be started: {error}"))?;
+    let outcome = runtime.block_on(work);
+    // Work that is still running on a blocking thread must not keep the process after Ctrl-C.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Starts to listen for Ctrl-C and, on Unix, SIGTERM; the future completes with the first of them.

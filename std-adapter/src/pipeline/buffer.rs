@@ -9,8 +9,11 @@ const FIRST_CAPACITY: usize = 512;
 /// What a buffer keeps between spans: one huge span does not make a pool of huge buffers.
 const KEPT_CAPACITY: usize = 8 * 1024;
 
+/// What one may grow to whose user did not say: more than the longest header list takes.
+const DEFAULT_LIMIT: usize = 64 * 1024;
+
 /// Bytes on the heap that grow when they must, up to a limit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct GrowingBuffer {
     bytes: Vec<u8>,
     limit: usize,
@@ -32,6 +35,13 @@ impl GrowingBuffer {
         }
         let capacity = wanted.max(2 * self.bytes.capacity()).min(self.limit);
         self.bytes.try_reserve_exact(capacity - self.bytes.len()).is_ok()
+    }
+}
+
+impl Default for GrowingBuffer {
+    /// An empty buffer that may grow to 64 KiB, and takes no memory before it holds something.
+    fn default() -> Self {
+        Self { bytes: Vec::new(), limit: DEFAULT_LIMIT }
     }
 }
 

@@ -72,6 +72,7 @@ use tokio::sync::watch;
 pub use config::{DEFAULT_BODY_LIMIT, DEFAULT_MEMORY_LIMIT, DEFAULT_PORT, ServerConfig};
 use cors::Cors;
 use host::Hosts;
+pub use otlp_json::{JsonError, to_protobuf as json_to_protobuf};
 use receive::Receiver;
 use store::Store;
 use stream::StreamState;

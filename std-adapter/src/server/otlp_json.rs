@@ -11,10 +11,12 @@ use crate::pipeline::GrowingBuffer;
 
 /// A JSON body that is not an export request: the place and the reason.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct JsonError {
+pub struct JsonError {
     path: String,
     reason: String,
 }
+
+impl std::error::Error for JsonError {}
 
 impl fmt::Display for JsonError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +28,10 @@ impl fmt::Display for JsonError {
 }
 
 /// Turns a JSON `ExportTraceServiceRequest` into the same message in protobuf.
-pub(super) fn to_protobuf(json: &[u8]) -> Result<GrowingBuffer, JsonError> {
+///
+/// # Errors
+/// What is wrong with the JSON, and where: the member, and line and column.
+pub fn to_protobuf(json: &[u8]) -> Result<GrowingBuffer, JsonError> {
     // Checked as a whole, because the content of unknown fields is skipped unread.
     let json =
         std::str::from_utf8(json).map_err(|error| JsonError { path: String::new(), reason: error.to_string() })?;

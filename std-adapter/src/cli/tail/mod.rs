@@ -1,10 +1,10 @@
 //! `clewline tail`: follows a running server and prints finished traces as trees.
 
 mod client;
-mod document;
+pub(crate) mod document;
 mod events;
 mod finished;
-mod tree;
+pub(crate) mod tree;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;

@@ -8,7 +8,7 @@ use super::document::{SpanDocument, TraceDocument};
 
 /// Whether escape sequences may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// Text only.
     Plain,
     /// With ANSI colours.
@@ -28,7 +28,7 @@ const RED: &str = "1;31";
 /// The tree as text: a headline, then a line for each span.
 ///
 /// `before` is how many spans the trace had when it was printed the last time, if it was.
-pub(super) fn render(trace: &TraceDocument, before: Option<usize>, style: Style) -> String {
+pub(crate) fn render(trace: &TraceDocument, before: Option<usize>, style: Style) -> String {
     let lines = lines(trace);
     let names = lines.iter().map(Line::width).max().unwrap_or(0).min(NAMES);
     let services = trace.spans.iter().map(|span| clean(&span.service).chars().count()).max().unwrap_or(0);
