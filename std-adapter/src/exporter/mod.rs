@@ -7,14 +7,15 @@
 mod chunk;
 mod envelope;
 mod error;
+mod finished;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
-#[cfg(feature = "otlp-http")]
 mod joined;
 #[cfg(feature = "otlp-http")]
 mod json;
+mod memory;
 mod queue;
 mod report;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
@@ -34,10 +35,12 @@ use std::time::{Duration, Instant};
 pub use chunk::{Chunk, ScopeIndex};
 pub use envelope::Envelope;
 pub use error::ExporterError;
+pub use finished::{FinishedEvent, FinishedLink, FinishedResource, FinishedScope, FinishedSpan, OwnedValue};
 #[cfg(feature = "otlp-grpc")]
 pub use grpc::OtlpGrpcExporter;
 #[cfg(feature = "otlp-http")]
 pub use http::{HttpEncoding, OtlpHttpExporter};
+pub use memory::MemoryExporter;
 pub use stats::{DropReason, Dropped, Stats};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use target::Target;
@@ -96,6 +99,14 @@ pub enum ExportOutcome {
         /// What went wrong.
         reason: String,
     },
+}
+
+/// The outcome of a request of which `rejected` spans have an id that no receiver takes.
+fn all_but(rejected: u64) -> ExportOutcome {
+    match rejected {
+        0 => ExportOutcome::Delivered,
+        _ => ExportOutcome::PartiallyRejected { rejected, message: "spans with an invalid id".to_owned() },
+    }
 }
 
 /// A complete encoded `ExportTraceServiceRequest`, as slices to be read one after another.

@@ -2,7 +2,9 @@
 #![cfg(feature = "otlp-http")]
 
 mod collector;
+mod full;
 mod http;
+mod memory;
 mod payload;
 mod worker;
 mod worker_http;
