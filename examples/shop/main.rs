@@ -21,7 +21,7 @@ use axum::Router;
 use axum::http::Uri;
 use axum::routing::post;
 use clap::Parser;
-use clewline::config::{Config, Source};
+use clewline::config::{TracingConfig, Source};
 use clewline::http::ServerLayer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -62,7 +62,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let place = arguments.package_dir.display();
         return Err(format!("the npm package has not been built into {place}: run `cargo xtask demo`").into());
     }
-    let mut config = Config::from_env().with_service_name("shop").with_endpoint(&arguments.collector)?;
+    let mut config = TracingConfig::from_env().with_service_name("shop").with_endpoint(&arguments.collector)?;
     if config.batch.schedule_delay.source() == Source::Default {
         config.batch.schedule_delay = EXPORT_DELAY.into();
     }

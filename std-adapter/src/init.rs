@@ -4,17 +4,16 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use clewline_core::{
-    AlwaysOff, AlwaysOn, Attribute, ParentBased, SpanLimits, SpanProcessor, SpanView, TraceIdRatio, Value, Verdict,
-};
+use clewline_core::{SpanProcessor, SpanView, Verdict};
 #[cfg(feature = "tracing")]
 use tracing_subscriber::filter::Targets;
 
 #[cfg(feature = "tracing")]
 use crate::config::Warning;
-use crate::config::{Config, LimitsConfig, SamplerConfig};
-use crate::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter, TimedOut, WorkerSettings};
-use crate::pipeline::{Ledger, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
+use crate::config::{ExporterKind, OtlpConfig, TracingConfig};
+use crate::exporter::{ExportOutcome, Request, SpanExporter, TimedOut, WorkerSettings};
+use crate::pipeline::{Ledger, Pipeline, PipelineOptions, SharedProcessor};
+use crate::sampler;
 use crate::tracer;
 
 /// How long a dropped [`Guard`] waits for the last spans to leave.
@@ -34,6 +33,14 @@ pub enum InitError {
     /// The exporter cannot work with this configuration.
     #[error("the OTLP exporter cannot be set up: {0}")]
     Exporter(#[from] crate::exporter::ExporterError),
+    /// What is configured is not part of this build.
+    #[error("`{name}` is not part of this build of clewline; {remedy}")]
+    NotBuiltIn {
+        /// The exporter or protocol.
+        name: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// The operating system refused a thread.
     #[error("the exporter thread cannot be started: {0}")]
     Thread(#[from] io::Error),
@@ -57,7 +64,7 @@ pub enum InitError {
 /// is named once on stderr, and the default holds.
 #[cfg(feature = "tracing")]
 pub fn init() -> Result<Guard, InitError> {
-    init_with(&Config::from_env())
+    init_with(&TracingConfig::from_env())
 }
 
 /// Starts tracing with a configuration of your own; otherwise as [`init`].
@@ -65,7 +72,7 @@ pub fn init() -> Result<Guard, InitError> {
 /// # Errors
 /// As [`init`].
 #[cfg(feature = "tracing")]
-pub fn init_with(config: &Config) -> Result<Guard, InitError> {
+pub fn init_with(config: &TracingConfig) -> Result<Guard, InitError> {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     // Looked at before anything is started, so that `start` can still be called when this fails.
@@ -87,23 +94,23 @@ pub fn init_with(config: &Config) -> Result<Guard, InitError> {
 ///
 /// # Errors
 /// As [`init`].
-pub fn start(config: &Config) -> Result<Guard, InitError> {
+pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
     config.print_warnings();
     if tracer::global().is_some() {
         return Err(InitError::AlreadyInitialised);
     }
-    if *config.disabled.get() {
+    if !config.enabled.get() {
         return Ok(Guard { pipeline: None });
     }
-    let resource: Vec<Attribute<'_>> = config.resource().map(|(key, value)| (key, Value::Str(value.get()))).collect();
-    let options = PipelineOptions { limits: limits(&config.limits), ..PipelineOptions::default() };
-    let (exporter, processors): (Box<dyn SpanExporter>, Vec<SharedProcessor>) = if config.exporters.get().is_empty() {
-        (Box::new(NoExporter), vec![Box::new(HoldBack)])
-    } else {
-        (Box::new(OtlpHttpExporter::new(&config.otlp)?), Vec::new())
-    };
-    let settings = WorkerSettings::new(config);
-    let pipeline = Pipeline::start(&resource, sampler(config.sampler.get()), processors, options, settings, exporter)?;
+    let options = PipelineOptions { limits: config.span_limits(), ..PipelineOptions::default() };
+    let (exporter, processors) = exporter(config)?;
+    let mut settings = WorkerSettings::new(config);
+    if !config.says_warnings() {
+        settings.report = Box::new(|_| ());
+    }
+    let sampler = sampler::build(config.sampler.get());
+    let pipeline =
+        config.with_resource(|resource| Pipeline::start(resource, sampler, processors, options, settings, exporter))?;
     if tracer::set_global(pipeline) {
         Ok(Guard { pipeline: Some(pipeline) })
     } else {
@@ -193,36 +200,30 @@ fn filter(text: &str) -> (Targets, Vec<Warning>) {
     (targets, warnings)
 }
 
-fn sampler(config: &SamplerConfig) -> SharedSampler {
-    match config {
-        SamplerConfig::AlwaysOn => Box::new(AlwaysOn),
-        SamplerConfig::AlwaysOff => Box::new(AlwaysOff),
-        // The configuration has checked the range.
-        SamplerConfig::TraceIdRatio(ratio) => TraceIdRatio::new(*ratio).map_or_else(|_| boxed(AlwaysOn), boxed),
-        SamplerConfig::ParentBased(root) => match &**root {
-            SamplerConfig::AlwaysOn => Box::new(ParentBased::new(AlwaysOn)),
-            // A pipeline lives as long as the process, and so may the sampler behind its sampler.
-            root => Box::new(ParentBased::new(&*Box::leak(sampler(root)))),
-        },
+/// What finished spans go to, and what stands before it.
+fn exporter(config: &TracingConfig) -> Result<(Box<dyn SpanExporter>, Vec<SharedProcessor>), InitError> {
+    match config.exporters.get().as_slice() {
+        [] => Ok((Box::new(NoExporter), vec![Box::new(HoldBack)])),
+        [ExporterKind::Otlp] => Ok((otlp(&config.otlp)?, Vec::new())),
+        [ExporterKind::Jaeger] => Ok((otlp(&config.jaeger)?, Vec::new())),
+        [first] => Err(InitError::NotBuiltIn { name: first.name(), remedy: "`otlp` and `jaeger` are" }),
+        [..] => Err(InitError::NotBuiltIn { name: "several exporters at once", remedy: "name one" }),
     }
 }
 
-fn boxed(sampler: impl clewline_core::Sampler + Send + Sync + 'static) -> SharedSampler {
-    Box::new(sampler)
-}
-
-fn limits(config: &LimitsConfig) -> SpanLimits {
-    let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
-    SpanLimits {
-        attributes: count(*config.attribute_count.get()),
-        events: count(*config.event_count.get()),
-        links: count(*config.link_count.get()),
-        event_attributes: count(*config.event_attribute_count.get()),
-        link_attributes: count(*config.link_attribute_count.get()),
-        value_length: config
-            .attribute_value_length
-            .get()
-            .map_or(u32::MAX, |length| u32::try_from(length).unwrap_or(u32::MAX)),
+fn otlp(config: &OtlpConfig) -> Result<Box<dyn SpanExporter>, InitError> {
+    match config.protocol.get() {
+        #[cfg(feature = "otlp-grpc")]
+        crate::config::Protocol::Grpc => Ok(Box::new(crate::exporter::OtlpGrpcExporter::new(config)?)),
+        #[cfg(feature = "otlp-http")]
+        crate::config::Protocol::HttpProtobuf | crate::config::Protocol::HttpJson => {
+            Ok(Box::new(crate::exporter::OtlpHttpExporter::new(config)?))
+        }
+        #[cfg(not(all(feature = "otlp-grpc", feature = "otlp-http")))]
+        protocol => Err(InitError::NotBuiltIn {
+            name: protocol.name(),
+            remedy: "the features `otlp-grpc` and `otlp-http` add the protocols",
+        }),
     }
 }
 

@@ -6,13 +6,13 @@
 //!     tracing::info!("charging the card");
 //! }
 //!
-//! # #[cfg(all(feature = "otlp-http", feature = "tracing"))]
+//! # #[cfg(feature = "tracing")]
 //! fn main() -> Result<(), clewline::InitError> {
 //!     let _guard = clewline::init()?; // reads OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME and their kin
 //!     checkout(7);
 //!     Ok(())
 //! }
-//! # #[cfg(not(all(feature = "otlp-http", feature = "tracing")))]
+//! # #[cfg(not(feature = "tracing"))]
 //! # fn main() {}
 //! ```
 //!
@@ -31,12 +31,12 @@ mod current;
 pub mod exporter;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(feature = "otlp-http")]
 mod init;
 #[cfg(feature = "tracing")]
 mod layer;
 pub mod pipeline;
 pub mod propagation;
+mod sampler;
 #[cfg(feature = "server")]
 pub mod server;
 mod span;
@@ -47,10 +47,10 @@ pub use clewline_core::{
     Attribute, Link, ReadWriteSpan, Sampler, Scope, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor, SpanView,
     Status, StatusCode, TraceFlags, TraceId, Value, Verdict, traceparent,
 };
+pub use config::TracingConfig;
 pub use current::{Context, ContextGuard, CurrentSpan, EnteredSpan, current_context, current_span};
-#[cfg(feature = "otlp-http")]
 pub use init::{Guard, InitError, start};
-#[cfg(all(feature = "otlp-http", feature = "tracing"))]
+#[cfg(feature = "tracing")]
 pub use init::{init, init_with};
 #[cfg(feature = "tracing")]
 pub use layer::{ClewlineLayer, SpanExt, layer};

@@ -12,7 +12,6 @@ use crate::span::Span;
 static GLOBAL: OnceLock<&'static Pipeline> = OnceLock::new();
 
 /// Makes `pipeline` the one that [`tracer`] uses. False if there is one already.
-#[cfg(feature = "otlp-http")]
 pub(crate) fn set_global(pipeline: &'static Pipeline) -> bool {
     GLOBAL.set(pipeline).is_ok()
 }

@@ -14,6 +14,14 @@ pub struct SamplingRule<'r, S> {
     pub sampler: S,
 }
 
+impl<S> SamplingRule<'_, S> {
+    /// Whether the rule is for spans of this name and kind.
+    #[must_use]
+    pub fn fits(&self, name: &str, kind: SpanKind) -> bool {
+        self.kind.is_none_or(|wanted| wanted == kind) && looks_like(self.name.as_bytes(), name.as_bytes())
+    }
+}
+
 /// Asks the sampler of the first rule in a table that fits the span, and another one if none does.
 ///
 /// The samplers of a table are of one type: one that shipped, a `&dyn Sampler`, or an enum of the application's.
@@ -44,11 +52,7 @@ impl<'r, S: Sampler, Otherwise: Sampler> Rules<'r, S, Otherwise> {
 
 impl<S: Sampler, Otherwise: Sampler> Sampler for Rules<'_, S, Otherwise> {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
-        let fits = |rule: &&SamplingRule<'_, S>| {
-            rule.kind.is_none_or(|kind| kind == parameters.kind)
-                && fits(rule.name.as_bytes(), parameters.name.as_bytes())
-        };
-        match self.table.iter().find(fits) {
+        match self.table.iter().find(|rule| rule.fits(parameters.name, parameters.kind)) {
             Some(rule) => rule.sampler.should_sample(parameters),
             None => self.otherwise.should_sample(parameters),
         }
@@ -57,7 +61,7 @@ impl<S: Sampler, Otherwise: Sampler> Sampler for Rules<'_, S, Otherwise> {
 
 /// Whether the name looks like the pattern. Tries the nearest place for each piece between stars, which is enough: a later
 /// place never leaves more for the pieces that follow.
-fn fits(pattern: &[u8], mut name: &[u8]) -> bool {
+fn looks_like(pattern: &[u8], mut name: &[u8]) -> bool {
     let mut pieces = pattern.split(|byte| *byte == b'*');
     let first = pieces.next().unwrap_or_default();
     let Some(rest) = name.strip_prefix(first) else { return false };

@@ -2,14 +2,25 @@
 
 use std::fmt;
 
-/// The URL in force when nobody set one.
-pub(crate) const DEFAULT_TRACES_URL: &str = "http://localhost:4318/v1/traces";
+use super::otlp::Protocol;
+
+/// Where OTLP goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// A collector on this machine, at the protocol's own port: 4318 for HTTP, 4317 for gRPC.
+    Local,
+    /// The address of a collector. Over HTTP `v1/traces` is appended to its path.
+    Base(String),
+    /// The exact URL that spans are posted to; without a path it is `/`.
+    Traces(String),
+}
 
 /// Why an endpoint was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// It does not begin with `http://` or `https://`.
+    /// It does not begin with `http://` or `https://`. For gRPC it may also be without a scheme.
     Scheme,
     /// Nothing stands where the host should be.
     Host,
@@ -32,29 +43,54 @@ impl fmt::Display for EndpointError {
 
 impl std::error::Error for EndpointError {}
 
-/// The traces URL for a *base* endpoint: its path is kept and `v1/traces` is appended with exactly one slash between.
-pub(crate) fn from_base(base: &str) -> Result<String, EndpointError> {
-    let (front, rest) = split_at_query(base)?;
-    let front = front.strip_suffix('/').unwrap_or(front);
-    Ok(format!("{front}/v1/traces{rest}"))
+impl Endpoint {
+    /// Checks the address for a protocol.
+    pub(crate) fn check(&self, protocol: Protocol) -> Result<(), EndpointError> {
+        match self {
+            Self::Local => Ok(()),
+            Self::Base(url) | Self::Traces(url) => check(url, protocol == Protocol::Grpc),
+        }
+    }
+
+    /// The URL that spans are sent to. A scheme in the address decides about TLS, `is_insecure` only where there is none.
+    pub(crate) fn traces_url(&self, protocol: Protocol, is_insecure: bool) -> String {
+        let (url, is_base) = match (self, protocol) {
+            (Self::Local, Protocol::Grpc) => return "http://localhost:4317".to_owned(),
+            (Self::Local, _) => ("http://localhost:4318", true),
+            (Self::Base(url), _) => (url.as_str(), true),
+            (Self::Traces(url), _) => (url.as_str(), false),
+        };
+        let url = match after_scheme(url) {
+            Some(_) => url.to_owned(),
+            None if is_insecure => format!("http://{url}"),
+            None => format!("https://{url}"),
+        };
+        // gRPC names the service in the path itself.
+        if protocol == Protocol::Grpc {
+            return url;
+        }
+        let (front, query) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+        if is_base {
+            format!("{}/v1/traces{query}", front.strip_suffix('/').unwrap_or(front))
+        } else if after_scheme(front).is_some_and(|rest| rest.contains('/')) {
+            url
+        } else {
+            format!("{front}/{query}")
+        }
+    }
 }
 
-/// The traces URL for a *traces* endpoint: used as it is; a missing path is `/`, never `/v1/traces`.
-pub(crate) fn as_is(url: &str) -> Result<String, EndpointError> {
-    let (front, rest) = split_at_query(url)?;
-    let slash = if has_path(front) { "" } else { "/" };
-    Ok(format!("{front}{slash}{rest}"))
-}
-
-/// Checks the URL and splits it into everything before its query and the query.
-fn split_at_query(url: &str) -> Result<(&str, &str), EndpointError> {
-    let rest = after_scheme(url).ok_or(EndpointError::Scheme)?;
+/// Checks that `url` is one that requests can be sent to.
+pub(crate) fn check(url: &str, may_lack_scheme: bool) -> Result<(), EndpointError> {
+    let rest = match after_scheme(url) {
+        Some(rest) => rest,
+        None if may_lack_scheme && !url.contains("://") => url,
+        None => return Err(EndpointError::Scheme),
+    };
     if !url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`')) {
         return Err(EndpointError::Character);
     }
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    check_authority(authority)?;
-    Ok(url.split_at(url.find(['?', '#']).unwrap_or(url.len())))
+    check_authority(&rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())])
 }
 
 /// What follows `http://` or `https://`, in any case.
@@ -87,8 +123,4 @@ fn check_authority(authority: &str) -> Result<(), EndpointError> {
         }
         _ => Ok(()),
     }
-}
-
-fn has_path(front: &str) -> bool {
-    after_scheme(front).is_some_and(|rest| rest.contains('/'))
 }

@@ -34,18 +34,15 @@ impl<'a> Environment<'a> {
         self.warnings.push(Warning::new(name, value, problem));
     }
 
-    /// Fills `slot` from the first of `names` that is set and can be read: specific names stand before general ones.
-    pub(super) fn read<T>(
+    /// The first of `names` that is set and can be read, with its value: specific names stand before general ones.
+    pub(super) fn first<T>(
         &mut self,
         names: &[&'static str],
         show: Show,
-        slot: &mut Setting<T>,
         parse: impl Fn(&str, &mut Vec<String>) -> Result<T, String>,
-    ) {
+    ) -> Option<(&'static str, T)> {
         for &name in names {
-            let Some(text) = self.value(name) else {
-                continue;
-            };
+            let Some(text) = self.value(name) else { continue };
             let shown = (show == Show::Value).then_some(text.as_str());
             let mut remarks = Vec::new();
             let result = parse(&text, &mut remarks);
@@ -53,13 +50,27 @@ impl<'a> Environment<'a> {
                 self.warn(name, shown, remark);
             }
             match result {
-                Ok(value) => {
-                    *slot = Setting::new(value, Source::Environment(name));
-                    return;
-                }
+                Ok(value) => return Some((name, value)),
                 Err(problem) => self.warn(name, shown, format!("{problem}; the value is ignored")),
             }
         }
+        None
+    }
+
+    /// Fills `slot` from the first of `names` that is set and can be read, and says whether there was one.
+    pub(super) fn read<T>(
+        &mut self,
+        names: &[&'static str],
+        show: Show,
+        slot: &mut Setting<T>,
+        parse: impl Fn(&str, &mut Vec<String>) -> Result<T, String>,
+    ) -> bool {
+        let found = self.first(names, show, parse);
+        let is_found = found.is_some();
+        if let Some((name, value)) = found {
+            slot.offer(value, Source::Environment(name));
+        }
+        is_found
     }
 
     /// A whole number of at least `least`.
@@ -84,15 +95,25 @@ impl<'a> Environment<'a> {
         });
     }
 
-    /// `true` in any case is true, everything else is false.
-    pub(super) fn boolean(&mut self, names: &[&'static str], slot: &mut Setting<bool>) {
-        self.read(names, Show::Value, slot, |text, remarks| {
+    /// `true` in any case is true, everything else is false (`sdk-environment-variables.md`, "Boolean").
+    pub(super) fn truth(&mut self, name: &'static str) -> Option<bool> {
+        let found = self.first(&[name], Show::Value, |text, remarks| {
             let is_true = text.eq_ignore_ascii_case("true");
             if !is_true && !text.eq_ignore_ascii_case("false") {
                 remarks.push("neither `true` nor `false`; taken as false".to_owned());
             }
             Ok(is_true)
         });
+        found.map(|(_, is_true)| is_true)
+    }
+
+    /// As [`truth`](Self::truth), from the first of `names` that is set.
+    pub(super) fn boolean(&mut self, names: &[&'static str], slot: &mut Setting<bool>) {
+        for &name in names {
+            if let Some(is_true) = self.truth(name) {
+                return slot.offer(is_true, Source::Environment(name));
+            }
+        }
     }
 }
 

@@ -1,101 +1,33 @@
-//! The OTLP exporter's part of the configuration: URL, protocol, headers, time limit, compression.
+//! The OTLP exporter's part of the configuration: address, protocol, headers, time limit, compression, certificates.
 
-use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::endpoint;
+use super::endpoint::Endpoint;
 use super::environment::{Environment, Show};
-use super::pairs;
+use super::header::{self, Header};
+use super::names::named;
 use super::setting::Setting;
 
-/// How spans travel to the collector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// OTLP over HTTP with protobuf bodies, the specification's default.
-    HttpProtobuf,
-}
-
-/// How request bodies are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// `Content-Encoding: gzip`.
-    Gzip,
-}
-
-/// A header name and value whose `Debug` output keeps the value to itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Header {
-    name: String,
-    value: String,
-}
-
-/// Why a header cannot be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HeaderError {
-    /// The name is not a token (RFC 9110, section 5.6.2).
-    Name,
-    /// The value has a character outside visible ASCII, space and tab.
-    Value,
-    /// The exporter sets this header itself.
-    Reserved,
-}
-
-impl fmt::Display for HeaderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "a header name is not an HTTP token",
-            Self::Value => "a header value has a character that HTTP does not allow",
-            Self::Reserved => "a header is one that the exporter sets itself",
-        })
+named! {
+    /// How spans travel to the collector (`protocol/exporter.md`, "Specify Protocol").
+    pub enum Protocol {
+        /// OTLP over gRPC.
+        Grpc = "grpc",
+        /// OTLP over HTTP with protobuf bodies, the specification's default.
+        HttpProtobuf = "http/protobuf",
+        /// OTLP over HTTP with JSON bodies.
+        HttpJson = "http/json",
     }
 }
 
-impl std::error::Error for HeaderError {}
-
-impl Header {
-    /// A header that is safe to write into a request.
-    ///
-    /// # Errors
-    /// Names and values that HTTP does not allow, and names that the exporter sets itself
-    /// (content-type, content-encoding, content-length, transfer-encoding, host, connection).
-    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Result<Self, HeaderError> {
-        const RESERVED: [&str; 6] =
-            ["content-type", "content-encoding", "content-length", "transfer-encoding", "host", "connection"];
-        let (name, value) = (name.into().to_ascii_lowercase(), value.into());
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(HeaderError::Name);
-        }
-        if RESERVED.contains(&name.as_str()) {
-            return Err(HeaderError::Reserved);
-        }
-        if !value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
-            return Err(HeaderError::Value);
-        }
-        Ok(Self { name, value })
-    }
-
-    /// The name in lower case.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The value, which may be a credential.
-    #[must_use]
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-}
-
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: (hidden)", self.name)
+named! {
+    /// How request bodies are compressed.
+    pub enum Compression {
+        /// Not at all.
+        None = "none",
+        /// `Content-Encoding: gzip`.
+        Gzip = "gzip",
     }
 }
 
@@ -103,8 +35,8 @@ impl fmt::Debug for Header {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OtlpConfig {
-    /// The URL to post to, complete.
-    pub traces_url: Setting<String>,
+    /// Where the collector is; [`traces_url`](Self::traces_url) is what follows from it.
+    pub endpoint: Setting<Endpoint>,
     /// How spans travel.
     pub protocol: Setting<Protocol>,
     /// Headers added to every request.
@@ -113,94 +45,92 @@ pub struct OtlpConfig {
     pub timeout: Setting<Option<Duration>>,
     /// How bodies are compressed.
     pub compression: Setting<Compression>,
+    /// A gRPC endpoint without a scheme is reached without TLS.
+    pub insecure: Setting<bool>,
+    /// A PEM file with the certificates that the collector's is checked against, instead of the system's.
+    pub certificate: Setting<Option<PathBuf>>,
+    /// A PEM file with the certificate that this program shows to the collector.
+    pub client_certificate: Setting<Option<PathBuf>>,
+    /// A PEM file with the private key of the client certificate.
+    pub client_key: Setting<Option<PathBuf>>,
 }
 
 impl Default for OtlpConfig {
     fn default() -> Self {
         Self {
-            traces_url: Setting::default(endpoint::DEFAULT_TRACES_URL.to_owned()),
+            endpoint: Setting::default(Endpoint::Local),
             protocol: Setting::default(Protocol::HttpProtobuf),
             headers: Setting::default(Vec::new()),
             timeout: Setting::default(Some(Duration::from_secs(10))),
             compression: Setting::default(Compression::None),
+            insecure: Setting::default(false),
+            certificate: Setting::default(None),
+            client_certificate: Setting::default(None),
+            client_key: Setting::default(None),
         }
     }
 }
 
 impl OtlpConfig {
+    /// The URL that spans are sent to, complete and with a scheme. For gRPC it has no path of its own.
+    #[must_use]
+    pub fn traces_url(&self) -> String {
+        self.endpoint.get().traces_url(*self.protocol.get(), *self.insecure.get())
+    }
+
     /// Reads the `OTEL_EXPORTER_OTLP_*` variables; where the `_TRACES_` one is set and good, it replaces the general one.
     pub(super) fn read(&mut self, environment: &mut Environment<'_>) {
-        self.read_url(environment);
         environment.read(
             &["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
             Show::Value,
             &mut self.protocol,
-            |text, _| match text.to_ascii_lowercase().as_str() {
-                "http/protobuf" => Ok(Protocol::HttpProtobuf),
-                "grpc" | "http/json" => Err("this version speaks http/protobuf only, and uses it".to_owned()),
-                _ => Err("not a protocol of the specification".to_owned()),
-            },
+            |text, _| Protocol::read(text),
         );
+        environment.boolean(&["OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"], &mut self.insecure);
+        self.read_endpoint(environment);
         environment.read(
             &["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
             Show::NameOnly,
             &mut self.headers,
-            |text, remarks| Ok(headers(text, remarks)),
+            |text, remarks| Ok(header::list(text, remarks)),
         );
         environment.timeout(&["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"], &mut self.timeout);
         environment.read(
             &["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"],
             Show::Value,
             &mut self.compression,
-            |text, _| match text.to_ascii_lowercase().as_str() {
-                "none" => Ok(Compression::None),
-                "gzip" => Ok(Compression::Gzip),
-                _ => Err("neither `none` nor `gzip`".to_owned()),
-            },
+            |text, _| Compression::read(text),
         );
+        let files = [
+            (["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"], &mut self.certificate),
+            (
+                ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"],
+                &mut self.client_certificate,
+            ),
+            (["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"], &mut self.client_key),
+        ];
+        for (names, slot) in files {
+            environment.read(&names, Show::Value, slot, |text, _| Ok(Some(PathBuf::from(text))));
+        }
     }
 
     /// The traces endpoint is used as it is; only the general one is a base.
-    fn read_url(&mut self, environment: &mut Environment<'_>) {
-        type Rule = fn(&str) -> Result<String, endpoint::EndpointError>;
-        const RULES: [(&str, Rule); 2] = [
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint::as_is),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint::from_base),
-        ];
-        for (name, rule) in RULES {
-            let before = self.traces_url.source();
+    fn read_endpoint(&mut self, environment: &mut Environment<'_>) {
+        type Rule = fn(String) -> Endpoint;
+        const RULES: [(&str, Rule); 2] =
+            [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", Endpoint::Traces), ("OTEL_EXPORTER_OTLP_ENDPOINT", Endpoint::Base)];
+        let protocol = *self.protocol.get();
+        for (name, endpoint) in RULES {
             // An address may carry credentials before an `@`.
             let has_credentials = environment.value(name).is_some_and(|text| text.contains('@'));
             let show = if has_credentials { Show::NameOnly } else { Show::Value };
-            environment
-                .read(&[name], show, &mut self.traces_url, |text, _| rule(text).map_err(|error| error.to_string()));
-            if self.traces_url.source() != before {
+            let is_found = environment.read(&[name], show, &mut self.endpoint, |text, _| {
+                let endpoint = endpoint(text.to_owned());
+                endpoint.check(protocol).map(|()| endpoint).map_err(|error| error.to_string())
+            });
+            if is_found {
                 return;
             }
         }
-    }
-}
-
-/// Reads a header list; a member that cannot be sent is left out with a remark, and the others stay.
-fn headers(list: &str, remarks: &mut Vec<String>) -> Vec<Header> {
-    let mut headers: Vec<Header> = Vec::new();
-    for (index, member) in pairs::members(list).enumerate() {
-        let header = pairs::split(member)
-            .and_then(|(name, value)| Ok((pairs::percent_decode(name)?, pairs::percent_decode(value)?)))
-            .map_err(|error| error.to_string())
-            .and_then(|(name, value)| Header::new(name, value).map_err(|error| error.to_string()));
-        match header {
-            Ok(header) => set_header(&mut headers, header),
-            Err(problem) => remarks.push(format!("{problem}; member {} is left out", index + 1)),
-        }
-    }
-    headers
-}
-
-/// Adds a header, or replaces the one of the same name.
-pub(super) fn set_header(headers: &mut Vec<Header>, header: Header) {
-    match headers.iter_mut().find(|known| known.name == header.name) {
-        Some(known) => *known = header,
-        None => headers.push(header),
     }
 }

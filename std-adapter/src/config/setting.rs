@@ -1,22 +1,38 @@
 //! A configured value together with where it came from, and the warnings that reading it left behind.
 
+use std::borrow::Cow;
 use std::fmt;
 
-/// Where the value of a [`Setting`] came from.
+/// Where the value of a [`Setting`] came from. A later one of these wins over an earlier one, whichever is read first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
-    /// Nobody set it: the default of the OpenTelemetry specification.
+    /// Nobody set it: the default of the OpenTelemetry specification, or what was found out about host and process.
     Default,
+    /// A configuration file, or a configuration within one of the application's own.
+    File,
     /// The environment variable of this name.
     Environment(&'static str),
     /// A setter called by the application.
     Code,
 }
 
+impl Source {
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File => 1,
+            Self::Environment(_) => 2,
+            Self::Code => 3,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::File => f.write_str("file"),
             Self::Environment(variable) => write!(f, "env {variable}"),
             Self::Code => f.write_str("code"),
         }
@@ -48,6 +64,13 @@ impl<T> Setting<T> {
     pub const fn source(&self) -> Source {
         self.source
     }
+
+    /// Takes a value, unless the one in force has a source that wins over this one's.
+    pub(crate) fn offer(&mut self, value: T, source: Source) {
+        if source.rank() >= self.source.rank() {
+            *self = Self::new(value, source);
+        }
+    }
 }
 
 /// A value set by code: `config.limits.event_count = 32.into()`.
@@ -57,26 +80,26 @@ impl<T> From<T> for Setting<T> {
     }
 }
 
-/// One thing in the environment that was not understood, and what was done instead.
+/// One thing in the environment or in a file that was not understood, and what was done instead.
 ///
-/// Configuration never fails: the specification asks that a value which cannot be read is ignored with a warning
-/// (`configuration/common.md`). Values that may hold secrets (headers) are never part of a warning.
+/// The specification asks that a value which cannot be read is ignored with a warning (`configuration/common.md`). Values
+/// that may hold secrets (headers) are never part of a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    variable: &'static str,
+    subject: Cow<'static, str>,
     value: Option<String>,
     problem: String,
 }
 
 impl Warning {
-    pub(crate) fn new(variable: &'static str, value: Option<&str>, problem: impl Into<String>) -> Self {
-        Self { variable, value: value.map(str::to_owned), problem: problem.into() }
+    pub(crate) fn new(subject: impl Into<Cow<'static, str>>, value: Option<&str>, problem: impl Into<String>) -> Self {
+        Self { subject: subject.into(), value: value.map(str::to_owned), problem: problem.into() }
     }
 
-    /// The environment variable that the warning is about.
+    /// What the warning is about: an environment variable, or a field of a file.
     #[must_use]
-    pub fn variable(&self) -> &str {
-        self.variable
+    pub fn subject(&self) -> &str {
+        &self.subject
     }
 
     /// What was wrong and what was done instead, without the value.
@@ -89,8 +112,8 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(f, "{}={value:?}: {}", self.variable, self.problem),
-            None => write!(f, "{}: {}", self.variable, self.problem),
+            Some(value) => write!(f, "{}={value:?}: {}", self.subject, self.problem),
+            None => write!(f, "{}: {}", self.subject, self.problem),
         }
     }
 }

@@ -2,24 +2,32 @@
 
 use std::time::Duration;
 
-use super::{Compression, Config, ExporterKind, Header, HeaderError, SamplerConfig, Source};
+use super::{Compression, ExporterKind, Header, HeaderError, SamplerConfig, Source, TracingConfig};
 
-fn read(variables: &[(&str, &str)]) -> Config {
-    Config::from_lookup(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+fn read(variables: &[(&str, &str)]) -> TracingConfig {
+    TracingConfig::from_lookup(|name| {
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    })
 }
 
-fn attribute<'a>(config: &'a Config, key: &str) -> Option<(&'a str, Source)> {
-    config.resource().find(|(known, _)| *known == key).map(|(_, value)| (value.get().as_str(), value.source()))
+fn attribute(config: &TracingConfig, key: &str) -> Option<(String, Source)> {
+    let resource = config.resource();
+    let found = resource.iter().find(|(known, _)| known == key);
+    found.map(|(_, value)| (value.get().as_text().expect("a text").to_owned(), value.source()))
+}
+
+fn text(text: &str, source: Source) -> Option<(String, Source)> {
+    Some((text.to_owned(), source))
 }
 
 #[test]
 fn an_empty_environment_gives_the_defaults_of_the_specification() {
     let config = read(&[]);
-    assert_eq!(config, Config::default());
-    assert!(!config.disabled.get());
+    assert_eq!(config, TracingConfig::default());
+    assert!(*config.enabled.get());
     assert_eq!(*config.exporters.get(), [ExporterKind::Otlp]);
     assert_eq!(config.sampler.get().to_string(), "ParentBased(AlwaysOn)");
-    assert_eq!(config.otlp.traces_url.get(), "http://localhost:4318/v1/traces");
+    assert_eq!(config.otlp.traces_url(), "http://localhost:4318/v1/traces");
     assert_eq!(*config.otlp.timeout.get(), Some(Duration::from_secs(10)));
     assert_eq!(*config.otlp.compression.get(), Compression::None);
     assert_eq!(*config.batch.schedule_delay.get(), Duration::from_secs(5));
@@ -31,15 +39,15 @@ fn an_empty_environment_gives_the_defaults_of_the_specification() {
     assert_eq!((*limits.event_attribute_count.get(), *limits.link_attribute_count.get()), (128, 128));
     assert_eq!(*limits.attribute_value_length.get(), None);
     assert!(config.service_name().starts_with("unknown_service"));
-    assert_eq!(attribute(&config, "telemetry.sdk.language"), Some(("rust", Source::Default)));
+    assert_eq!(attribute(&config, "telemetry.sdk.language"), text("rust", Source::Default));
     assert!(config.warnings().is_empty());
 }
 
 #[test]
 fn an_empty_value_is_unset() {
     // common.md: "an empty value MUST be treated the same as unset", for every variable that is read.
-    let config = Config::from_lookup(|_| Some("  ".to_owned()));
-    assert_eq!(config, Config::default());
+    let config = TracingConfig::from_lookup(|_| Some("  ".to_owned()));
+    assert_eq!(config, TracingConfig::default());
 }
 
 #[test]
@@ -52,7 +60,7 @@ fn a_bad_value_is_a_warning_that_names_the_variable_and_leaves_the_default() {
         ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://h/x"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "smoke"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1"),
@@ -67,18 +75,17 @@ fn a_bad_value_is_a_warning_that_names_the_variable_and_leaves_the_default() {
         ("OTEL_SPAN_LINK_COUNT_LIMIT", "-5"),
         ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "x"),
         ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "x"),
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
     ];
     for (name, value) in table {
         let mut config = read(&[(name, value)]);
         let warnings = std::mem::take(&mut config.warnings);
         assert_eq!(warnings.len(), 1, "{name}={value}: {warnings:?}");
-        assert_eq!(warnings[0].variable(), name);
+        assert_eq!(warnings[0].subject(), name);
         assert!(warnings[0].to_string().starts_with(name));
         if name == "OTEL_SDK_DISABLED" {
-            assert!(!config.disabled.get());
+            assert!(*config.enabled.get());
         } else {
-            assert_eq!(config, Config::default(), "{name}={value}");
+            assert_eq!(config, TracingConfig::default(), "{name}={value}");
         }
     }
 }
@@ -86,7 +93,8 @@ fn a_bad_value_is_a_warning_that_names_the_variable_and_leaves_the_default() {
 #[test]
 fn booleans_are_true_only_for_the_word_true() {
     for (value, expected) in [("true", true), ("TRUE", true), ("True", true), ("false", false), ("1", false)] {
-        assert_eq!(*read(&[("OTEL_SDK_DISABLED", value)]).disabled.get(), expected, "{value}");
+        assert_eq!(*read(&[("OTEL_SDK_DISABLED", value)]).enabled.get(), !expected, "{value}");
+        assert_eq!(*read(&[("OTEL_ENABLED", value)]).enabled.get(), expected, "{value}");
     }
 }
 
@@ -106,8 +114,8 @@ fn a_general_endpoint_is_a_base_and_a_traces_endpoint_is_used_as_it_is() {
     ];
     for (value, expected) in base {
         let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", value)]);
-        assert_eq!(config.otlp.traces_url.get(), expected);
-        assert_eq!(config.otlp.traces_url.source(), Source::Environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
+        assert_eq!(config.otlp.traces_url(), expected);
+        assert_eq!(config.otlp.endpoint.source(), Source::Environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
     }
     let as_is = [
         ("http://h:4318", "http://h:4318/"),
@@ -119,7 +127,7 @@ fn a_general_endpoint_is_a_base_and_a_traces_endpoint_is_used_as_it_is() {
     ];
     for (value, expected) in as_is {
         let both = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://other")];
-        assert_eq!(read(&both).otlp.traces_url.get(), expected);
+        assert_eq!(read(&both).otlp.traces_url(), expected);
     }
     for bad in [
         "h:4318",
@@ -134,7 +142,7 @@ fn a_general_endpoint_is_a_base_and_a_traces_endpoint_is_used_as_it_is() {
     ] {
         let config =
             read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", bad), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base")]);
-        assert_eq!(config.otlp.traces_url.get(), "http://base/v1/traces", "{bad}");
+        assert_eq!(config.otlp.traces_url(), "http://base/v1/traces", "{bad}");
         assert_eq!(config.warnings().len(), usize::from(!bad.is_empty()), "{bad}");
     }
 }
@@ -145,7 +153,7 @@ fn resource_attributes_are_decoded_and_one_error_discards_them_all() {
     let config = read(&[("OTEL_RESOURCE_ATTRIBUTES", " a = 1 ,b=%2C%3D%25,c=%C3%A9,d=,a=2,e=x+y,%66=1")]);
     let expected = [("a", "2"), ("b", ",=%"), ("c", "é"), ("d", ""), ("e", "x+y"), ("f", "1")];
     for (key, value) in expected {
-        assert_eq!(attribute(&config, key), Some((value, Source::Environment("OTEL_RESOURCE_ATTRIBUTES"))), "{key}");
+        assert_eq!(attribute(&config, key), text(value, Source::Environment("OTEL_RESOURCE_ATTRIBUTES")), "{key}");
     }
     assert!(config.warnings().is_empty());
 
@@ -162,23 +170,26 @@ fn the_service_name_variable_wins_and_code_wins_over_both() {
     let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=from-attributes,zone=z");
     assert_eq!(read(&[attributes]).service_name(), "from-attributes");
     let config = read(&[attributes, ("OTEL_SERVICE_NAME", "from-name")]);
-    assert_eq!(attribute(&config, "service.name"), Some(("from-name", Source::Environment("OTEL_SERVICE_NAME"))));
-    assert_eq!(attribute(&config, "zone").map(|(value, _)| value), Some("z"));
+    assert_eq!(attribute(&config, "service.name"), text("from-name", Source::Environment("OTEL_SERVICE_NAME")));
+    assert_eq!(attribute(&config, "zone").map(|(value, _)| value).as_deref(), Some("z"));
     let config = config.with_service_name("from-code");
-    assert_eq!(attribute(&config, "service.name"), Some(("from-code", Source::Code)));
-    assert_eq!(config.resource().filter(|(key, _)| *key == "service.name").count(), 1);
+    assert_eq!(attribute(&config, "service.name"), text("from-code", Source::Code));
+    assert_eq!(config.resource().iter().filter(|(key, _)| key == "service.name").count(), 1);
     assert!(read(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=")]).service_name().starts_with("unknown_service"));
 }
 
 #[test]
 fn exporter_names() {
-    let table: [(&str, &[ExporterKind], usize); 6] = [
+    let table: [(&str, &[ExporterKind], usize); 9] = [
         ("otlp", &[ExporterKind::Otlp], 0),
         ("OTLP,otlp", &[ExporterKind::Otlp], 0),
         ("none", &[], 0),
         ("none,otlp", &[], 1),
-        ("otlp,zipkin", &[ExporterKind::Otlp], 1),
-        ("console", &[ExporterKind::Otlp], 2),
+        ("otlp, Zipkin,", &[ExporterKind::Otlp, ExporterKind::Zipkin], 0),
+        ("console", &[ExporterKind::Console], 0),
+        ("otlp/stdout,stdout", &[ExporterKind::OtlpStdout, ExporterKind::Stdout], 0),
+        ("jaeger,memory,logging", &[ExporterKind::Jaeger, ExporterKind::Memory], 1),
+        ("logging", &[ExporterKind::Otlp], 2),
     ];
     for (value, expected, warnings) in table {
         let config = read(&[("OTEL_TRACES_EXPORTER", value)]);
@@ -195,7 +206,7 @@ fn sampler_names_and_arguments() {
         ("ALWAYS_OFF", "", "AlwaysOff", 0),
         ("traceidratio", "", "TraceIdRatio(1)", 0),
         ("traceidratio", "0.25", "TraceIdRatio(0.25)", 0),
-        ("parentbased_always_on", "0.25", "ParentBased(AlwaysOn)", 0),
+        ("parentbased_always_on", "0.25", "ParentBased(AlwaysOn)", 1),
         ("parentbased_always_off", "", "ParentBased(AlwaysOff)", 0),
         ("parentbased_traceidratio", "0", "ParentBased(TraceIdRatio(0))", 0),
         ("traceidratio", "1.01", "TraceIdRatio(1)", 1),
@@ -301,10 +312,21 @@ fn no_limit_is_the_absence_of_both_limits() {
 }
 
 #[test]
-fn propagators_other_than_tracecontext_are_a_warning() {
-    for (list, count) in
-        [("tracecontext", 0), ("TraceContext,", 0), ("b3", 1), ("tracecontext,baggage", 1), ("none", 1)]
-    {
-        assert_eq!(read(&[("OTEL_PROPAGATORS", list)]).warnings().len(), count, "{list}");
+fn propagators_are_each_named_once_and_unknown_ones_left_out() {
+    use super::Propagator::{B3, B3Multi, Baggage, Jaeger, TraceContext};
+    let table: [(&str, &[super::Propagator], usize); 7] = [
+        ("", &[TraceContext, Baggage], 0),
+        ("tracecontext", &[TraceContext], 0),
+        ("B3, b3multi,jaeger", &[B3, B3Multi, Jaeger], 0),
+        ("baggage,TraceContext,baggage,tracecontext,", &[Baggage, TraceContext], 0),
+        ("none", &[], 0),
+        ("none,b3", &[], 1),
+        ("xray,ottrace,b3", &[B3], 2),
+    ];
+    for (list, expected, warnings) in table {
+        let config = read(&[("OTEL_PROPAGATORS", list), ("OTEL_SDK_DISABLED", "true")]);
+        assert_eq!(config.propagators.get(), expected, "{list}");
+        assert_eq!(config.warnings().len(), warnings, "{list}: {:?}", config.warnings());
     }
+    assert_eq!(read(&[("OTEL_PROPAGATORS", "xray")]).propagators, TracingConfig::default().propagators);
 }

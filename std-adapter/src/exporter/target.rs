@@ -49,7 +49,13 @@ impl From<&OtlpConfig> for Target {
         Self {
             headers: config.headers.get().clone(),
             compression: *config.compression.get(),
-            ..Self::new(config.traces_url.get())
+            tls: TlsFiles {
+                roots: config.certificate.get().clone(),
+                client_certificate: config.client_certificate.get().clone(),
+                client_key: config.client_key.get().clone(),
+            },
+            insecure: *config.insecure.get(),
+            ..Self::new(config.traces_url())
         }
     }
 }

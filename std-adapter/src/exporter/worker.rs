@@ -14,7 +14,7 @@ use super::report::Reporter;
 use super::retry::{Backoff, Decision, Retry, random_numbers};
 use super::stats::{Counters, DropReason, Stats};
 use super::{ExportOutcome, Request, SpanExporter};
-use crate::config::Config;
+use crate::config::TracingConfig;
 
 /// The longest a collector can keep us from sending, whatever its `Retry-After` says: a clock that is wrong by a year
 /// must not end tracing.
@@ -75,7 +75,7 @@ pub struct WorkerSettings {
 impl WorkerSettings {
     /// The settings that `config` asks for.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &TracingConfig) -> Self {
         Self {
             schedule_delay: *config.batch.schedule_delay.get(),
             export_timeout: config.export_timeout(),
@@ -94,7 +94,7 @@ impl WorkerSettings {
 
 impl Default for WorkerSettings {
     fn default() -> Self {
-        Self::new(&Config::default())
+        Self::new(&TracingConfig::default())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant, SystemTime};
 
-use clewline::config::{Compression, Config, Header};
+use clewline::config::{Compression, Header, TracingConfig};
 use clewline::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter};
 
 use crate::collector::{Collector, PROTOBUF, Step, answer, unreachable_url};
@@ -12,8 +12,8 @@ fn exporter(url: &str) -> OtlpHttpExporter {
     exporter_with(url, |config| config)
 }
 
-fn exporter_with(url: &str, change: impl FnOnce(Config) -> Config) -> OtlpHttpExporter {
-    let config = Config::default().with_traces_endpoint(url).expect("a valid URL");
+fn exporter_with(url: &str, change: impl FnOnce(TracingConfig) -> TracingConfig) -> OtlpHttpExporter {
+    let config = TracingConfig::default().with_traces_endpoint(url).expect("a valid URL");
     OtlpHttpExporter::new(&change(config).otlp).expect("a valid URL")
 }
 

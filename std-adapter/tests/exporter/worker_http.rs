@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use clewline::config::Config;
+use clewline::config::TracingConfig;
 use clewline::exporter::{OtlpHttpExporter, ScopeIndex, Worker, WorkerSettings};
 
 use crate::collector::{Collector, Step, answer, unreachable_url};
@@ -13,7 +13,7 @@ use crate::payload::{self, chunk, names, span_names};
 type Lines = Arc<Mutex<Vec<String>>>;
 
 fn start(url: &str, change: impl FnOnce(&mut WorkerSettings)) -> (Worker, ScopeIndex, Lines) {
-    let config = Config::default().with_traces_endpoint(url).expect("a valid URL");
+    let config = TracingConfig::default().with_traces_endpoint(url).expect("a valid URL");
     let lines = Lines::default();
     let sink = Arc::clone(&lines);
     let mut settings = WorkerSettings::new(&config);

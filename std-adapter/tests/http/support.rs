@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use clewline::config::Config;
+use clewline::config::TracingConfig;
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
 use clewline::http::ServerLayer;
 use clewline::{ClewlineLayer, Pipeline, PipelineOptions, Sampler};
@@ -54,7 +54,7 @@ fn recording() -> &'static Recording {
         let spans = Spans::default();
         let resource: [Attribute<'_>; 1] = [("service.name", Value::Str("test"))];
         let sampler: Box<dyn Sampler + Send + Sync> = Box::new(ParentBased::new(AlwaysOn));
-        let settings = WorkerSettings::new(&Config::default());
+        let settings = WorkerSettings::new(&TracingConfig::default());
         let exporter = Box::new(Decoder(Arc::clone(&spans)));
         let pipeline =
             Pipeline::start(&resource, sampler, Vec::new(), PipelineOptions::default(), settings, exporter).unwrap();

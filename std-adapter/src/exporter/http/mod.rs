@@ -10,7 +10,7 @@ pub(super) use self::client::Client;
 use super::json::JsonRequest;
 use super::response::{REQUEST_LIMIT, with_address};
 use super::{ExportOutcome, ExporterError, Request, SpanExporter, Target};
-use crate::config::OtlpConfig;
+use crate::config::{OtlpConfig, Protocol};
 
 /// How bodies of OTLP over HTTP are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,11 @@ impl OtlpHttpExporter {
     /// # Errors
     /// As [`with_target`](Self::with_target).
     pub fn new(config: &OtlpConfig) -> Result<Self, ExporterError> {
-        Self::with_target(&config.into(), HttpEncoding::default())
+        let encoding = match config.protocol.get() {
+            Protocol::HttpJson => HttpEncoding::Json,
+            _ => HttpEncoding::Protobuf,
+        };
+        Self::with_target(&config.into(), encoding)
     }
 
     /// An exporter to `target`, whose URL is used as it is. Connects with the first request, not here.

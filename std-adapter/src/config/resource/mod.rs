@@ -1,0 +1,81 @@
+//! The attributes that say which service, on which software, the spans come from (`resource/sdk.md`).
+
+mod value;
+
+pub use value::ResourceValue;
+
+use super::environment::{Environment, Show};
+use super::pairs;
+use super::setting::{Setting, Source};
+
+pub(super) const SERVICE_NAME: &str = "service.name";
+pub(super) const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// The attributes of the resource that were configured, each key once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ResourceConfig {
+    attributes: Vec<(String, Setting<ResourceValue>)>,
+}
+
+impl ResourceConfig {
+    /// Offers a value for an attribute. An empty service name names nothing: the default says more.
+    pub(super) fn offer(&mut self, key: &str, value: ResourceValue, source: Source) {
+        if key == SERVICE_NAME && value.as_text() == Some("") {
+            return;
+        }
+        match self.attributes.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => known.offer(value, source),
+            None => self.attributes.push((key.to_owned(), Setting::new(value, source))),
+        }
+    }
+
+    /// Reads `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, which wins over a `service.name` in the former.
+    pub(super) fn read(&mut self, environment: &mut Environment<'_>) {
+        let found = environment.first(&["OTEL_RESOURCE_ATTRIBUTES"], Show::Value, |text, _| {
+            pairs::resource_attributes(text).map_err(|error| error.to_string())
+        });
+        if let Some((name, attributes)) = found {
+            for (key, value) in attributes {
+                self.offer(&key, value.into(), Source::Environment(name));
+            }
+        }
+        const NAME: &str = "OTEL_SERVICE_NAME";
+        if let Some(name) = environment.value(NAME) {
+            self.offer(SERVICE_NAME, name.into(), Source::Environment(NAME));
+        }
+    }
+
+    /// Everything that is known, each key once: what was found out, and over it what was configured.
+    pub(super) fn effective(&self) -> Vec<(String, Setting<ResourceValue>)> {
+        let mut effective = Self { attributes: Vec::new() };
+        for (key, value) in provided() {
+            effective.offer(key, value.into(), Source::Default);
+        }
+        for (key, value) in &self.attributes {
+            effective.offer(key, value.get().clone(), value.source());
+        }
+        effective.attributes
+    }
+}
+
+/// What every resource holds before anybody says more (`resource/sdk.md`, "SDK-provided resource attributes").
+fn provided() -> [(&'static str, String); 4] {
+    [
+        (SERVICE_NAME, unknown_service()),
+        ("telemetry.sdk.name", "clewline".to_owned()),
+        ("telemetry.sdk.language", "rust".to_owned()),
+        ("telemetry.sdk.version", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+}
+
+/// The name of a service that nobody named: that of its executable.
+fn unknown_service() -> String {
+    let executable = std::env::current_exe().ok();
+    match executable.as_deref().and_then(|path| path.file_name()) {
+        Some(name) => {
+            let name = name.to_string_lossy();
+            format!("{UNKNOWN_SERVICE}:{}", name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name))
+        }
+        None => UNKNOWN_SERVICE.to_owned(),
+    }
+}

@@ -1,0 +1,219 @@
+//! Which sampler the configuration asks for, and how it is written as text.
+
+mod text;
+
+use std::fmt;
+
+use clewline_core::SpanKind;
+
+pub use text::SamplerTextError;
+
+/// The sampler that decides whether a new span is recorded (`trace/sdk.md`, "Built-in samplers").
+///
+/// It can be written as text, in configuration files and in `OTEL_TRACES_SAMPLER`: the names of the specification, or the
+/// form in which it is displayed.
+///
+/// ```
+/// use clewline::config::SamplerConfig;
+/// let sampler: SamplerConfig = "parentbased_traceidratio(0.25)".parse()?;
+/// assert_eq!(sampler.to_string(), "ParentBased(TraceIdRatio(0.25))");
+/// # Ok::<(), clewline::config::SamplerTextError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SamplerConfig {
+    /// Every span.
+    AlwaysOn,
+    /// No span.
+    AlwaysOff,
+    /// This share of all traces, from 0.0 to 1.0, decided by the trace id.
+    TraceIdRatio(f64),
+    /// At most so many spans a second; more than zero. At once no more than a second's worth, and at least one.
+    RateLimited(f64),
+    /// As the parent was decided; see [`ParentBasedConfig`].
+    ParentBased(Box<ParentBasedConfig>),
+    /// By name and kind of the span; see [`RulesConfig`].
+    Rules(Box<RulesConfig>),
+}
+
+/// Which sampler decides, by what the parent is (`trace/sdk.md`, "ParentBased").
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParentBasedConfig {
+    /// For spans without a parent.
+    pub root: SamplerConfig,
+    /// For a parent from elsewhere that is sampled: every span by default.
+    pub remote_parent_sampled: SamplerConfig,
+    /// For a parent from elsewhere that is not sampled: no span by default.
+    pub remote_parent_not_sampled: SamplerConfig,
+    /// For a parent of this process that is sampled: every span by default.
+    pub local_parent_sampled: SamplerConfig,
+    /// For a parent of this process that is not sampled: no span by default.
+    pub local_parent_not_sampled: SamplerConfig,
+}
+
+impl ParentBasedConfig {
+    /// Follows the parent, and asks `root` where there is none.
+    #[must_use]
+    pub const fn new(root: SamplerConfig) -> Self {
+        Self {
+            root,
+            remote_parent_sampled: SamplerConfig::AlwaysOn,
+            remote_parent_not_sampled: SamplerConfig::AlwaysOff,
+            local_parent_sampled: SamplerConfig::AlwaysOn,
+            local_parent_not_sampled: SamplerConfig::AlwaysOff,
+        }
+    }
+
+    /// The four samplers for parents by name, each with what it is by default.
+    fn parents(&self) -> [(&'static str, &SamplerConfig, SamplerConfig); 4] {
+        [
+            ("remote_parent_sampled", &self.remote_parent_sampled, SamplerConfig::AlwaysOn),
+            ("remote_parent_not_sampled", &self.remote_parent_not_sampled, SamplerConfig::AlwaysOff),
+            ("local_parent_sampled", &self.local_parent_sampled, SamplerConfig::AlwaysOn),
+            ("local_parent_not_sampled", &self.local_parent_not_sampled, SamplerConfig::AlwaysOff),
+        ]
+    }
+
+    /// The place of one of the four samplers for parents, by its name.
+    pub(crate) fn parent_mut(&mut self, name: &str) -> Option<&mut SamplerConfig> {
+        match name {
+            "remote_parent_sampled" => Some(&mut self.remote_parent_sampled),
+            "remote_parent_not_sampled" => Some(&mut self.remote_parent_not_sampled),
+            "local_parent_sampled" => Some(&mut self.local_parent_sampled),
+            "local_parent_not_sampled" => Some(&mut self.local_parent_not_sampled),
+            _ => None,
+        }
+    }
+}
+
+/// Other samplers for some spans; the first rule that fits decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RulesConfig {
+    /// The rules, in the order in which they are tried.
+    pub rules: Vec<RuleConfig>,
+    /// For spans that no rule fits.
+    pub otherwise: SamplerConfig,
+}
+
+/// Another sampler for some spans.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleConfig {
+    /// What the span's name at its start must look like: `*` stands for any text, also none.
+    pub name: String,
+    /// What its kind must be; any if `None`.
+    pub kind: Option<SpanKind>,
+    /// Decides about these spans.
+    pub sampler: SamplerConfig,
+}
+
+impl SamplerConfig {
+    /// Wraps a sampler so that it only decides for spans without a parent.
+    #[must_use]
+    pub fn parent_based(root: Self) -> Self {
+        Self::ParentBased(Box::new(ParentBasedConfig::new(root)))
+    }
+
+    /// Other samplers for some spans: each rule is the pattern of a span name and a sampler, and the first that fits decides.
+    ///
+    /// ```
+    /// use clewline::config::SamplerConfig;
+    /// let sampler = SamplerConfig::rules([("GET /health", SamplerConfig::AlwaysOff)], SamplerConfig::default());
+    /// ```
+    #[must_use]
+    pub fn rules<N: Into<String>>(rules: impl IntoIterator<Item = (N, Self)>, otherwise: Self) -> Self {
+        let rules = rules.into_iter().map(|(name, sampler)| RuleConfig { name: name.into(), kind: None, sampler });
+        Self::Rules(Box::new(RulesConfig { rules: rules.collect(), otherwise }))
+    }
+
+    /// The place of the number that `OTEL_TRACES_SAMPLER_ARG` gives, where this sampler has one at its root.
+    pub(crate) fn argument_mut(&mut self) -> Option<Argument<'_>> {
+        match self {
+            Self::TraceIdRatio(ratio) => Some(Argument::Ratio(ratio)),
+            Self::RateLimited(rate) => Some(Argument::Rate(rate)),
+            Self::ParentBased(parent_based) => parent_based.root.argument_mut(),
+            Self::AlwaysOn | Self::AlwaysOff | Self::Rules(_) => None,
+        }
+    }
+
+    /// Replaces every number that its sampler cannot work with: shares are kept between 0 and 1, rates above 0.
+    #[must_use]
+    pub(crate) fn is_valid(&self) -> bool {
+        match self {
+            Self::AlwaysOn | Self::AlwaysOff => true,
+            Self::TraceIdRatio(ratio) => is_ratio(*ratio),
+            Self::RateLimited(rate) => is_rate(*rate),
+            Self::ParentBased(parent_based) => {
+                parent_based.root.is_valid() && parent_based.parents().iter().all(|(_, sampler, _)| sampler.is_valid())
+            }
+            Self::Rules(rules) => rules.otherwise.is_valid() && rules.rules.iter().all(|rule| rule.sampler.is_valid()),
+        }
+    }
+}
+
+/// A number that a sampler is given, and what it means.
+pub(crate) enum Argument<'a> {
+    /// A share of all traces.
+    Ratio(&'a mut f64),
+    /// Spans a second.
+    Rate(&'a mut f64),
+}
+
+impl Argument<'_> {
+    /// Takes the number, or says what is wrong with it.
+    pub(crate) fn set(self, text: &str) -> Result<(), String> {
+        let number = text.parse::<f64>().ok();
+        let (place, is_good, wanted): (_, fn(f64) -> bool, _) = match self {
+            Self::Ratio(place) => (place, is_ratio, "a number from 0.0 to 1.0"),
+            Self::Rate(place) => (place, is_rate, "a number of spans a second above 0"),
+        };
+        match number.filter(|number| is_good(*number)) {
+            Some(number) => *place = number,
+            None => return Err(format!("not {wanted}; {place} is used")),
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn is_ratio(number: f64) -> bool {
+    (0.0..=1.0).contains(&number)
+}
+
+pub(crate) fn is_rate(number: f64) -> bool {
+    number > 0.0 && number.is_finite()
+}
+
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self::parent_based(Self::AlwaysOn)
+    }
+}
+
+impl fmt::Display for SamplerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlwaysOn => f.write_str("AlwaysOn"),
+            Self::AlwaysOff => f.write_str("AlwaysOff"),
+            Self::TraceIdRatio(ratio) => write!(f, "TraceIdRatio({ratio})"),
+            Self::RateLimited(rate) => write!(f, "RateLimited({rate})"),
+            Self::ParentBased(parent_based) => {
+                write!(f, "ParentBased({}", parent_based.root)?;
+                for (name, sampler, default) in parent_based.parents() {
+                    if *sampler != default {
+                        write!(f, ", {name}={sampler}")?;
+                    }
+                }
+                f.write_str(")")
+            }
+            Self::Rules(rules) => {
+                f.write_str("Rules(")?;
+                for RuleConfig { name, kind, sampler } in &rules.rules {
+                    if let Some(kind) = kind {
+                        write!(f, "{} ", kind.name())?;
+                    }
+                    write!(f, "{}={sampler}, ", text::quoted(name))?;
+                }
+                write!(f, "otherwise={})", rules.otherwise)
+            }
+        }
+    }
+}
