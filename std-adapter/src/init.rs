@@ -13,6 +13,7 @@ use crate::config::Warning;
 use crate::config::{ExporterKind, OtlpConfig, TracingConfig};
 use crate::exporter::{ExportOutcome, Request, SpanExporter, TimedOut, WorkerSettings};
 use crate::pipeline::{Ledger, Pipeline, PipelineOptions, SharedProcessor};
+use crate::propagation::{self, Propagators};
 use crate::sampler;
 use crate::tracer;
 
@@ -98,6 +99,11 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
     config.print_warnings();
     if tracer::global().is_some() {
         return Err(InitError::AlreadyInitialised);
+    }
+    // Contexts travel on whether there are spans or not (`sdk-environment-variables.md`, OTEL_SDK_DISABLED).
+    let names = config.propagators.get().iter().map(|propagator| propagator.name());
+    if let Ok(propagators) = Propagators::from_names(names) {
+        propagation::set_global(propagators);
     }
     if !config.enabled.get() {
         return Ok(Guard { pipeline: None });
