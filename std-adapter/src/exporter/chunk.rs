@@ -1,30 +1,56 @@
 //! A chunk: finished spans of one scope, encoded and framed, on their way from a thread to the exporter.
 
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::fate::{Fate, Fates, FatesRange};
 use super::wire::Fields;
 
 /// Names an instrumentation scope that was registered with [`Envelope::scope`](super::Envelope::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScopeIndex(pub(super) usize);
 
+/// Memory that holds finished spans, shared by those who send them. Dropping the last share frees it, or gives it back to
+/// whoever lent it.
+pub type SpanMemory = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 /// Finished spans of one instrumentation scope: dense OTLP `Span` messages, each framed as field 2 of `ScopeSpans`.
-#[derive(Debug)]
+///
+/// A clone shares the bytes.
+#[derive(Clone)]
 pub struct Chunk {
-    bytes: Vec<u8>,
+    memory: SpanMemory,
+    range: Range<usize>,
     count: usize,
     scope: ScopeIndex,
+    fates: Option<FatesRange>,
 }
 
 impl Chunk {
     /// A chunk of `count` spans. The bytes are sent as they are.
     #[must_use]
-    pub const fn new(bytes: Vec<u8>, count: usize, scope: ScopeIndex) -> Self {
-        Self { bytes, count, scope }
+    pub fn new(bytes: Vec<u8>, count: usize, scope: ScopeIndex) -> Self {
+        let range = 0..bytes.len();
+        Self { memory: Arc::new(bytes), range, count, scope, fates: None }
+    }
+
+    /// A chunk of `count` spans in a part of some memory. The bytes must not change while the chunk lives.
+    #[must_use]
+    pub fn from_memory(memory: SpanMemory, range: Range<usize>, count: usize, scope: ScopeIndex) -> Self {
+        Self { memory, range, count, scope, fates: None }
     }
 
     /// The framed spans.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        (*self.memory).as_ref().get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// How many bytes the spans take.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.range.len()
     }
 
     /// How many spans there are.
@@ -39,32 +65,58 @@ impl Chunk {
         self.scope
     }
 
-    /// The buffer, to be used again.
-    #[must_use]
-    pub fn into_buffer(self) -> Vec<u8> {
-        self.bytes
+    /// Has the fate of these spans followed through several exporters; clones made afterwards share it.
+    pub(crate) fn follow(&mut self, fates: Fates) {
+        self.fates = Some(FatesRange::new(fates));
     }
 
-    /// Cuts off and returns everything behind the first spans that stay within both limits.
+    /// Enters what became of the spans from `from` to `to` where several exporters share them.
+    pub(super) fn settle(&self, from: usize, to: usize, fate: Fate) {
+        if let Some(fates) = &self.fates {
+            fates.settle(from, to, fate);
+        }
+    }
+
+    /// Cuts off and returns everything behind the first spans that stay within both limits, without copying.
     ///
     /// At least one span stays, so that a span over the byte limit is refused by the exporter, which counts it, and
     /// does not block the queue.
     pub(super) fn split_off(&mut self, max_spans: usize, max_bytes: usize) -> Option<Self> {
-        let mut fields = Fields::new(&self.bytes);
+        let size = self.size();
+        let mut fields = Fields::new(self.bytes());
         let (mut spans, mut bytes) = (0, 0);
         while spans < max_spans.max(1) && fields.next().is_some() {
-            let end = self.bytes.len() - fields.rest().len();
+            let end = size - fields.rest().len();
             if end > max_bytes && spans > 0 {
                 break;
             }
             (spans, bytes) = (spans + 1, end);
         }
-        if spans == 0 || spans >= self.count || bytes >= self.bytes.len() {
+        if spans == 0 || spans >= self.count || bytes >= size {
             return None;
         }
-        let rest = Self { bytes: self.bytes.split_off(bytes), count: self.count - spans, scope: self.scope };
+        let cut = self.range.start + bytes;
+        let rest = Self {
+            memory: Arc::clone(&self.memory),
+            range: cut..self.range.end,
+            count: self.count - spans,
+            scope: self.scope,
+            fates: self.fates.as_ref().map(|fates| fates.behind(spans)),
+        };
+        self.range.end = cut;
         self.count = spans;
         Some(rest)
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { range, count, scope, .. } = self;
+        f.debug_struct("Chunk")
+            .field("range", range)
+            .field("count", count)
+            .field("scope", scope)
+            .finish_non_exhaustive()
     }
 }
 

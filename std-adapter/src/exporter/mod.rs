@@ -5,8 +5,10 @@
 //! collects, retries and keeps the ledger in [`Stats`]. No async runtime is needed or used.
 
 mod chunk;
+mod destination;
 mod envelope;
 mod error;
+mod fate;
 mod finished;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
@@ -32,15 +34,18 @@ mod worker;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-pub use chunk::{Chunk, ScopeIndex};
+pub use chunk::{Chunk, ScopeIndex, SpanMemory};
+pub use destination::Destination;
 pub use envelope::Envelope;
 pub use error::ExporterError;
+pub(crate) use fate::Fates;
 pub use finished::{FinishedEvent, FinishedLink, FinishedResource, FinishedScope, FinishedSpan, OwnedValue};
 #[cfg(feature = "otlp-grpc")]
 pub use grpc::OtlpGrpcExporter;
 #[cfg(feature = "otlp-http")]
 pub use http::{HttpEncoding, OtlpHttpExporter};
 pub use memory::MemoryExporter;
+pub(crate) use stats::Counters;
 pub use stats::{DropReason, Dropped, Stats};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use target::Target;

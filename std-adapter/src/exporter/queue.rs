@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::chunk::Chunk;
+use super::fate::Fate;
 use super::stats::{Counters, DropReason};
 
 /// What the queue holds at most, and when it is worth a request.
@@ -73,28 +74,54 @@ impl Queue {
 
     /// Takes a chunk from an application thread, or drops it where there is no room, and counts it either way.
     pub(super) fn submit(&self, chunk: Chunk) {
-        let count = chunk.count();
-        self.counters.received(count);
+        let (count, size) = (chunk.count(), chunk.size());
+        self.offer(chunk, |limits, state| {
+            let fits = state.spans + count <= limits.queue_spans && state.bytes + size <= limits.queue_bytes;
+            fits || state.chunks.is_empty()
+        });
+    }
+
+    /// Takes a chunk that another exporter's thread fetched for this one too. `had_room` says whether this queue had room when
+    /// that began: one fetch makes no more of a queue than its own thread would have.
+    pub(super) fn pass(&self, chunk: Chunk, had_room: bool) {
+        self.offer(chunk, |limits, state| had_room && state.bytes < limits.queue_bytes);
+    }
+
+    fn offer(&self, chunk: Chunk, fits: impl FnOnce(&QueueLimits, &State) -> bool) {
+        self.counters.received(chunk.count());
         let mut state = self.lock();
-        let reason = if state.shutdown_by.is_some() {
-            Some(DropReason::Shutdown)
-        } else if state.chunks.is_empty()
-            || state.spans + count <= self.limits.queue_spans
-                && state.bytes + chunk.bytes().len() <= self.limits.queue_bytes
-        {
-            None
-        } else {
-            Some(DropReason::QueueFull)
-        };
-        match reason {
-            Some(reason) => self.counters.dropped(reason, count as u64),
-            None => {
-                state.push(chunk);
-                if self.limits.is_worth_sending(&state) {
-                    self.work.notify_one();
-                }
+        if state.shutdown_by.is_some() {
+            drop(state);
+            self.drop_chunk(&chunk, DropReason::Shutdown);
+        } else if fits(&self.limits, &state) {
+            state.push(chunk);
+            if self.limits.is_worth_sending(&state) {
+                self.work.notify_one();
             }
+        } else {
+            drop(state);
+            self.drop_chunk(&chunk, DropReason::QueueFull);
         }
+    }
+
+    fn drop_chunk(&self, chunk: &Chunk, reason: DropReason) {
+        self.settle(std::slice::from_ref(chunk), 0, Fate::Dropped(reason), Fate::Dropped(reason));
+    }
+
+    /// Enters what became of the spans in `batch`: of the `first` ones, and of the rest.
+    pub(super) fn settle(&self, batch: &[Chunk], first: usize, fate: Fate, rest: Fate) {
+        let mut left = first;
+        let mut total = 0;
+        for chunk in batch {
+            let cut = left.min(chunk.count());
+            chunk.settle(0, cut, fate);
+            chunk.settle(cut, chunk.count(), rest);
+            left -= cut;
+            total += chunk.count();
+        }
+        let first = first.min(total);
+        self.counters.settled(fate, first as u64);
+        self.counters.settled(rest, (total - first) as u64);
     }
 
     pub(super) fn wake(&self) {
@@ -105,13 +132,17 @@ impl Queue {
         }
     }
 
-    /// Asks for a flush and waits until it is done. Returns whether it was done by `deadline`.
-    pub(super) fn flush(&self, deadline: Instant) -> bool {
+    /// Asks for a flush. Returns its number, for [`Queue::wait_for_flush`].
+    pub(super) fn begin_flush(&self) -> u64 {
         let mut state = self.lock();
         state.flush_wanted += 1;
-        let wanted = state.flush_wanted;
         self.work.notify_one();
-        self.wait(state, deadline, |state| state.flush_done >= wanted || state.is_finished)
+        state.flush_wanted
+    }
+
+    /// Waits until a flush is done. Returns whether it was done by `deadline`.
+    pub(super) fn wait_for_flush(&self, wanted: u64, deadline: Instant) -> bool {
+        self.wait(self.lock(), deadline, |state| state.flush_done >= wanted || state.is_finished)
     }
 
     /// Closes the queue and tells the exporter thread to end by `deadline`; an earlier call's deadline stays.
@@ -201,9 +232,10 @@ impl Queue {
         self.lock().push(chunk);
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    /// How many more spans may wait: more than that many fill the queue.
+    pub(super) fn room(&self) -> usize {
         let state = self.lock();
-        state.spans < self.limits.queue_spans && state.bytes < self.limits.queue_bytes
+        if state.bytes < self.limits.queue_bytes { self.limits.queue_spans.saturating_sub(state.spans) } else { 0 }
     }
 
     /// How many spans are to be sent now: all of them if that is due or the bytes press, else only full batches.
@@ -222,7 +254,7 @@ impl Queue {
         let mut state = self.lock();
         let (mut spans, mut bytes) = (0, 0);
         while let Some(mut chunk) = state.pop() {
-            let is_over = spans + chunk.count() > batch_spans || bytes + chunk.bytes().len() > batch_bytes;
+            let is_over = spans + chunk.count() > batch_spans || bytes + chunk.size() > batch_bytes;
             if is_over {
                 if !batch.is_empty() {
                     state.push_front(chunk);
@@ -233,7 +265,7 @@ impl Queue {
                 }
             }
             spans += chunk.count();
-            bytes += chunk.bytes().len();
+            bytes += chunk.size();
             batch.push(chunk);
         }
         spans
@@ -249,11 +281,11 @@ impl Queue {
     /// Ends the queue: what is still in it is dropped and counted, and so is everything that comes later.
     pub(super) fn finish(&self) {
         let mut state = self.lock();
-        self.counters.dropped(DropReason::Shutdown, state.spans as u64);
-        state.chunks = VecDeque::new();
-        (state.spans, state.bytes) = (0, 0);
         state.shutdown_by.get_or_insert_with(Instant::now);
+        (state.spans, state.bytes) = (0, 0);
+        let left = std::mem::take(&mut state.chunks);
         drop(state);
+        left.iter().for_each(|chunk| self.drop_chunk(chunk, DropReason::Shutdown));
     }
 
     /// Releases everybody who waits for the end.
@@ -287,13 +319,13 @@ impl State {
 
     fn count_in(&mut self, chunk: &Chunk) {
         self.spans += chunk.count();
-        self.bytes += chunk.bytes().len();
+        self.bytes += chunk.size();
     }
 
     fn pop(&mut self) -> Option<Chunk> {
         let chunk = self.chunks.pop_front()?;
         self.spans -= chunk.count();
-        self.bytes -= chunk.bytes().len();
+        self.bytes -= chunk.size();
         Some(chunk)
     }
 }

@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::stats::Stats;
+use super::worker::shielded;
 
 /// Where lines go.
 pub(super) type Sink = Box<dyn FnMut(&str) + Send>;
 
 /// Watches the ledger for losses.
 pub(super) struct Reporter {
+    /// What every line begins with.
+    prefix: String,
     sink: Sink,
     /// A loss has ended when this long nothing was lost and something was delivered.
     quiet: Duration,
@@ -28,8 +31,16 @@ struct Loss {
 }
 
 impl Reporter {
-    pub(super) fn new(sink: Sink, quiet: Duration) -> Self {
-        Self { sink, quiet, lost: 0, loss: None, last_error: None, last_warning: None }
+    /// A reporter for the destination called `name`, which may be empty.
+    pub(super) fn new(name: &str, sink: Sink, quiet: Duration) -> Self {
+        let prefix = if name.is_empty() { "clewline: ".to_owned() } else { format!("clewline: {name}: ") };
+        Self { prefix, sink, quiet, lost: 0, loss: None, last_error: None, last_warning: None }
+    }
+
+    /// Writes a line. Where it goes is the program's own code, whose panic must not end the exporter thread.
+    fn line(&mut self, text: &str) {
+        let line = format!("{}{text}", self.prefix);
+        shielded(|| (self.sink)(&line));
     }
 
     /// Remembers what went wrong last, for the line that reports a loss.
@@ -40,7 +51,7 @@ impl Reporter {
     /// Passes on a warning of the collector, unless it is the same as the one before.
     pub(super) fn warn(&mut self, warning: String) {
         if self.last_warning.as_ref() != Some(&warning) {
-            (self.sink)(&format!("clewline: the collector took spans with a warning: {warning}"));
+            self.line(&format!("the collector took spans with a warning: {warning}"));
             self.last_warning = Some(warning);
         }
     }
@@ -63,7 +74,7 @@ impl Reporter {
             && now.saturating_duration_since(loss.latest) >= self.quiet
         {
             let (count, seconds) = (lost - loss.lost_before, (loss.latest - loss.since).as_secs_f64());
-            (self.sink)(&format!("clewline: spans arrive again; {count} were lost within {seconds:.1} s"));
+            self.line(&format!("spans arrive again; {count} were lost within {seconds:.1} s"));
             self.loss = None;
         }
     }
@@ -73,14 +84,14 @@ impl Reporter {
         let was_losing = self.loss.is_some();
         self.observe(now, stats);
         if was_losing && self.loss.take().is_some() {
-            (self.sink)(&format!("clewline: {} spans were lost in all ({stats})", stats.lost()));
+            self.line(&format!("{} spans were lost in all ({stats})", stats.lost()));
         }
     }
 
     fn begin(&mut self, now: Instant, lost_before: u64, stats: &Stats) {
         let count = self.lost - lost_before;
         let error = self.last_error.as_ref().map_or_else(String::new, |error| format!("; last error: {error}"));
-        (self.sink)(&format!("clewline: spans are being lost: {count} so far ({stats}){error}"));
+        self.line(&format!("spans are being lost: {count} so far ({stats}){error}"));
         self.loss = Some(Loss { since: now, latest: now, lost_before, delivered_at_latest: stats.delivered });
     }
 }
@@ -98,7 +109,7 @@ mod tests {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&lines);
         let sink = Box::new(move |line: &str| sink.lock().expect("no panic").push(line.to_owned()));
-        (Reporter::new(sink, Duration::from_secs(30)), lines)
+        (Reporter::new("", sink, Duration::from_secs(30)), lines)
     }
 
     #[test]

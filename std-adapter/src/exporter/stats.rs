@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::fate::Fate;
+
 /// Why a span was dropped by us, rather than refused by the collector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DropReason {
     /// Too many spans were waiting already.
@@ -87,7 +89,7 @@ impl fmt::Display for Stats {
 
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     received: AtomicU64,
     delivered: AtomicU64,
     rejected: AtomicU64,
@@ -123,13 +125,22 @@ impl Counters {
         counter.fetch_add(spans, Ordering::Release);
     }
 
+    /// What became of some spans.
+    pub(super) fn settled(&self, fate: Fate, spans: u64) {
+        match fate {
+            Fate::Delivered => self.delivered(spans),
+            Fate::Rejected => self.rejected(spans),
+            Fate::Dropped(reason) => self.dropped(reason, spans),
+        }
+    }
+
     pub(super) fn attempt(&self, is_repeated: bool) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         self.retries.fetch_add(u64::from(is_repeated), Ordering::Relaxed);
     }
 
     /// The ledger now. What became of spans is read before how many came in, so `pending` is never negative.
-    pub(super) fn read(&self) -> Stats {
+    pub(crate) fn read(&self) -> Stats {
         let mut stats = Stats {
             delivered: self.delivered.load(Ordering::Acquire),
             rejected: self.rejected.load(Ordering::Acquire),

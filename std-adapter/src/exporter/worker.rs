@@ -8,11 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::chunk::Chunk;
+use super::destination::Destination;
 use super::envelope::Envelope;
+use super::fate::Fate;
 use super::queue::{Call, Queue, QueueLimits};
 use super::report::Reporter;
 use super::retry::{Backoff, Decision, Retry, random_numbers};
-use super::stats::{Counters, DropReason, Stats};
+use super::stats::{DropReason, Stats};
 use super::{ExportOutcome, Request, SpanExporter};
 use crate::config::TracingConfig;
 
@@ -28,28 +30,20 @@ const BATCH_BYTES: usize = 63 << 20;
 
 /// Where finished spans wait for the exporter thread: the buffers of the application's threads.
 pub trait Source: Send {
-    /// Hands over everything that is ready. Called on the exporter thread, before spans are exported.
-    fn drain(&self, sink: &mut dyn FnMut(Chunk));
-
-    /// Gives back a buffer that has been exported, to be used again.
-    fn recycle(&self, buffer: Vec<u8>) {
-        drop(buffer);
-    }
+    /// Hands over what is ready, and may leave some of it for later once `enough` spans were handed over. Called on the exporter
+    /// thread, before spans are exported.
+    fn drain(&self, enough: usize, sink: &mut dyn FnMut(Chunk));
 }
 
 impl<T: Source + Sync + ?Sized> Source for Arc<T> {
-    fn drain(&self, sink: &mut dyn FnMut(Chunk)) {
-        (**self).drain(sink);
-    }
-
-    fn recycle(&self, buffer: Vec<u8>) {
-        (**self).recycle(buffer);
+    fn drain(&self, enough: usize, sink: &mut dyn FnMut(Chunk)) {
+        (**self).drain(enough, sink);
     }
 }
 
 /// No buffers: everything comes through [`Worker::submit`].
 impl Source for () {
-    fn drain(&self, _: &mut dyn FnMut(Chunk)) {}
+    fn drain(&self, _: usize, _: &mut dyn FnMut(Chunk)) {}
 }
 
 /// How the exporter thread works.
@@ -130,6 +124,7 @@ impl std::error::Error for TimedOut {}
 /// [`Worker::shutdown`] ends it in good order. A handle dropped without it gives waiting spans no time to leave; they
 /// are counted as dropped.
 pub struct Worker {
+    name: String,
     queue: Arc<Queue>,
     thread: Mutex<Option<JoinHandle<()>>>,
     interrupter: Option<Box<dyn Fn() + Send + Sync>>,
@@ -140,12 +135,8 @@ impl Worker {
     ///
     /// # Errors
     /// The operating system's, if it cannot start a thread.
-    pub fn spawn(
-        settings: WorkerSettings,
-        envelope: Arc<Envelope>,
-        exporter: Box<dyn SpanExporter>,
-        source: Box<dyn Source>,
-    ) -> io::Result<Self> {
+    pub fn spawn(destination: Destination, envelope: Arc<Envelope>, source: Box<dyn Source>) -> io::Result<Self> {
+        let Destination { name, exporter, settings } = destination;
         let queue = Arc::new(Queue::new(QueueLimits {
             queue_spans: settings.max_queue_spans.max(1),
             queue_bytes: settings.max_queue_bytes,
@@ -160,7 +151,7 @@ impl Worker {
             export_timeout: settings.export_timeout,
             retry: Retry::new(settings.backoff),
             random: Box::new(random_numbers()),
-            reporter: Reporter::new(settings.report, settings.loss_quiet_time),
+            reporter: Reporter::new(&name, settings.report, settings.loss_quiet_time),
             envelope,
             exporter,
             source,
@@ -168,7 +159,7 @@ impl Worker {
             framing: Vec::new(),
         };
         let thread = thread::Builder::new().name("clewline-exporter".to_owned()).spawn(move || exporting.run())?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)), interrupter })
+        Ok(Self { name, queue, thread: Mutex::new(Some(thread)), interrupter })
     }
 
     /// Hands over a full chunk. Never blocks on the network; drops and counts the chunk if the queue is full.
@@ -176,6 +167,22 @@ impl Worker {
         if chunk.count() > 0 {
             self.queue.submit(chunk);
         }
+    }
+
+    /// The destination's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Hands over a chunk that was fetched for several exporters; see [`Queue::pass`].
+    pub(crate) fn pass(&self, chunk: Chunk, had_room: bool) {
+        self.queue.pass(chunk, had_room);
+    }
+
+    /// Whether more spans may wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.room() > 0
     }
 
     /// Has the exporter thread drain its [`Source`] soon. Cheap enough to be called often.
@@ -196,8 +203,17 @@ impl Worker {
     /// # Errors
     /// The outcome was not known within `timeout`; sending goes on.
     pub fn flush(&self, timeout: Duration) -> Result<(), TimedOut> {
-        let is_done = self.queue.flush(after(timeout));
-        if is_done { Ok(()) } else { Err(self.timed_out()) }
+        Self::flush_all(std::slice::from_ref(self), timeout)
+    }
+
+    /// Flushes several at the same time; see [`Worker::flush`].
+    pub(crate) fn flush_all(workers: &[Self], timeout: Duration) -> Result<(), TimedOut> {
+        let deadline = after(timeout);
+        let begun: Vec<u64> = workers.iter().map(|worker| worker.queue.begin_flush()).collect();
+        let mut late =
+            workers.iter().zip(begun).filter(|(worker, flush)| !worker.queue.wait_for_flush(*flush, deadline));
+        let is_done = late.by_ref().count() == 0;
+        if is_done { Ok(()) } else { Err(Self::timed_out(workers)) }
     }
 
     /// Sends everything that is left and ends the exporter thread, within `timeout` whatever the collector does.
@@ -208,24 +224,31 @@ impl Worker {
     /// # Errors
     /// The thread did not end in time, because connecting or resolving a name could not be cut short.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), TimedOut> {
+        Self::shutdown_all(std::slice::from_ref(self), timeout)
+    }
+
+    /// Shuts several down at the same time; see [`Worker::shutdown`].
+    pub(crate) fn shutdown_all(workers: &[Self], timeout: Duration) -> Result<(), TimedOut> {
         let deadline = after(timeout);
         // Attempts end a little earlier, so that there is time left to note what became of them.
         let last_attempt = deadline.checked_sub(SHUTDOWN_MARGIN.min(timeout / 5)).unwrap_or(deadline);
-        self.queue.shut_down(last_attempt);
-        if !self.queue.wait_until_finished(last_attempt) {
-            if let Some(interrupt) = &self.interrupter {
-                interrupt();
-            }
-            if !self.queue.wait_until_finished(deadline) {
-                return Err(self.timed_out());
+        workers.iter().for_each(|worker| worker.queue.shut_down(last_attempt));
+        for worker in workers {
+            if !worker.queue.wait_until_finished(last_attempt)
+                && let Some(interrupt) = &worker.interrupter
+            {
+                shielded(interrupt);
             }
         }
+        let ended = workers.iter().filter(|worker| worker.queue.wait_until_finished(deadline));
+        let ended = ended.map(Self::join).count();
+        if ended == workers.len() { Ok(()) } else { Err(Self::timed_out(workers)) }
+    }
+
+    /// Waits for a thread that has announced its end; a panic after that has nothing to tell.
+    fn join(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // It has announced its end; a panic after that has nothing to tell.
-            let _ = thread.join();
-        }
-        Ok(())
+        let _ = thread.map(JoinHandle::join);
     }
 
     /// Whether a shutdown was asked for: spans handed over now are dropped.
@@ -246,8 +269,8 @@ impl Worker {
         self.queue.counters.read()
     }
 
-    fn timed_out(&self) -> TimedOut {
-        TimedOut { pending: self.stats().pending }
+    fn timed_out(workers: &[Self]) -> TimedOut {
+        TimedOut { pending: workers.iter().map(|worker| worker.stats().pending).max().unwrap_or_default() }
     }
 }
 
@@ -256,7 +279,7 @@ impl Drop for Worker {
         if !self.queue.is_shut_down() {
             self.queue.shut_down(Instant::now());
             if let Some(interrupt) = &self.interrupter {
-                interrupt();
+                shielded(interrupt);
             }
         }
     }
@@ -316,22 +339,24 @@ impl Exporting {
             observe(&mut self.reporter, &self.queue);
         }
         // Spans that ended after the last look are counted too.
-        self.collect();
+        self.collect(usize::MAX);
         self.queue.finish();
-        self.exporter.shutdown();
+        shielded(|| self.exporter.shutdown());
         self.reporter.finish(Instant::now(), &self.queue.counters.read());
     }
 
     /// Sends what is in the queue now: all of it where it is due, else only whole batches.
     fn export_queue(&mut self, call: Call) {
-        let may_collect = call.is_shutdown || self.queue.has_room();
+        let room = self.queue.room();
+        let may_collect = call.is_shutdown || room > 0;
         if may_collect {
-            self.collect();
+            // What is due is fetched whole, so that a flush reaches all that ended before it.
+            self.collect(if call.is_due { usize::MAX } else { room });
         }
         self.send(call.is_due);
         if call.is_due && !may_collect {
             // Now there is room for what had to stay in the buffers, and it is due as well.
-            self.collect();
+            self.collect(usize::MAX);
             self.send(true);
         }
         self.queue.flushed(call.flush);
@@ -347,9 +372,7 @@ impl Exporting {
                 break;
             }
             self.deliver(&batch, spans);
-            for chunk in batch.drain(..) {
-                self.source.recycle(chunk.into_buffer());
-            }
+            batch.clear();
             observe(&mut self.reporter, &self.queue);
             owed = owed.saturating_sub(spans);
             // There is room now for what had to stay in the buffers while there was none.
@@ -357,9 +380,9 @@ impl Exporting {
         }
     }
 
-    /// Moves what the application's threads have ready into the queue.
-    fn collect(&self) {
-        drain(self.source.as_ref(), &self.queue);
+    /// Moves what the application's threads have ready into the queue, or as much as is `enough`.
+    fn collect(&self, enough: usize) {
+        drain(self.source.as_ref(), &self.queue, enough);
     }
 
     /// Waits out a throttle. Returns false where a shutdown comes first.
@@ -380,17 +403,15 @@ impl Exporting {
         let limit = self.export_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let parts = self.envelope.assemble(batch, &mut self.framing);
         let request = Request::new(&parts, spans);
-        let counters = &self.queue.counters;
-        let spans = spans as u64;
         let mut is_repeated = false;
         loop {
-            counters.attempt(is_repeated);
+            self.queue.counters.attempt(is_repeated);
             is_repeated = true;
             let deadline = limit.into_iter().chain(self.queue.shutdown_deadline()).min();
             let outcome = attempt(self.exporter.as_mut(), &request, deadline);
             let ExportOutcome::Retryable { after: asked, reason } = outcome else {
                 self.retry.settle();
-                return settle(outcome, spans, counters, &mut self.reporter);
+                return settle(outcome, batch, spans, &self.queue, &mut self.reporter);
             };
             self.reporter.note_error(reason);
             let now = Instant::now();
@@ -408,52 +429,59 @@ impl Exporting {
                     if is_cut_short { DropReason::Shutdown } else { DropReason::Undeliverable }
                 }
             };
-            return counters.dropped(reason, spans);
+            return self.queue.settle(batch, spans, Fate::Dropped(reason), Fate::Dropped(reason));
         }
     }
 }
 
 /// Enters an outcome that is not to be retried.
-fn settle(outcome: ExportOutcome, spans: u64, counters: &Counters, reporter: &mut Reporter) {
-    match outcome {
-        ExportOutcome::Delivered => counters.delivered(spans),
+fn settle(outcome: ExportOutcome, batch: &[Chunk], spans: usize, queue: &Queue, reporter: &mut Reporter) {
+    let fate = match outcome {
+        ExportOutcome::Delivered => Fate::Delivered,
         ExportOutcome::PartiallyRejected { rejected, message } => {
-            let rejected = rejected.min(spans);
-            counters.rejected(rejected);
-            counters.delivered(spans - rejected);
             if rejected > 0 {
                 reporter.note_error(message);
             } else {
                 reporter.warn(message);
             }
+            // The collector says how many it refused, not which: the last ones stand for them.
+            let taken = spans.saturating_sub(usize::try_from(rejected).unwrap_or(usize::MAX));
+            return queue.settle(batch, taken, Fate::Delivered, Fate::Rejected);
         }
         ExportOutcome::Rejected { reason } => {
             reporter.note_error(reason);
-            counters.rejected(spans);
+            Fate::Rejected
         }
         ExportOutcome::TooLarge { bytes, limit } => {
             reporter.note_error(format!("a request of {bytes} bytes is over the limit of {limit}"));
-            counters.dropped(DropReason::TooLarge, spans);
+            Fate::Dropped(DropReason::TooLarge)
         }
         ExportOutcome::Retryable { reason, .. } => {
             reporter.note_error(reason);
-            counters.dropped(DropReason::Undeliverable, spans);
+            Fate::Dropped(DropReason::Undeliverable)
         }
-    }
+    };
+    queue.settle(batch, spans, fate, fate);
 }
 
 /// One attempt; a panic of the exporter costs this batch, not the thread.
 fn attempt(exporter: &mut dyn SpanExporter, request: &Request<'_>, deadline: Option<Instant>) -> ExportOutcome {
-    catch_unwind(AssertUnwindSafe(|| exporter.export(request, deadline)))
-        .unwrap_or_else(|_| ExportOutcome::Rejected { reason: "the exporter panicked".to_owned() })
+    shielded(|| exporter.export(request, deadline))
+        .unwrap_or_else(|| ExportOutcome::Rejected { reason: "the exporter panicked".to_owned() })
+}
+
+/// Runs the program's own code. The panic hook has reported a panic; nothing of ours is in the middle of a change meanwhile.
+pub(super) fn shielded<R>(work: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// Waits for the next attempt; meanwhile relieves threads whose buffers fill up, while there is room, and reports
 /// losses. Returns false where a shutdown leaves no time for that attempt.
 fn pause(queue: &Queue, source: &dyn Source, reporter: &mut Reporter, until: Instant) -> bool {
     queue.pause(until, REPORT_EVERY, || {
-        if queue.has_room() {
-            drain(source, queue);
+        let room = queue.room();
+        if room > 0 {
+            drain(source, queue, room);
         }
         observe(reporter, queue);
     })
@@ -466,8 +494,8 @@ fn observe(reporter: &mut Reporter, queue: &Queue) {
     }
 }
 
-fn drain(source: &dyn Source, queue: &Queue) {
-    source.drain(&mut |chunk| {
+fn drain(source: &dyn Source, queue: &Queue, enough: usize) {
+    source.drain(enough, &mut |chunk| {
         if chunk.count() > 0 {
             queue.accept(chunk);
         }

@@ -40,7 +40,7 @@ use self::fields::{NewSpan, name_and_kind, set_staged};
 use self::scratch::with_scratch;
 use self::table::Table;
 use crate::current::{self, Within};
-use crate::pipeline::{Pipeline, Recording, adopted_context};
+use crate::pipeline::{Pipeline, Recording, adopted_context, sample_again};
 use crate::tracer;
 
 pub use extension::SpanExt;
@@ -212,7 +212,8 @@ impl ClewlineLayer {
             });
             let name = if kind.is_some() { scratch.all_text() } else { metadata.name() };
             let kind = kind.unwrap_or(SpanKind::Internal);
-            let sampling = pipeline.sample_again(&parent, name, kind);
+            let sampler = pipeline.sampler();
+            let sampling = sample_again(&*sampler, &parent, name, kind);
             let context = adopted_context(&found.context()?, &parent, &sampling);
             let mut fresh = None;
             if !found.has_recording() && context.is_sampled() {

@@ -1,7 +1,7 @@
 //! Spans that learn of their parent after they have begun: recorded on trial, sampled again, given a new place in a trace.
 
 use clewline_core::{
-    SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind, SpanStart, TraceFlags,
+    Sampler, SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind, SpanStart, TraceFlags,
 };
 
 use super::thread::{Local, with_local};
@@ -41,18 +41,23 @@ impl Pipeline {
         recording.start_ticks = self.clock.ticks();
         Some(recording)
     }
+}
 
-    /// Asks the sampler about a span whose parent is known only now.
-    pub(crate) fn sample_again(&self, parent: &SpanContext, name: &str, kind: SpanKind) -> SamplingResult<'_> {
-        self.sampler.should_sample(&SamplingParameters {
-            parent: Some(parent),
-            trace_id: parent.trace_id(),
-            name,
-            kind,
-            attributes: &[],
-            links: &[],
-        })
-    }
+/// Asks a pipeline's sampler about a span whose parent is known only now.
+pub(crate) fn sample_again<'s>(
+    sampler: &'s dyn Sampler,
+    parent: &SpanContext,
+    name: &str,
+    kind: SpanKind,
+) -> SamplingResult<'s> {
+    sampler.should_sample(&SamplingParameters {
+        parent: Some(parent),
+        trace_id: parent.trace_id(),
+        name,
+        kind,
+        attributes: &[],
+        links: &[],
+    })
 }
 
 /// The context of a span that gets `parent` after it has begun: it keeps its own id.

@@ -7,6 +7,11 @@ use crate::exporter::{Dropped, Stats};
 
 /// What became of every recorded span, at one moment. Nothing is missing:
 /// `started = delivered + rejected + dropped() + not_exported + pending`.
+///
+/// Where spans go to several destinations, each counts once, as the least successful of them left it: `delivered` is what every
+/// collector took, `rejected` what none of us dropped but a collector refused, `dropped` what was dropped on the way to any of
+/// them (of several reasons the last one in [`Dropped`]), and `pending` what one of them has still to settle.
+/// [`Pipeline::ledgers`](crate::Pipeline::ledgers) tells them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -51,6 +56,26 @@ impl Ledger {
         ledger.started = ledger.started.max(ended);
         ledger.pending = ledger.started - ended;
         ledger
+    }
+}
+
+/// What one destination made of the spans. `ledger` is as exact as that of the whole, with the same number of spans started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExporterLedger<'p> {
+    /// The destination's name.
+    pub name: &'p str,
+    /// What became of every recorded span on its way there.
+    pub ledger: Ledger,
+    /// Attempts to deliver a request.
+    pub attempts: u64,
+    /// Attempts that repeated an earlier one.
+    pub retries: u64,
+}
+
+impl<'p> ExporterLedger<'p> {
+    pub(super) fn new(name: &'p str, export: Stats, ledger: impl FnOnce(Stats) -> Ledger) -> Self {
+        Self { name, ledger: ledger(export), attempts: export.attempts, retries: export.retries }
     }
 }
 

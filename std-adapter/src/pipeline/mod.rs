@@ -10,6 +10,7 @@
 #[cfg(feature = "tracing")]
 mod adopt;
 mod buffer;
+mod builder;
 mod clock;
 mod ledger;
 mod registry;
@@ -25,21 +26,24 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clewline_core::{
-    Attribute, Link, ReadWriteSpan, Resource, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits,
-    SpanProcessor, SpanRequest, SpanStart, TraceFlags, TraceId, Verdict,
+    Attribute, Link, ReadWriteSpan, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor,
+    SpanRequest, SpanStart, TraceFlags, TraceId, Verdict,
 };
 
-use crate::exporter::{Envelope, ScopeIndex, SpanExporter, TimedOut, Worker, WorkerSettings};
+use crate::exporter::{
+    Counters, Destination, Envelope, ScopeIndex, SpanExporter, Stats, TimedOut, Worker, WorkerSettings,
+};
 
 #[cfg(feature = "tracing")]
-pub(crate) use adopt::adopted_context;
+pub(crate) use adopt::{adopted_context, sample_again};
 pub use buffer::GrowingBuffer;
+pub use builder::PipelineBuilder;
 pub use clock::HostClock;
-pub use ledger::Ledger;
+pub use ledger::{ExporterLedger, Ledger};
 use registry::{Registry, Which};
 use ring::Ring;
-use source::RingSource;
-use thread::with_local;
+use source::{Buffers, RingSource};
+use thread::{Local, begin, with_local};
 
 /// How a pipeline records, apart from where it exports to.
 #[derive(Clone, Debug)]
@@ -141,7 +145,9 @@ impl Started {
 pub struct Pipeline {
     id: u64,
     clock: HostClock,
-    sampler: SharedSampler,
+    sampler: Mutex<Arc<dyn Sampler + Send + Sync>>,
+    /// Counts how often the sampler was changed. Threads keep the sampler until they see that.
+    sampler_version: AtomicU64,
     processors: Vec<SharedProcessor>,
     options: PipelineOptions,
     is_shut_down: AtomicBool,
@@ -149,11 +155,19 @@ pub struct Pipeline {
     dropped_late: AtomicU64,
     envelope: Arc<Envelope>,
     scopes: Mutex<Vec<ScopeIndex>>,
-    worker: OnceLock<Worker>,
+    buffers: Buffers,
+    /// What several exporters together made of the spans.
+    totals: Arc<Counters>,
+    workers: OnceLock<Vec<Worker>>,
 }
 
 impl Pipeline {
-    /// Starts a pipeline and its exporter thread. It is never freed, so a process should start one, or a few in tests.
+    /// A pipeline for a service that `resource` describes, to be started.
+    pub fn builder<'a>(resource: &'a [Attribute<'a>]) -> PipelineBuilder<'a> {
+        PipelineBuilder::new(resource)
+    }
+
+    /// Starts a pipeline with one exporter; see [`PipelineBuilder::start`].
     ///
     /// # Errors
     /// The operating system's, if it cannot start a thread.
@@ -165,24 +179,23 @@ impl Pipeline {
         settings: WorkerSettings,
         exporter: Box<dyn SpanExporter>,
     ) -> io::Result<&'static Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let envelope = Arc::new(Envelope::new(&Resource::from(resource)));
-        let pipeline: &'static Self = Box::leak(Box::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            clock: HostClock::get(),
-            sampler,
-            processors,
-            options,
-            is_shut_down: AtomicBool::new(false),
-            rings: Registry::new(),
-            dropped_late: AtomicU64::new(0),
-            envelope: Arc::clone(&envelope),
-            scopes: Mutex::default(),
-            worker: OnceLock::new(),
-        }));
-        let worker = Worker::spawn(settings, envelope, exporter, Box::new(RingSource::new(pipeline)))?;
-        pipeline.worker.get_or_init(|| worker);
-        Ok(pipeline)
+        let builder = Self::builder(resource).sampler(sampler).options(options);
+        let builder = processors.into_iter().fold(builder, PipelineBuilder::processor);
+        builder.destination(Destination::new("", exporter).settings(settings)).start()
+    }
+
+    /// Has `sampler` decide about the spans that start from now on, on every thread. Takes effect at once, and costs those
+    /// threads nothing until then: each keeps the sampler at hand and looks at a number that hardly ever changes.
+    pub fn set_sampler(&self, sampler: SharedSampler) {
+        let sampler = std::mem::replace(&mut *lock(&self.sampler), sampler.into());
+        self.sampler_version.fetch_add(1, Ordering::Release);
+        // Its end is the program's own code, and so comes after the lock.
+        drop(sampler);
+    }
+
+    /// The sampler at this moment.
+    pub(crate) fn sampler(&self) -> Arc<dyn Sampler + Send + Sync> {
+        Arc::clone(&lock(&self.sampler))
     }
 
     /// Registers an instrumentation scope; the same one twice gets the same number. After 65,535 scopes, further ones share
@@ -207,9 +220,7 @@ impl Pipeline {
     /// dropped and counted.
     #[cold]
     fn submit_leftovers(&self, which: Which) {
-        if let Some(worker) = self.worker.get() {
-            RingSource::new(self).drain_rings(which, &mut |chunk| worker.submit(chunk));
-        }
+        RingSource::new(self, usize::MAX).drain_rings(which, &mut drop);
     }
 
     /// Decides about a span and begins to record it.
@@ -227,10 +238,13 @@ impl Pipeline {
     ) -> Started {
         let mut started = Started::default();
         let has_run = with_local(self, |local| {
+            // Before the arguments are copied to where the sampler sees them, so that the rare other way does not disturb that.
+            let Local { ids, sampler, pool, producer, .. } = local;
+            let sampler = sampler.current(self);
             let parent = parent.copied();
             let (attributes, links) = details.map_or((&[][..], &[][..]), |details| (details.attributes, details.links));
             let request = SpanRequest { name, kind, parent, attributes, links };
-            let decision = request.decide(&local.ids, &*self.sampler);
+            let decision = request.decide(ids, sampler);
             let context = decision.context;
             if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
                 started.unrecorded = Some(context);
@@ -246,7 +260,7 @@ impl Pipeline {
                 trace_state: details.map_or("", |details| details.trace_state),
                 limits: self.options.limits,
             };
-            let mut recording = local.begin().unwrap_or_else(|| self.allocate());
+            let mut recording = begin(pool, producer).unwrap_or_else(|| self.allocate());
             recording.span.restart(&start);
             recording.scope = scope;
             for (key, value) in attributes.iter().chain(decision.sampling.attributes) {
@@ -300,12 +314,34 @@ impl Pipeline {
     /// Everything that happened so far; see [`Ledger`].
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        // Nobody comes any more for spans that ended after the exporter thread.
-        if self.worker.get().is_some_and(Worker::has_ended) {
+        let workers = self.settled_workers();
+        // What became of spans is read before how many began, so that no end is seen without its start.
+        let export = match workers {
+            [worker] => worker.stats(),
+            _ => self.totals.read(),
+        };
+        self.ledger_with(export)
+    }
+
+    /// What each destination made of the spans, in the order in which they were added.
+    #[must_use]
+    pub fn ledgers(&self) -> Vec<ExporterLedger<'_>> {
+        let workers = self.settled_workers().iter();
+        workers
+            .map(|worker| ExporterLedger::new(worker.name(), worker.stats(), |export| self.ledger_with(export)))
+            .collect()
+    }
+
+    /// The exporter threads. Once all of them have ended, nobody comes any more for spans that end later, so these are counted.
+    fn settled_workers(&self) -> &[Worker] {
+        let workers = self.workers.get().map(Vec::as_slice).unwrap_or_default();
+        if workers.iter().all(Worker::has_ended) {
             self.submit_leftovers(Which::All);
         }
-        // What became of spans is read before how many began, so that no end is seen without its start.
-        let export = self.worker.get().map(Worker::stats).unwrap_or_default();
+        workers
+    }
+
+    fn ledger_with(&self, export: Stats) -> Ledger {
         let totals = self.rings.totals();
         Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), export)
     }
@@ -315,7 +351,7 @@ impl Pipeline {
     /// # Errors
     /// The outcome was not known within `timeout`; sending goes on.
     pub fn flush(&self, timeout: Duration) -> Result<(), TimedOut> {
-        self.worker.get().map_or(Ok(()), |worker| worker.flush(timeout))
+        self.workers.get().map_or(Ok(()), |workers| Worker::flush_all(workers, timeout))
     }
 
     /// Sends everything that has ended so far and ends the exporter thread, within `timeout` whatever the collector does.
@@ -325,12 +361,12 @@ impl Pipeline {
     /// The exporter thread did not end in time.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.is_shut_down.store(true, Ordering::Relaxed);
-        self.worker.get().map_or(Ok(()), |worker| worker.shutdown(timeout))
+        self.workers.get().map_or(Ok(()), |workers| Worker::shutdown_all(workers, timeout))
     }
 
     #[cold]
     fn wake_exporter(&self) {
-        if let Some(worker) = self.worker.get() {
+        for worker in self.workers.get().into_iter().flatten() {
             worker.wake();
         }
     }

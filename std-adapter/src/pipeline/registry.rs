@@ -1,6 +1,6 @@
 //! `Registry`: the rings of a pipeline's threads, from a thread's first span until what it left behind has been taken.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::ledger::Totals;
 use super::lock;
@@ -24,8 +24,9 @@ pub(super) struct Registry {
     state: Mutex<State>,
 }
 
+/// The rings, locked: whoever holds this is the only consumer of every ring.
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     rings: Vec<Arc<Ring>>,
     /// The sums of threads that have ended.
     retired: Totals,
@@ -46,11 +47,25 @@ impl Registry {
         state.rings.len() > state.crowd
     }
 
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The sums over all threads that ever were.
+    pub(super) fn totals(&self) -> Totals {
+        let state = lock(&self.state);
+        let mut totals = state.retired;
+        for ring in &state.rings {
+            totals.add(&ring.counters);
+        }
+        totals
+    }
+}
+
+impl State {
     /// Hands out what the rings hold (scope, bytes) and forgets those of ended threads.
-    pub(super) fn drain(&self, which: Which, mut take: impl FnMut(u16, &[u8])) {
-        // The lock makes this thread the only consumer of every ring.
-        let mut state = lock(&self.state);
-        let State { rings, retired, crowd } = &mut *state;
+    pub(super) fn drain(&mut self, which: Which, mut take: impl FnMut(u16, &[u8])) {
+        let Self { rings, retired, crowd } = self;
         rings.retain(|ring| {
             // Looked at first: what a closed ring holds now is all it will ever hold.
             let is_closed = ring.is_closed();
@@ -63,15 +78,5 @@ impl Registry {
             !is_closed
         });
         *crowd = FEW.max(2 * rings.len());
-    }
-
-    /// The sums over all threads that ever were.
-    pub(super) fn totals(&self) -> Totals {
-        let state = lock(&self.state);
-        let mut totals = state.retired;
-        for ring in &state.rings {
-            totals.add(&ring.counters);
-        }
-        totals
     }
 }

@@ -1,9 +1,12 @@
 //! What one thread keeps for itself: its ring, its generator of ids, and spans to reuse.
 
 use std::cell::RefCell;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use clewline_core::{RandomIds, Span};
+use clewline_core::{RandomIds, Sampler, Span};
 
 use super::buffer::GrowingBuffer;
 use super::ring::{Producer, add};
@@ -16,10 +19,60 @@ const POOL: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Local {
     pipeline: u64,
-    pub(crate) ids: RandomIds,
-    #[expect(clippy::vec_box, reason = "spans leave the pool as boxes, so that moving one moves a pointer")]
-    pool: Vec<Box<Recording>>,
-    producer: Producer,
+    pub(super) ids: RandomIds,
+    pub(super) sampler: LocalSampler,
+    pub(super) pool: Pool,
+    pub(super) producer: Producer,
+}
+
+/// Memory of spans, for reuse. They leave the pool as boxes, so that moving one moves a pointer.
+pub(super) type Pool = Vec<Box<Recording>>;
+
+/// The pipeline's sampler, at hand.
+pub(super) struct LocalSampler {
+    version: u64,
+    /// Points into `owner`, where a shared pointer would first have to find out how far inside.
+    sampler: NonNull<dyn Sampler + Send + Sync>,
+    owner: Arc<dyn Sampler + Send + Sync>,
+}
+
+impl LocalSampler {
+    fn new(pipeline: &Pipeline) -> Self {
+        // Read first: should the sampler be changed meanwhile, it is fetched once more.
+        let version = pipeline.sampler_version.load(Ordering::Acquire);
+        let owner = pipeline.sampler();
+        Self { version, sampler: NonNull::from(&*owner), owner }
+    }
+
+    #[inline]
+    pub(super) fn current(&mut self, pipeline: &Pipeline) -> &(dyn Sampler + Send + Sync) {
+        if self.version != pipeline.sampler_version.load(Ordering::Acquire) {
+            self.renew(pipeline);
+        }
+        // SAFETY: it points to what `owner` holds, of which there are only shared references, and `owner` is replaced together
+        // with it, for which `self` must not be borrowed as it is by the result.
+        #[expect(unsafe_code, reason = "saves a load and an addition for every span")]
+        unsafe {
+            self.sampler.as_ref()
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn renew(&mut self, pipeline: &Pipeline) {
+        *self = Self::new(pipeline);
+    }
+}
+
+impl fmt::Debug for LocalSampler {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = Arc::strong_count(&self.owner);
+        formatter
+            .debug_struct("LocalSampler")
+            .field("version", &self.version)
+            .field("shared", &shared)
+            .finish_non_exhaustive()
+    }
 }
 
 thread_local! {
@@ -56,6 +109,7 @@ fn find_or_make(locals: &mut Vec<Local>, pipeline: &'static Pipeline) {
         locals.push(Local {
             pipeline: pipeline.id,
             ids: RandomIds::from_seed(entropy()),
+            sampler: LocalSampler::new(pipeline),
             pool: Vec::with_capacity(POOL),
             producer,
         });
@@ -77,14 +131,14 @@ fn entropy() -> [u64; 2] {
     [high, low]
 }
 
-impl Local {
-    /// Counts a recorded span that begins, and lends it memory if some is free.
-    #[inline]
-    pub(crate) fn begin(&mut self) -> Option<Box<Recording>> {
-        add(&self.producer.counters().started, 1);
-        self.pool.pop()
-    }
+/// Counts a recorded span that begins, and lends it memory if some is free.
+#[inline]
+pub(super) fn begin(pool: &mut Pool, producer: &Producer) -> Option<Box<Recording>> {
+    add(&producer.counters().started, 1);
+    pool.pop()
+}
 
+impl Local {
     /// Writes a finished span into the ring and keeps its memory. Answers whether the exporter should be woken.
     #[inline]
     pub(crate) fn finish(&mut self, recording: Box<Recording>, end_time: u64, is_exported: bool) -> bool {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use clewline::config::TracingConfig;
-use clewline::exporter::{OtlpHttpExporter, ScopeIndex, Worker, WorkerSettings};
+use clewline::exporter::{Destination, OtlpHttpExporter, ScopeIndex, Worker, WorkerSettings};
 
 use crate::collector::{Collector, Step, answer, unreachable_url};
 use crate::payload::{self, chunk, names, span_names};
@@ -22,7 +22,8 @@ fn start(url: &str, change: impl FnOnce(&mut WorkerSettings)) -> (Worker, ScopeI
     let envelope = payload::envelope();
     let scope = payload::scope(&envelope, "shop");
     let exporter = OtlpHttpExporter::new(&config.otlp).expect("a valid URL");
-    let worker = Worker::spawn(settings, envelope, Box::new(exporter), Box::new(())).expect("a thread");
+    let worker = Worker::spawn(Destination::new("", Box::new(exporter)).settings(settings), envelope, Box::new(()))
+        .expect("a thread");
     (worker, scope, lines)
 }
 

@@ -1,5 +1,7 @@
 //! The pipeline from many threads: the ledger is exact to the span, and what threads leave behind stays bounded.
 
+mod several;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -12,7 +14,7 @@ use clewline_core::{AlwaysOn, ReadWriteSpan};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers every request as `answer` says and counts the spans it saw.
-struct Exporter<F> {
+pub struct Exporter<F> {
     seen: Arc<AtomicU64>,
     answer: F,
 }

@@ -1,0 +1,142 @@
+//! `PipelineBuilder`: puts a pipeline together and starts it.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use clewline_core::{AlwaysOn, Attribute, ParentBased, Resource, SpanProcessor, SpanView, Verdict};
+
+use super::registry::Registry;
+use super::source::{Buffers, RingSource};
+use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
+use crate::exporter::{Destination, Envelope, Worker};
+
+/// A pipeline to be started: call [`start`](Self::start).
+///
+/// ```
+/// use clewline::exporter::{Destination, ExportOutcome, Request, SpanExporter};
+/// use clewline::{Pipeline, Scope, Value};
+/// use std::time::{Duration, Instant};
+///
+/// struct Discard;
+/// impl SpanExporter for Discard {
+///     fn export(&mut self, _: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+///         ExportOutcome::Delivered
+///     }
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// let pipeline = Pipeline::builder(&[("service.name", Value::from("shop"))])
+///     .destination(Destination::new("collector", Box::new(Discard)))
+///     .destination(Destination::new("archive", Box::new(Discard)))
+///     .start()?;
+/// pipeline.tracer(&Scope { name: "shop", ..Scope::default() }).span("GET /cart").start().end();
+/// assert!(pipeline.flush(Duration::from_secs(5)).is_ok());
+/// assert_eq!((pipeline.ledger().delivered, pipeline.ledgers().len()), (1, 2));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing happens until `start` is called"]
+pub struct PipelineBuilder<'a> {
+    resource: &'a [Attribute<'a>],
+    sampler: SharedSampler,
+    processors: Vec<SharedProcessor>,
+    options: PipelineOptions,
+    destinations: Vec<Destination>,
+}
+
+impl<'a> PipelineBuilder<'a> {
+    pub(super) fn new(resource: &'a [Attribute<'a>]) -> Self {
+        Self {
+            resource,
+            sampler: Box::new(ParentBased::new(AlwaysOn)),
+            processors: Vec::new(),
+            options: PipelineOptions::default(),
+            destinations: Vec::new(),
+        }
+    }
+
+    /// Decides which spans are recorded; otherwise all, except where a parent was not sampled. It can be changed while the
+    /// pipeline runs: [`Pipeline::set_sampler`].
+    pub fn sampler(mut self, sampler: SharedSampler) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// Adds a processor; they see a span in the order in which they were added.
+    pub fn processor(mut self, processor: SharedProcessor) -> Self {
+        self.processors.push(processor);
+        self
+    }
+
+    /// Sets how spans are recorded.
+    pub fn options(mut self, options: PipelineOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Adds a place that finished spans go to. Every span goes to each. Without any, spans are
+    /// sampled and propagated, shown to the processors, and counted as not exported.
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destinations.push(destination);
+        self
+    }
+
+    /// Starts the pipeline and a thread for each destination. It is never freed, so a process should start one, or a few in
+    /// tests.
+    ///
+    /// # Errors
+    /// The operating system's, if it cannot start a thread.
+    pub fn start(mut self) -> io::Result<&'static Pipeline> {
+        if self.destinations.is_empty() {
+            self.processors.push(Box::new(HoldBack));
+        }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let envelope = Arc::new(Envelope::new(&Resource::from(self.resource)));
+        let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            clock: HostClock::get(),
+            sampler: Mutex::new(self.sampler.into()),
+            sampler_version: AtomicU64::new(1),
+            processors: self.processors,
+            options: self.options,
+            is_shut_down: AtomicBool::new(false),
+            rings: Registry::new(),
+            dropped_late: AtomicU64::new(0),
+            envelope: Arc::clone(&envelope),
+            scopes: Mutex::default(),
+            buffers: Buffers::default(),
+            totals: Arc::default(),
+            workers: OnceLock::new(),
+        }));
+        let spawn = |(number, destination)| {
+            Worker::spawn(destination, Arc::clone(&envelope), Box::new(RingSource::new(pipeline, number)))
+        };
+        let workers = self.destinations.into_iter().enumerate().map(spawn).collect::<io::Result<Vec<_>>>()?;
+        pipeline.workers.get_or_init(|| workers);
+        Ok(pipeline)
+    }
+}
+
+/// Keeps every span from being exported, where there is nowhere to export it to.
+#[derive(Debug)]
+struct HoldBack;
+
+impl SpanProcessor for HoldBack {
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        Verdict::Drop
+    }
+}
+
+impl fmt::Debug for PipelineBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resource, options, destinations, .. } = self;
+        f.debug_struct("PipelineBuilder")
+            .field("resource", resource)
+            .field("options", options)
+            .field("destinations", destinations)
+            .finish_non_exhaustive()
+    }
+}
