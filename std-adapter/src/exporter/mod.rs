@@ -26,10 +26,14 @@ pub mod retry;
 mod stats;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod target;
+#[cfg(feature = "zipkin")]
+mod text;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod tls;
 pub(crate) mod wire;
 mod worker;
+#[cfg(feature = "zipkin")]
+mod zipkin;
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -52,6 +56,8 @@ pub use target::Target;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use tls::{TlsFile, TlsFileProblem, TlsFiles};
 pub use worker::{Source, TimedOut, Worker, WorkerSettings};
+#[cfg(feature = "zipkin")]
+pub use zipkin::ZipkinExporter;
 
 /// Delivers requests to one place. Called from the exporter thread only, so it may block.
 pub trait SpanExporter: Send {

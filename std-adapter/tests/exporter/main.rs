@@ -8,3 +8,5 @@ mod memory;
 mod payload;
 mod worker;
 mod worker_http;
+#[cfg(feature = "zipkin")]
+mod zipkin;

@@ -6,7 +6,7 @@ mod client;
 
 use std::time::{Instant, SystemTime};
 
-pub(super) use self::client::Client;
+pub(super) use self::client::{Client, failure};
 use super::json::JsonRequest;
 use super::response::{REQUEST_LIMIT, with_address};
 use super::{ExportOutcome, ExporterError, Request, SpanExporter, Target};
@@ -65,7 +65,7 @@ impl OtlpHttpExporter {
         };
         match answer {
             Ok(answer) => answer.outcome(SystemTime::now()),
-            Err(error) => client::failure(&error),
+            Err(error) => failure(&error),
         }
     }
 }
