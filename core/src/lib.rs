@@ -85,8 +85,9 @@ pub use postcard::CompactError;
 pub use processor::{ReadWriteSpan, SpanProcessor, Verdict};
 pub use random::{CountingIds, IdSource, RandomIds};
 pub use sampler::{
-    AlwaysOff, AlwaysOn, ParentBased, RateLimited, RecordOnly, Rules, Sampler, SamplingDecision, SamplingParameters,
-    SamplingResult, SamplingRule, TraceIdRatio,
+    AlwaysOff, AlwaysOn, ComposableSampler, CompositeSampler, ParentBased, ParentThreshold, ProbabilitySampler,
+    RateLimited, RecordOnly, Rules, Sampler, SamplingDecision, SamplingIntent, SamplingParameters, SamplingResult,
+    SamplingRule, TraceIdRatio, TraceStateUpdate, UpdatedTraceState,
 };
 pub use span::{Header, InlineSpan, Span, SpanCounts, SpanStart};
 pub use start::{Link, SpanDecision, SpanRequest};

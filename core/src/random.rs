@@ -90,6 +90,15 @@ impl IdSource for RandomIds {
     }
 }
 
+/// Spreads every bit over all others (the finaliser of splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// generators", 2014).
+pub(crate) const fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
 /// Ids that count up from 1: for tests that compare whole outputs.
 #[derive(Clone, Debug, Default)]
 pub struct CountingIds {

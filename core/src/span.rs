@@ -165,9 +165,14 @@ impl<S: Storage, F: Form> Span<S, F> {
         let view = self.body.view_mut();
         F::begin(&mut self.header, view, start.name);
         if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
-            let truncated = &mut self.header.counts.truncated_values;
-            *truncated = truncated.saturating_add(1);
+            self.count_truncated(1);
         }
+    }
+
+    /// Counts texts that the host had to cut before they came here: see [`SpanCounts::truncated_values`].
+    pub fn count_truncated(&mut self, texts: u32) {
+        let truncated = &mut self.header.counts.truncated_values;
+        *truncated = truncated.saturating_add(texts);
     }
 
     /// The span's own context, to hand to children and to other processes.

@@ -2,7 +2,7 @@
 
 use crate::{
     Attribute, IdSource, Sampler, SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind,
-    TraceFlags,
+    TraceFlags, UpdatedTraceState,
 };
 
 /// A relation to another span, of any trace (OpenTelemetry trace API, "Link").
@@ -39,6 +39,8 @@ pub struct SpanRequest<'a> {
     pub kind: SpanKind,
     /// The parent's context, `None` for a new trace.
     pub parent: Option<SpanContext>,
+    /// The tracestate list that came with the parent, or the one that a new trace begins with; empty if none.
+    pub trace_state: &'a str,
     /// Attributes that are known already; samplers see them.
     pub attributes: &'a [Attribute<'a>],
     /// Relations that are known already; samplers see them.
@@ -50,11 +52,17 @@ pub struct SpanRequest<'a> {
 pub struct SpanDecision<'s> {
     /// The new span's context. It travels on even if nothing is recorded.
     pub context: SpanContext,
-    /// Whether the span is recorded, and attributes that the sampler adds.
+    /// Whether the span is recorded, attributes that the sampler adds, and what becomes of the tracestate list.
     pub sampling: SamplingResult<'s>,
 }
 
 impl SpanDecision<'_> {
+    /// The new span's tracestate list, made of the one in the request: for the span itself, its children and outgoing calls.
+    #[must_use]
+    pub fn trace_state<'l>(&self, requested: &'l str) -> UpdatedTraceState<'l> {
+        self.sampling.trace_state.apply(requested)
+    }
+
     /// Whether anything is recorded.
     #[must_use]
     #[inline]
@@ -76,6 +84,7 @@ impl SpanRequest<'_> {
         };
         let sampling = sampler.should_sample(&SamplingParameters {
             parent: self.parent.as_ref(),
+            trace_state: self.trace_state,
             trace_id,
             name: self.name,
             kind: self.kind,

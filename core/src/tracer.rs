@@ -6,7 +6,8 @@ use core::fmt;
 use crate::storage::Storage;
 use crate::{
     Attribute, Batch, Clock, EntryBuilder, Form, IdSource, Link, Otlp, ReadWriteSpan, Sampler, Span, SpanContext,
-    SpanKind, SpanLimits, SpanProcessor, SpanRequest, SpanStart, Status, Value, Verdict,
+    SpanDecision, SpanKind, SpanLimits, SpanProcessor, SpanRequest, SpanStart, Status, TraceStateUpdate,
+    UpdatedTraceState, Value, Verdict,
 };
 
 /// Lends storage to spans and takes them when they are finished.
@@ -167,8 +168,9 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
 
     /// A span to be started.
     pub const fn span<'t, 'a>(&'t self, name: &'a str) -> SpanBuilder<'t, 'a, C, I, S, K> {
-        let request = SpanRequest { name, kind: SpanKind::Internal, parent: None, attributes: &[], links: &[] };
-        SpanBuilder { tracer: self, request, trace_state: "", start_time: None, add_links: None }
+        let request =
+            SpanRequest { name, kind: SpanKind::Internal, parent: None, trace_state: "", attributes: &[], links: &[] };
+        SpanBuilder { tracer: self, request, start_time: None, add_links: None }
     }
 }
 
@@ -177,7 +179,6 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
 pub struct SpanBuilder<'t, 'a, C, I, S, K: SpanSink> {
     tracer: &'t Tracer<C, I, S, K>,
     request: SpanRequest<'a>,
-    trace_state: &'a str,
     start_time: Option<u64>,
     /// Records the links. By pointer, so that a program whose spans have none does not link what writes them.
     add_links: Option<AddLinks<K>>,
@@ -198,9 +199,10 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
         self
     }
 
-    /// The tracestate list that came with the parent.
+    /// The tracestate list that came with the parent, or the one that a new trace begins with. Samplers see it, and may
+    /// change what it says of the sampling: see [`start_with_trace_state`](Self::start_with_trace_state).
     pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
-        self.trace_state = trace_state;
+        self.request.trace_state = trace_state;
         self
     }
 
@@ -232,18 +234,66 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
     #[inline(always)]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> ActiveSpan<'t, C, K> {
-        let (clock, sink) = (&self.tracer.clock, &self.tracer.sink);
         let decision = self.request.decide(&self.tracer.ids, &self.tracer.sampler);
+        self.begin(&decision)
+    }
+
+    /// Starts it, and answers with its tracestate list too, to be handed on with its context: to children and to other
+    /// processes. It is the list that was given, unless the sampler had something to say.
+    ///
+    /// ```
+    /// use clewline_core::propagation::{Extracted, Format, Outgoing, extract, inject};
+    /// # use clewline_core::{LocalSink, NoClock, ProbabilitySampler, RandomIds, Tracer};
+    /// # let sampler = ProbabilitySampler::new(0.25).unwrap();
+    /// # let tracer = Tracer::new(NoClock, RandomIds::from_seed([1, 2]), sampler, LocalSink::<512, 2048>::new());
+    /// let headers = [
+    ///     ("traceparent", "00-0af7651916cd43dd84f8eb211c80319c-b7ad6b7169203331-03"),
+    ///     ("tracestate", "congo=t61rcWkgMzE"),
+    /// ];
+    /// let incoming: Extracted<heapless::Vec<u8, 512>> = extract(&[Format::TraceContext], &headers);
+    /// let request = tracer.span("GET /cart").child_of(incoming.context).trace_state(incoming.trace_state.as_str());
+    /// let (span, list) = request.start_with_trace_state();
+    ///
+    /// let outgoing = Outgoing { context: span.context(), trace_state: list.as_str(), debug: false };
+    /// let mut sent = Vec::new();
+    /// inject(&[Format::TraceContext], &outgoing, &mut |name: &str, value: &str| sent.push(format!("{name}: {value}")));
+    /// assert_eq!(sent[1], "tracestate: ot=th:c,congo=t61rcWkgMzE");
+    /// ```
+    #[must_use = "a span that is not kept ends at once"]
+    pub fn start_with_trace_state(self) -> (ActiveSpan<'t, C, K>, UpdatedTraceState<'a>) {
+        let decision = self.request.decide(&self.tracer.ids, &self.tracer.sampler);
+        (self.begin(&decision), decision.trace_state(self.request.trace_state))
+    }
+
+    #[inline(always)]
+    fn begin(&self, decision: &SpanDecision<'_>) -> ActiveSpan<'t, C, K> {
+        let (clock, sink) = (&self.tracer.clock, &self.tracer.sink);
         let mut span = ActiveSpan { context: decision.context, recording: None, clock, sink };
         if decision.is_recording() {
-            self.record(decision.sampling.attributes, &mut span);
+            match decision.sampling.trace_state {
+                TraceStateUpdate::Keep => self.record(decision.sampling.attributes, &mut span),
+                _ => self.record_updated(decision, &mut span),
+            }
         }
         span
     }
 
+    /// Begins the recording of a span whose tracestate list is another one than its parent's.
+    #[cold]
+    #[inline(never)]
+    fn record_updated(&self, decision: &SpanDecision<'_>, span: &mut ActiveSpan<'t, C, K>) {
+        let list = decision.trace_state(self.request.trace_state);
+        let request = SpanRequest { trace_state: list.as_str(), ..self.request };
+        let Self { tracer, start_time, add_links, .. } = *self;
+        SpanBuilder { tracer, request, start_time, add_links }.record(decision.sampling.attributes, span);
+        if let Some(recording) = &mut span.recording {
+            recording.count_truncated(list.dropped());
+        }
+    }
+
     /// Begins the recording of a span that the sampler wants.
     fn record(&self, sampled_attributes: &[Attribute<'_>], span: &mut ActiveSpan<'t, C, K>) {
-        let Self { tracer, request, trace_state, start_time, add_links } = self;
+        let Self { tracer, request, start_time, add_links } = self;
         let Some(storage) = tracer.sink.lend() else { return };
         let start = SpanStart {
             context: span.context,
@@ -251,7 +301,7 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
             name: request.name,
             kind: request.kind,
             start_time: start_time.or_else(|| tracer.clock.unix_nanos()).unwrap_or(0),
-            trace_state,
+            trace_state: request.trace_state,
             limits: tracer.limits,
         };
         let recording = span.recording.insert(Span::unnamed(storage, &start));

@@ -25,7 +25,8 @@ fn config() -> Config {
 
 fn decide(sampler: &dyn Sampler, name: &str, kind: SpanKind) -> SamplingDecision {
     let trace_id = TraceId::from_bytes([7; 16]).unwrap();
-    let parameters = SamplingParameters { parent: None, trace_id, name, kind, attributes: &[], links: &[] };
+    let parameters =
+        SamplingParameters { parent: None, trace_state: "", trace_id, name, kind, attributes: &[], links: &[] };
     sampler.should_sample(&parameters).decision
 }
 

@@ -171,7 +171,7 @@ impl Store {
         let Self { scratch, texts, contexts, spans, ids, ready, .. } = self;
         let (Some(ids), Some(ready)) = (ids, ready) else { return Handle::NONE };
         let (name, _) = text(texts, scratch, name);
-        let request = SpanRequest { name, kind, parent, attributes: &[], links: &[] };
+        let request = SpanRequest { name, kind, parent, trace_state: "", attributes: &[], links: &[] };
         let decision = request.decide(ids, &ready.sampler);
         let context = decision.context;
         if !decision.is_recording() {

@@ -133,6 +133,11 @@ impl<'a> OtState<'a> {
         self.error
     }
 
+    /// Whether the threshold is this one, and nothing has to be corrected to say so.
+    pub(crate) fn says(&self, threshold: Option<u64>) -> bool {
+        self.error.is_none() && self.threshold == threshold
+    }
+
     /// The same state with another threshold, or none. A number above [`MAX_VALUE`] is none.
     #[must_use]
     pub fn with_threshold(mut self, threshold: Option<u64>) -> Self {

@@ -1,16 +1,22 @@
 //! `Sampler`: decides at the start of a span whether it is recorded and whether it is kept.
 
 mod basic;
+mod composite;
 mod parent;
+mod probability;
 mod rate;
 mod ratio;
 mod rules;
+mod update;
 
 pub use basic::{AlwaysOff, AlwaysOn, RecordOnly};
+pub use composite::{ComposableSampler, CompositeSampler, ParentThreshold, SamplingIntent};
 pub use parent::ParentBased;
+pub use probability::ProbabilitySampler;
 pub use rate::RateLimited;
 pub use ratio::TraceIdRatio;
 pub use rules::{Rules, SamplingRule};
+pub use update::{TraceStateUpdate, UpdatedTraceState};
 
 use crate::{Attribute, Link, SpanContext, SpanKind, TraceId};
 
@@ -19,6 +25,8 @@ use crate::{Attribute, Link, SpanContext, SpanKind, TraceId};
 pub struct SamplingParameters<'a> {
     /// The parent's context, `None` for a root.
     pub parent: Option<&'a SpanContext>,
+    /// The tracestate list that came with the parent, or the one that a root begins with; empty if none.
+    pub trace_state: &'a str,
     /// The trace of the span to be: the parent's, or a new one.
     pub trace_id: TraceId,
     /// The name of the span to be.
@@ -49,11 +57,15 @@ pub struct SamplingResult<'a> {
     pub decision: SamplingDecision,
     /// Attributes that the sampler adds to the span.
     pub attributes: &'a [Attribute<'a>],
+    /// What becomes of the tracestate list, which goes on with the span's context whatever the decision is.
+    pub trace_state: TraceStateUpdate,
 }
 
+/// A decision that adds no attributes and passes the tracestate list on as it came.
 impl From<SamplingDecision> for SamplingResult<'_> {
+    #[inline]
     fn from(decision: SamplingDecision) -> Self {
-        Self { decision, attributes: &[] }
+        Self { decision, attributes: &[], trace_state: TraceStateUpdate::Keep }
     }
 }
 

@@ -71,6 +71,7 @@ mod tests {
         let decide = |sampler: &dyn Sampler, parent: Option<&SpanContext>| {
             let parameters = SamplingParameters {
                 parent,
+                trace_state: "",
                 trace_id,
                 name: "n",
                 kind: SpanKind::Internal,

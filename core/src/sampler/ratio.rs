@@ -55,6 +55,7 @@ mod tests {
     fn keeps(sampler: TraceIdRatio, trace_id: TraceId) -> bool {
         let parameters = SamplingParameters {
             parent: None,
+            trace_state: "",
             trace_id,
             name: "",
             kind: SpanKind::Internal,

@@ -1,6 +1,6 @@
 //! `Rules`: another sampler for some spans, by name and kind.
 
-use super::{Sampler, SamplingParameters, SamplingResult};
+use super::{ComposableSampler, Sampler, SamplingIntent, SamplingParameters, SamplingResult};
 use crate::SpanKind;
 
 /// Which spans a sampler is for.
@@ -24,7 +24,8 @@ impl<S> SamplingRule<'_, S> {
 
 /// Asks the sampler of the first rule in a table that fits the span, and another one if none does.
 ///
-/// The samplers of a table are of one type: one that shipped, a `&dyn Sampler`, or an enum of the application's.
+/// The samplers of a table are of one type: one that shipped, a `&dyn Sampler`, or an enum of the application's. A table of
+/// [`ComposableSampler`]s is one itself (OpenTelemetry trace SDK, "ComposableRuleBased").
 ///
 /// ```
 /// use clewline_core::{AlwaysOff, AlwaysOn, Rules, Sampler, SamplingRule, SpanKind, TraceIdRatio};
@@ -42,7 +43,7 @@ pub struct Rules<'r, S, Otherwise> {
     otherwise: Otherwise,
 }
 
-impl<'r, S: Sampler, Otherwise: Sampler> Rules<'r, S, Otherwise> {
+impl<'r, S, Otherwise> Rules<'r, S, Otherwise> {
     /// The first rule of `table` that fits decides, else `otherwise`.
     #[must_use]
     pub const fn new(table: &'r [SamplingRule<'r, S>], otherwise: Otherwise) -> Self {
@@ -50,11 +51,28 @@ impl<'r, S: Sampler, Otherwise: Sampler> Rules<'r, S, Otherwise> {
     }
 }
 
+impl<S, Otherwise> Rules<'_, S, Otherwise> {
+    /// The sampler of the first rule that fits.
+    fn find(&self, parameters: &SamplingParameters<'_>) -> Option<&S> {
+        let rule = self.table.iter().find(|rule| rule.fits(parameters.name, parameters.kind));
+        rule.map(|rule| &rule.sampler)
+    }
+}
+
 impl<S: Sampler, Otherwise: Sampler> Sampler for Rules<'_, S, Otherwise> {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
-        match self.table.iter().find(|rule| rule.fits(parameters.name, parameters.kind)) {
-            Some(rule) => rule.sampler.should_sample(parameters),
+        match self.find(parameters) {
+            Some(sampler) => sampler.should_sample(parameters),
             None => self.otherwise.should_sample(parameters),
+        }
+    }
+}
+
+impl<S: ComposableSampler, Otherwise: ComposableSampler> ComposableSampler for Rules<'_, S, Otherwise> {
+    fn sampling_intent(&self, parameters: &SamplingParameters<'_>, parent: Option<u64>) -> SamplingIntent<'_> {
+        match self.find(parameters) {
+            Some(sampler) => sampler.sampling_intent(parameters, parent),
+            None => self.otherwise.sampling_intent(parameters, parent),
         }
     }
 }

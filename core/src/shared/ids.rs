@@ -2,6 +2,7 @@
 
 use critical_section::Mutex;
 
+use crate::random::mix;
 use crate::{IdSource, RandomIds, SpanId, TraceId};
 
 /// [`RandomIds`] for main code and interrupts alike.
@@ -29,14 +30,6 @@ impl SharedIds {
     pub fn seed_from(&self, device: u64, boot: u64) {
         self.seed([mix(device), mix(boot ^ device.rotate_left(32))]);
     }
-}
-
-/// Spreads every bit over all others (the finaliser of splitmix64).
-const fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 impl IdSource for SharedIds {

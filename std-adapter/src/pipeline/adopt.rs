@@ -52,6 +52,7 @@ pub(crate) fn sample_again<'s>(
 ) -> SamplingResult<'s> {
     sampler.should_sample(&SamplingParameters {
         parent: Some(parent),
+        trace_state: "",
         trace_id: parent.trace_id(),
         name,
         kind,

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use clewline_core::{
     Attribute, Link, ReadWriteSpan, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor,
-    SpanRequest, SpanStart, TraceFlags, TraceId, Verdict,
+    SpanRequest, SpanStart, TraceFlags, TraceId, TraceStateUpdate, Verdict,
 };
 
 use crate::exporter::{
@@ -243,7 +243,8 @@ impl Pipeline {
             let sampler = sampler.current(self);
             let parent = parent.copied();
             let (attributes, links) = details.map_or((&[][..], &[][..]), |details| (details.attributes, details.links));
-            let request = SpanRequest { name, kind, parent, attributes, links };
+            let trace_state = details.map_or("", |details| details.trace_state);
+            let request = SpanRequest { name, kind, parent, trace_state, attributes, links };
             let decision = request.decide(ids, sampler);
             let context = decision.context;
             if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
@@ -257,11 +258,14 @@ impl Pipeline {
                 name,
                 kind,
                 start_time: start_time.unwrap_or(0),
-                trace_state: details.map_or("", |details| details.trace_state),
+                trace_state,
                 limits: self.options.limits,
             };
             let mut recording = begin(pool, producer).unwrap_or_else(|| self.allocate());
             recording.span.restart(&start);
+            if decision.sampling.trace_state != TraceStateUpdate::Keep {
+                restart_updated(&mut recording.span, &start, decision.sampling.trace_state);
+            }
             recording.scope = scope;
             for (key, value) in attributes.iter().chain(decision.sampling.attributes) {
                 recording.span.set(key, *value);
@@ -411,6 +415,15 @@ impl Recording {
             processors.iter().all(|processor| shielded(|| processor.on_end(&view)) != Some(Verdict::Drop))
         }
     }
+}
+
+/// Starts a span again, whose tracestate list is another one than its parent's.
+#[cold]
+#[inline(never)]
+fn restart_updated(span: &mut Span<GrowingBuffer>, start: &SpanStart<'_>, update: TraceStateUpdate) {
+    let list = update.apply(start.trace_state);
+    span.restart(&SpanStart { trace_state: list.as_str(), ..*start });
+    span.count_truncated(list.dropped());
 }
 
 /// Runs a processor's code. If it panics, the span goes on without it: it is neither lost nor left pending, and the panic has

@@ -155,7 +155,7 @@ impl Sampler for Watch {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
         let line = format!("{} {:?} {}", parameters.name, parameters.kind, parameters.parent.is_some());
         self.0.lock().unwrap().push(line);
-        SamplingResult { decision: SamplingDecision::RecordAndSample, attributes: &[] }
+        SamplingDecision::RecordAndSample.into()
     }
 }
 

@@ -88,7 +88,8 @@ fn batch() -> Box<Batch> {
 fn decide(label: &str, sampler: &dyn Sampler) {
     let trace_id = RandomIds::from_seed([3, 4]).trace_id();
     let (name, kind) = ("GET /cart/{id}", SpanKind::Server);
-    let parameters = SamplingParameters { parent: None, trace_id, name, kind, attributes: &[], links: &[] };
+    let parameters =
+        SamplingParameters { parent: None, trace_state: "", trace_id, name, kind, attributes: &[], links: &[] };
     report(label, 1_000, || {
         for _ in 0..1_000 {
             black_box(sampler.should_sample(black_box(&parameters)).decision);

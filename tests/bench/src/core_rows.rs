@@ -13,9 +13,10 @@ use clewline_core::propagation::{Extracted, Format, extract};
 use clewline_core::traceparent::{self, Traceparent};
 use clewline_core::tracestate::InlineTraceState;
 use clewline_core::{
-    AlwaysOn, Envelope, InlineBatch, InlineSpan, ManualClock, ParentBased, RateLimited, RequestView, Rules, Sampler,
-    SamplingDecision, SamplingParameters, SamplingRule, Scope, SpanContext, SpanKind, SpanLimits, SpanStart, SpanView,
-    TraceIdRatio, b3, binary, jaeger, json, server_timing,
+    AlwaysOn, CompositeSampler, Envelope, InlineBatch, InlineSpan, ManualClock, ParentBased, ParentThreshold,
+    ProbabilitySampler, RateLimited, RequestView, Rules, Sampler, SamplingDecision, SamplingParameters, SamplingRule,
+    Scope, SpanContext, SpanKind, SpanLimits, SpanStart, SpanView, TraceIdRatio, TraceStateUpdate, b3, binary, jaeger,
+    json, server_timing,
 };
 
 use crate::routine::Routine;
@@ -122,6 +123,9 @@ fn headers() -> Vec<Row> {
         }),
         row("ot: parse", true, move || OtState::parse(black_box(&ot)).map(|state| state.threshold())),
         row("ot: format", state.to_text().is_ok(), move || black_box(&state).to_text()),
+        row("ot: write a threshold into an empty list", true, || {
+            TraceStateUpdate::SetThreshold(black_box(0x19_9900_0000_0000)).apply("")
+        }),
         row("baggage: read 3 members", baggage.iter().count() == 3 && baggage.error().is_none(), read_baggage),
         row("baggage: set an encoded value", true, move || {
             let mut list = InlineBaggage::<512>::new(heapless::Vec::new());
@@ -149,10 +153,19 @@ fn headers() -> Vec<Row> {
 /// Decisions about a root span; the parent-based one about a child.
 fn samplers() -> Vec<Row> {
     fn decide(name: &'static str, parent: Option<SpanContext>, sampler: impl Sampler + 'static) -> Row {
+        decide_with(name, parent, "", sampler)
+    }
+    fn decide_with(
+        name: &'static str,
+        parent: Option<SpanContext>,
+        trace_state: &'static str,
+        sampler: impl Sampler + 'static,
+    ) -> Row {
         let trace_id = context().trace_id();
         let decide = move || {
             let parameters = SamplingParameters {
                 parent: parent.as_ref(),
+                trace_state,
                 trace_id,
                 name: workload::ROOT,
                 kind: SpanKind::Server,
@@ -170,10 +183,14 @@ fn samplers() -> Vec<Row> {
     ];
     let limited = RateLimited::new(ManualClock::new(0), u32::MAX, Duration::from_nanos(1));
     let most = TraceIdRatio::new(0.9).expect("a probability");
+    let probable = || ProbabilitySampler::new(0.9).expect("a probability");
+    let passed_on = CompositeSampler::new(ParentThreshold::new(probable()));
     vec![
         decide("sampler: always on", None, AlwaysOn),
         decide("sampler: trace-id ratio", None, most),
         decide("sampler: parent-based", Some(context()), ParentBased::new(AlwaysOn)),
+        decide("sampler: probability", None, probable()),
+        decide_with("sampler: parent's threshold of 3 members", Some(context()), "a=1,ot=th:1999,b=2", passed_on),
         decide("sampler: rate limit", None, limited),
         decide("sampler: three rules, none fits", None, Rules::new(&RULES, AlwaysOn)),
     ]

@@ -56,6 +56,16 @@ impl<S: Storage> TraceState<S> {
         Ok(state)
     }
 
+    /// Forgets all members and reads others; a list that breaks a rule is empty.
+    pub(crate) fn read_again<'a>(mut self, lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        self.clear();
+        match collect(self.list.view_mut(), members(lines)) {
+            Ok(dropped) => self.dropped = dropped,
+            Err(_) => self.clear(),
+        }
+        self
+    }
+
     /// The list as it leaves, without white space; empty if there are no members, and then no header should be sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
