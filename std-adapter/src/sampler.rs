@@ -196,8 +196,15 @@ mod tests {
         for (text, name, expected) in table {
             let sampler = build(&text.parse().expect(text));
             let seen = parents.map(|parent| {
-                let parameters =
-                    SamplingParameters { parent, trace_id, name, kind: SpanKind::Server, attributes: &[], links: &[] };
+                let parameters = SamplingParameters {
+                    parent,
+                    trace_state: "",
+                    trace_id,
+                    name,
+                    kind: SpanKind::Server,
+                    attributes: &[],
+                    links: &[],
+                };
                 sampler.should_sample(&parameters).decision == SamplingDecision::RecordAndSample
             });
             assert_eq!(seen, expected, "{text} for {name}");
