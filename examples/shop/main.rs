@@ -21,7 +21,7 @@ use axum::Router;
 use axum::http::Uri;
 use axum::routing::post;
 use clap::Parser;
-use clewline::config::{TracingConfig, Source};
+use clewline::config::{Source, TracingConfig};
 use clewline::http::ServerLayer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
