@@ -40,6 +40,9 @@ mod sampler;
 #[cfg(feature = "server")]
 pub mod server;
 mod span;
+#[cfg(any(feature = "console", feature = "cli"))]
+#[doc(hidden)]
+pub mod terminal;
 mod tracer;
 mod value;
 

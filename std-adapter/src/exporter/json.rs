@@ -3,8 +3,7 @@
 use clewline_core::{StorageView as _, json};
 
 use super::joined::Joined;
-use super::response::REQUEST_LIMIT;
-use super::{ExportOutcome, Request};
+use super::{ExportOutcome, REQUEST_LIMIT, Request};
 use crate::pipeline::GrowingBuffer;
 
 /// Memory for the JSON of one request.

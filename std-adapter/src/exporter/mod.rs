@@ -5,6 +5,8 @@
 //! collects, retries and keeps the ledger in [`Stats`]. No async runtime is needed or used.
 
 mod chunk;
+#[cfg(feature = "console")]
+mod console;
 mod destination;
 mod envelope;
 mod error;
@@ -15,7 +17,7 @@ mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
 mod joined;
-#[cfg(feature = "otlp-http")]
+#[cfg(any(feature = "otlp-http", feature = "console"))]
 mod json;
 mod memory;
 mod queue;
@@ -26,7 +28,7 @@ pub mod retry;
 mod stats;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod target;
-#[cfg(feature = "zipkin")]
+#[cfg(any(feature = "zipkin", feature = "console"))]
 mod text;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod tls;
@@ -39,6 +41,8 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 pub use chunk::{Chunk, ScopeIndex, SpanMemory};
+#[cfg(feature = "console")]
+pub use console::{ConsoleExporter, ConsoleFormat};
 pub use destination::Destination;
 pub use envelope::Envelope;
 pub use error::ExporterError;
@@ -58,6 +62,10 @@ pub use tls::{TlsFile, TlsFileProblem, TlsFiles};
 pub use worker::{Source, TimedOut, Worker, WorkerSettings};
 #[cfg(feature = "zipkin")]
 pub use zipkin::ZipkinExporter;
+
+/// Requests over this size are not sent, counted before compression (OTLP specification, "Request size limit").
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc", feature = "console"))]
+const REQUEST_LIMIT: usize = 64 << 20;
 
 /// Delivers requests to one place. Called from the exporter thread only, so it may block.
 pub trait SpanExporter: Send {

@@ -7,8 +7,6 @@ use super::wire::{Fields, Value};
 
 /// Answers over this size are an error that is not retried (OTLP specification, "Response size limit").
 pub(super) const RESPONSE_LIMIT: usize = 4 << 20;
-/// Requests over this size are not sent, counted before compression (OTLP specification, "Request size limit").
-pub(super) const REQUEST_LIMIT: usize = 64 << 20;
 /// The form that `protocol/exporter.md`, "User Agent", asks for.
 pub(super) const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
 /// The longest explanation that is passed on, in characters.

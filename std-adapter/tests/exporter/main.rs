@@ -2,6 +2,8 @@
 #![cfg(feature = "otlp-http")]
 
 mod collector;
+#[cfg(feature = "console")]
+mod console;
 mod full;
 mod http;
 mod memory;

@@ -8,6 +8,7 @@ use clewline_core::{RequestView, StorageView as _};
 use flate2::read::MultiGzDecoder;
 
 use super::tree;
+use crate::tail::tree::Style;
 
 /// What a compressed request may grow to.
 const MAX_BYTES: u64 = 1 << 30;
@@ -74,7 +75,7 @@ pub(super) fn convert(arguments: &OtlpArguments) -> Result<(), String> {
     let output = match to {
         Output::Protobuf => protobuf.to_vec(),
         Output::Json => to_json(&request, is_terminal)?,
-        Output::Tree => tree::draw(&request, is_terminal).into_bytes(),
+        Output::Tree => tree::draw(&request, Style::of(&std::io::stdout())).into_bytes(),
     };
     let mut stdout = std::io::stdout().lock();
     stdout

@@ -9,7 +9,7 @@ use crate::tail::document::{EventDocument, SpanDocument, StatusDocument, TraceDo
 use crate::tail::tree::{Style, render};
 
 /// The traces in the order in which they first appear.
-pub(super) fn draw(request: &RequestView<'_>, in_colour: bool) -> String {
+pub(super) fn draw(request: &RequestView<'_>, style: Style) -> String {
     let mut places: HashMap<TraceId, usize> = HashMap::new();
     let mut traces: Vec<TraceDocument> = Vec::new();
     let mut unreadable = Vec::new();
@@ -32,7 +32,6 @@ pub(super) fn draw(request: &RequestView<'_>, in_colour: bool) -> String {
             }
         }
     }
-    let style = if in_colour { Style::Colour } else { Style::Plain };
     let trees: Vec<String> = traces
         .into_iter()
         .map(|mut trace| {

@@ -6,7 +6,7 @@ mod events;
 mod finished;
 pub(crate) mod tree;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::Args;
@@ -133,13 +133,10 @@ fn print(tree: &str) -> io::Result<()> {
 }
 
 fn style(choice: clap::ColorChoice) -> Style {
-    let terminal = io::stdout().is_terminal();
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
     match choice {
         clap::ColorChoice::Always => Style::Colour,
-        clap::ColorChoice::Auto if terminal && !refused && !dumb => Style::Colour,
-        _ => Style::Plain,
+        clap::ColorChoice::Never => Style::Plain,
+        clap::ColorChoice::Auto => Style::of(&io::stdout()),
     }
 }
 

@@ -4,26 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use clewline::terminal::{BOLD, DIM, RED, clean, clock, cut, duration, plural, service_colour};
+
 use super::document::{SpanDocument, TraceDocument};
 
-/// Whether escape sequences may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// Text only.
-    Plain,
-    /// With ANSI colours.
-    Colour,
-}
+pub(crate) use clewline::terminal::Style;
 
 /// The widest the column of names may get; longer names are cut.
 const NAMES: usize = 64;
-
-/// Colours for services out of the 256 of a terminal, none of them close to the red of errors.
-const PALETTE: [u8; 12] = [39, 214, 77, 141, 44, 178, 111, 176, 114, 80, 149, 180];
-
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const RED: &str = "1;31";
 
 /// The tree as text: a headline, then a line for each span.
 ///
@@ -131,39 +119,6 @@ fn lines(trace: &TraceDocument) -> Vec<Line<'_>> {
     lines
 }
 
-impl Style {
-    fn paint<'a>(self, code: &str, text: &'a str) -> Cow<'a, str> {
-        if self == Self::Plain || text.is_empty() {
-            Cow::Borrowed(text)
-        } else {
-            Cow::Owned(format!("\u{1b}[{code}m{text}\u{1b}[0m"))
-        }
-    }
-}
-
-/// The same name has the same colour in every trace.
-fn service_colour(name: &str) -> String {
-    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("38;5;{}", PALETTE[hash as usize % PALETTE.len()])
-}
-
-/// Text of a span without control characters, which could otherwise steer the reader's terminal.
-fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
-        Cow::Owned(text.chars().map(|character| if character.is_control() { '·' } else { character }).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-fn cut(text: &str, width: usize) -> Cow<'_, str> {
-    if text.chars().count() <= width {
-        return Cow::Borrowed(text);
-    }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    Cow::Owned(format!("{kept}…"))
-}
-
 /// The status message, or else what the recorded exception says.
 fn reason(span: &SpanDocument) -> Option<Cow<'_, str>> {
     if !span.status.message.is_empty() {
@@ -183,34 +138,6 @@ fn kind(name: &str) -> String {
         "INTERNAL" | "UNSPECIFIED" => String::new(),
         other => clean(&other.to_lowercase()).into_owned(),
     }
-}
-
-fn plural(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A length of time in the unit that needs the fewest digits.
-fn duration(nanos: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
-    for (unit, name) in UNITS {
-        if nanos >= unit {
-            let (whole, thousandths) = (nanos / unit, nanos % unit / (unit / 1000));
-            return match whole {
-                0..10 => format!("{whole}.{:02} {name}", thousandths / 10),
-                10..100 => format!("{whole}.{} {name}", thousandths / 100),
-                _ => format!("{whole} {name}"),
-            };
-        }
-    }
-    format!("{nanos} ns")
-}
-
-/// The time of day in UTC.
-fn clock(unix_nano: u64) -> String {
-    let milliseconds = unix_nano / 1_000_000;
-    let seconds = milliseconds / 1000 % 86_400;
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}.{:03} UTC", seconds % 60, milliseconds % 1000)
 }
 
 #[cfg(test)]

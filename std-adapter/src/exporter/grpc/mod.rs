@@ -19,9 +19,9 @@ use tokio::runtime::{Builder, Runtime};
 use self::connection::Connector;
 use self::message::Frame;
 use self::stop::Stop;
-use super::response::{REQUEST_LIMIT, with_address};
+use super::response::with_address;
 use super::target::{Target, without_credentials};
-use super::{ExportOutcome, ExporterError, Request, SpanExporter};
+use super::{ExportOutcome, ExporterError, REQUEST_LIMIT, Request, SpanExporter};
 use crate::config::{Header, OtlpConfig};
 
 /// Sends OTLP requests over gRPC and keeps the connection open between them.

@@ -8,8 +8,8 @@ use std::time::{Instant, SystemTime};
 
 pub(super) use self::client::{Client, failure};
 use super::json::JsonRequest;
-use super::response::{REQUEST_LIMIT, with_address};
-use super::{ExportOutcome, ExporterError, Request, SpanExporter, Target};
+use super::response::with_address;
+use super::{ExportOutcome, ExporterError, REQUEST_LIMIT, Request, SpanExporter, Target};
 use crate::config::{OtlpConfig, Protocol};
 
 /// How bodies of OTLP over HTTP are written.

@@ -11,9 +11,9 @@ use serde::ser::{SerializeSeq as _, Serializer as _};
 use self::span::ZipkinSpan;
 use super::http::{self, Client};
 use super::joined::Joined;
-use super::response::{REQUEST_LIMIT, with_address};
+use super::response::with_address;
 use super::target::Target;
-use super::{ExportOutcome, ExporterError, Request, SpanExporter};
+use super::{ExportOutcome, ExporterError, REQUEST_LIMIT, Request, SpanExporter};
 
 /// Posts spans to a Zipkin server, or to anything that takes its v2 JSON, and keeps the connection open between requests.
 ///
