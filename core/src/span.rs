@@ -195,6 +195,16 @@ impl<S: Storage, F: Form> Span<S, F> {
         self
     }
 
+    /// Gives the span the tracestate list that came with a parent learnt of late. A former list no longer counts; one that does
+    /// not fit is refused and counted.
+    pub fn set_trace_state(&mut self, trace_state: &str) -> &mut Self {
+        if !F::set_trace_state(self.body.view_mut(), trace_state) {
+            let truncated = &mut self.header.counts.truncated_values;
+            *truncated = truncated.saturating_add(1);
+        }
+        self
+    }
+
     /// When it began: nanoseconds since the Unix epoch, 0 if unknown.
     #[must_use]
     pub fn start_time(&self) -> u64 {

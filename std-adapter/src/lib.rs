@@ -51,7 +51,7 @@ pub use clewline_core::{
     Status, StatusCode, TraceFlags, TraceId, Value, Verdict, traceparent,
 };
 pub use config::TracingConfig;
-pub use current::{Context, ContextGuard, CurrentSpan, EnteredSpan, current_context, current_span};
+pub use current::{Baggage, Context, ContextGuard, CurrentSpan, EnteredSpan, current_context, current_span};
 pub use init::{Guard, InitError, start};
 #[cfg(feature = "tracing")]
 pub use init::{init, init_with};

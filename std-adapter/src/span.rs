@@ -1,11 +1,11 @@
 //! `Span`: a span on a host with a heap, that ends when told to or when dropped.
 
 use std::fmt;
-use std::sync::Arc;
 
 use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, Status, Value};
 
 use crate::ToValue;
+use crate::current::carried::Shared;
 use crate::current::{Context, EnteredSpan};
 use crate::pipeline::{GrowingBuffer, Recording, Started};
 
@@ -17,14 +17,14 @@ pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
 /// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
 pub struct Span {
     state: Started,
-    /// The list of the span's trace; never empty.
-    trace_state: Option<Arc<str>>,
+    /// What it hands on beside its own context.
+    carried: Shared,
 }
 
 impl Span {
     #[inline]
-    pub(crate) fn new(started: Started, trace_state: Option<Arc<str>>) -> Self {
-        Self { state: started, trace_state }
+    pub(crate) fn new(started: Started, carried: Shared) -> Self {
+        Self { state: started, carried }
     }
 
     /// What is being recorded.
@@ -45,10 +45,10 @@ impl Span {
         self.state.context()
     }
 
-    /// What it hands on to what happens within it: its context and the tracestate list.
+    /// What it hands on to what happens within it: its context, the tracestate list and the baggage.
     #[must_use]
     pub fn hand_on(&self) -> Context {
-        Context::new(self.context()).with_shared_trace_state(self.trace_state.clone())
+        Context::with_carried(self.context(), self.carried.clone())
     }
 
     /// Whether anything is recorded.

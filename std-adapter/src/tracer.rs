@@ -1,10 +1,11 @@
 //! `Tracer`: starts spans by hand, without `tracing`.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
 
+use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
 use crate::pipeline::{Pipeline, SpanDetails, Started};
 use crate::span::Span;
@@ -75,8 +76,8 @@ impl Tracer {
             name,
             kind: SpanKind::Internal,
             parent: None,
-            trace_state: None,
-            details: SpanDetails { attributes: &[], links: &[], trace_state: "", start_time: None },
+            carried: None,
+            details: SpanDetails { attributes: &[], links: &[], trace_state: "", start_time: None, told: None },
             has_details: false,
         }
     }
@@ -101,7 +102,7 @@ pub struct SpanBuilder<'a> {
     kind: SpanKind,
     /// `None` is the current span.
     parent: Option<Option<SpanContext>>,
-    trace_state: Option<Arc<str>>,
+    carried: Shared,
     details: SpanDetails<'a>,
     has_details: bool,
 }
@@ -111,7 +112,7 @@ pub trait Parent {
     /// The parent's context; `None` starts a new trace.
     fn parent_context(&self) -> Option<SpanContext>;
 
-    /// What the parent hands on: its context and, where it knows one, the tracestate list.
+    /// What the parent hands on: its context and, where it has them, the lists.
     fn parent(&self) -> Context {
         Context::new(self.parent_context())
     }
@@ -165,23 +166,24 @@ impl<'a> SpanBuilder<'a> {
     /// is a child of the [current span](crate::current_span), whichever door that came through.
     #[inline]
     pub fn child_of(mut self, parent: impl Parent) -> Self {
-        let (parent, trace_state) = parent.parent().into_parts();
+        let (parent, carried) = parent.parent().into_parts();
         self.parent = Some(parent);
-        self.trace_state = trace_state;
+        self.carried = carried;
         self
     }
 
-    /// Starts a new trace, whatever is current.
+    /// Starts a new trace, whatever is current. The baggage stays.
     #[inline]
     pub fn root(mut self) -> Self {
+        let (_, carried) = current::context().into_parts();
         self.parent = Some(None);
-        self.trace_state = None;
+        self.carried = Carried::into_new_trace(carried);
         self
     }
 
-    /// The tracestate list of the trace, if it is not the parent's.
-    pub fn trace_state(mut self, trace_state: &str) -> Self {
-        self.trace_state = (!trace_state.is_empty()).then(|| trace_state.into());
+    /// The tracestate list of the trace, if it is not the parent's. One that breaks a rule is none.
+    pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
+        self.details.trace_state = trace_state;
         self
     }
 
@@ -210,25 +212,28 @@ impl<'a> SpanBuilder<'a> {
     #[inline]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> Span {
-        let Self { tracer, name, kind, parent, mut trace_state, details, has_details } = self;
-        let parent = parent.unwrap_or_else(|| {
-            let (parent, inherited) = current::context().into_parts();
-            trace_state = trace_state.take().or(inherited);
-            parent
-        });
-        let Some(pipeline) = tracer.pipeline else {
-            return Span::new(Started::passing(parent), trace_state);
+        let Self { tracer, name, kind, parent, carried, details, has_details } = self;
+        let (parent, mut carried) = match parent {
+            Some(parent) => (parent, carried),
+            None => current::context().into_parts(),
         };
-        let with_list;
-        let details = match &trace_state {
-            Some(list) => {
-                with_list = SpanDetails { trace_state: list, ..details };
-                Some(&with_list)
+        if !details.trace_state.is_empty() {
+            Carried::set_trace_state(&mut carried, details.trace_state);
+        }
+        let Some(pipeline) = tracer.pipeline else {
+            return Span::new(Started::passing(parent), carried);
+        };
+        let with_carried;
+        let details = match &carried {
+            Some(carried) => {
+                with_carried = SpanDetails { told: carried.sampling, trace_state: &carried.trace_state, ..details };
+                Some(&with_carried)
             }
             None if has_details => Some(&details),
             None => None,
         };
         let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details);
-        Span::new(started, trace_state)
+        let update = started.update;
+        Span::new(started, Carried::into_span(carried, update))
     }
 }

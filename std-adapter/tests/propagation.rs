@@ -57,7 +57,7 @@ fn nothing_comes_of_none() {
     assert!(Propagators::none().extract(&message).is_empty());
     let mut headers: Vec<(String, String)> = Vec::new();
     Propagators::none().inject(&whole(), &mut carrier::pairs_mut(&mut headers));
-    Propagators::default().inject(&Context::new(), &mut carrier::pairs_mut(&mut headers));
+    Propagators::default().inject(&Context::default(), &mut carrier::pairs_mut(&mut headers));
     assert!(headers.is_empty());
 }
 

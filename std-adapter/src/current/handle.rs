@@ -39,7 +39,7 @@ impl CurrentSpan {
         self.hand_on().span_context()
     }
 
-    /// What it hands on to what happens within it: its context and the tracestate list.
+    /// What it hands on to what happens within it: its context, the tracestate list and the baggage.
     #[must_use]
     pub fn hand_on(&self) -> Context {
         self.place.as_ref().and_then(Place::context).unwrap_or_default()

@@ -5,6 +5,7 @@
 //!
 //! No code but this crate's runs while the stack is borrowed.
 
+pub(crate) mod carried;
 mod context;
 mod handle;
 mod shared;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use clewline_core::SpanContext;
 
+pub use carried::Baggage;
 pub use context::Context;
 pub use handle::{CurrentSpan, EnteredSpan, current_span};
 pub(crate) use shared::SharedSpan;
@@ -199,7 +201,7 @@ fn top() -> Option<Place> {
     STACK.try_with(top).ok().flatten()
 }
 
-/// The context of the innermost span.
+/// The context of the innermost span, as new native spans inherit it.
 #[inline]
 pub(crate) fn context() -> Context {
     match top() {
@@ -208,18 +210,22 @@ pub(crate) fn context() -> Context {
     }
 }
 
-/// The context of the span that this thread is in, to hand to other processes.
-///
-/// A `tracing` span that filters keep from the layer counts as its nearest ancestor that they let through.
-#[must_use]
-pub fn current_context() -> Option<SpanContext> {
+/// What is to be handed on: a `tracing` span that filters keep from the layer counts as its nearest ancestor that they let
+/// through.
+fn handed_on() -> Context {
     match top() {
         #[cfg(feature = "tracing")]
-        None | Some(Place::Tracing { .. }) => crate::layer::nearest_to_current().or_else(|| context().span_context()),
+        None | Some(Place::Tracing { .. }) => crate::layer::nearest_to_current().unwrap_or_else(context),
         #[cfg(not(feature = "tracing"))]
-        None => None,
-        Some(place) => place.context()?.span_context(),
+        None => Context::default(),
+        Some(place) => place.context().unwrap_or_default(),
     }
+}
+
+/// The context of the span that this thread is in, to hand to other processes; [`Context::current`] has the lists too.
+#[must_use]
+pub fn current_context() -> Option<SpanContext> {
+    handed_on().span_context()
 }
 
 #[cfg(all(test, feature = "tracing"))]

@@ -29,7 +29,11 @@ pub trait SpanExt {
     /// the layer.
     fn context(&self) -> Option<SpanContext>;
 
-    /// Makes this span a child of a span elsewhere, and asks the sampler again. `None` changes nothing.
+    /// What this span hands on to what happens within it: its context, the tracestate list and the baggage.
+    fn hand_on(&self) -> Context;
+
+    /// Makes this span a child of a span elsewhere, with its tracestate list and the baggage, and asks the sampler again.
+    /// `None` changes nothing.
     ///
     /// Call it before the span has children: they would stay in the trace in which they began. The span's own fields are
     /// recorded whatever the first decision was.
@@ -60,11 +64,16 @@ pub trait SpanExt {
 
 impl SpanExt for tracing::Span {
     fn context(&self) -> Option<SpanContext> {
-        with_layer(self, ClewlineLayer::nearest_context)
+        with_layer(self, |layer, number| layer.nearest(number)?.context())
+    }
+
+    fn hand_on(&self) -> Context {
+        with_layer(self, |layer, number| layer.nearest(number)?.hand_on()).unwrap_or_default()
     }
 
     fn set_parent(&self, parent: impl Parent) {
-        if let Some(parent) = parent.parent_context() {
+        let parent = parent.parent();
+        if !parent.is_empty() {
             let metadata = self.metadata();
             with_layer(self, |layer, number| layer.adopt(number, metadata?, parent));
         }
@@ -122,16 +131,21 @@ impl Parent for tracing::Span {
     fn parent_context(&self) -> Option<SpanContext> {
         SpanExt::context(self)
     }
+
+    fn parent(&self) -> Context {
+        self.hand_on()
+    }
 }
 
 /// The context of the current `tracing` span, or of its nearest ancestor that the layer knows.
-pub(crate) fn nearest_to_current() -> Option<SpanContext> {
-    SpanExt::context(&tracing::Span::current())
+pub(crate) fn nearest_to_current() -> Option<Context> {
+    let context = tracing::Span::current().hand_on();
+    context.span_context().is_some().then_some(context)
 }
 
 /// The context of a span that a layer knows by `number`.
 pub(crate) fn context_of(layer: u64, number: u64) -> Option<Context> {
-    numbered(layer, |layer| layer.spans.find(number)?.context().map(Context::from))
+    numbered(layer, |layer| layer.spans.find(number)?.hand_on())
 }
 
 /// Works on what a span records that a layer knows by `number`; no foreign code may run inside `work`.

@@ -38,7 +38,8 @@ use self::callsite::Callsites;
 use self::event::Staging;
 use self::fields::{NewSpan, name_and_kind, set_staged};
 use self::scratch::with_scratch;
-use self::table::Table;
+use self::table::{Found, Table};
+use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Within};
 use crate::pipeline::{Pipeline, Recording, adopted_context, sample_again};
 use crate::tracer;
@@ -71,6 +72,9 @@ pub struct ClewlineLayer {
     dispatch: OnceLock<WeakDispatch>,
     ancestor: Option<Ancestor>,
 }
+
+/// What a new span gets of its parent.
+type HandedOn = (Option<SpanContext>, Shared);
 
 /// Finds the nearest span that the layer knows, upwards from one that it does not know. What type the subscriber has is known
 /// only when the layer is added to it.
@@ -127,11 +131,11 @@ impl ClewlineLayer {
         }
     }
 
-    /// The context of a span, or of the nearest ancestor that this layer knows.
-    fn nearest_context(&self, number: u64) -> Option<SpanContext> {
+    /// A span, or the nearest ancestor that this layer knows.
+    fn nearest(&self, number: u64) -> Option<Found<'_>> {
         match self.spans.find(number) {
-            Some(found) => found.context(),
-            None => self.spans.find(self.nearest_ancestor(number)?)?.context(),
+            Some(found) => Some(found),
+            None => self.spans.find(self.nearest_ancestor(number)?),
         }
     }
 
@@ -143,7 +147,7 @@ impl ClewlineLayer {
     }
 
     #[inline]
-    fn parent_of<S>(&self, attributes: &Attributes<'_>, id: &Id, context: &Context<'_, S>) -> Option<SpanContext>
+    fn parent_of<S>(&self, attributes: &Attributes<'_>, id: &Id, context: &Context<'_, S>) -> Option<HandedOn>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -151,15 +155,16 @@ impl ClewlineLayer {
             match self.current(context) {
                 Within::Nothing => return None,
                 Within::Tracing(number) => number,
-                Within::Other(place) => return place.context()?.span_context(),
+                Within::Other(place) => return Some(place.context()?.into_parts()),
             }
         } else {
             attributes.parent()?.into_u64()
         };
-        match self.spans.find(parent) {
-            Some(found) => found.context(),
-            None => self.filtered_parent(id, context),
-        }
+        let found = match self.spans.find(parent) {
+            Some(found) => found,
+            None => self.filtered_parent(id, context)?,
+        };
+        Some((Some(found.context()?), found.carried()))
     }
 
     /// What the thread is in.
@@ -176,13 +181,12 @@ impl ClewlineLayer {
 
     /// The parent of a span whose parent in `tracing` is not this layer's.
     #[cold]
-    fn filtered_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<SpanContext>
+    fn filtered_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<Found<'_>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let span = context.span(id)?;
-        let ancestor = span.scope().skip(1).find_map(|ancestor| self.spans.find(ancestor.id().into_u64()));
-        ancestor?.context()
+        span.scope().skip(1).find_map(|ancestor| self.spans.find(ancestor.id().into_u64()))
     }
 
     fn record_location(recording: &mut Recording, metadata: &Metadata<'_>) {
@@ -197,10 +201,16 @@ impl ClewlineLayer {
         }
     }
 
-    /// Gives a span a parent after it has begun.
-    fn adopt(&self, number: u64, metadata: &'static Metadata<'static>, parent: SpanContext) -> Option<()> {
+    /// Gives a span a parent after it has begun, and what the parent hands on.
+    fn adopt(&self, number: u64, metadata: &'static Metadata<'static>, parent: crate::Context) -> Option<()> {
         let pipeline = self.pipeline()?;
         let found = self.spans.find(number)?;
+        let (parent, carried) = parent.into_parts();
+        let told = carried.as_ref().and_then(|carried| carried.sampling);
+        if parent.is_none() && told.is_none() {
+            found.set_carried(carried);
+            return Some(());
+        }
         let callsite = self.callsites.get(pipeline, metadata);
         callsite.note_parent();
         with_scratch(|scratch| {
@@ -212,22 +222,32 @@ impl ClewlineLayer {
             });
             let name = if kind.is_some() { scratch.all_text() } else { metadata.name() };
             let kind = kind.unwrap_or(SpanKind::Internal);
+            let own = found.context()?;
             let sampler = pipeline.sampler();
-            let sampling = sample_again(&*sampler, &parent, name, kind);
-            let context = adopted_context(&found.context()?, &parent, &sampling);
+            let sampling =
+                sample_again(&*sampler, parent.as_ref(), told, trace_state_of(&carried), own.trace_id(), name, kind);
+            let context = adopted_context(&own, parent.as_ref(), &sampling);
             let mut fresh = None;
             if !found.has_recording() && context.is_sampled() {
-                fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, Some(parent));
+                fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, parent, "");
             }
+            let carried = Carried::into_span(carried, sampling.trace_state);
+            let trace_state = trace_state_of(&carried);
             let mut begun = None;
             found.replace(|recording| {
                 let mut recording = recording.or_else(|| fresh.take());
-                let has_begun = recording.as_mut().is_some_and(|recording| recording.adopt(context, parent, &sampling));
+                let has_begun = recording.as_mut().is_some_and(|recording| {
+                    if recording.span.view(0).trace_state() != trace_state {
+                        recording.span.set_trace_state(trace_state);
+                    }
+                    recording.adopt(context, parent, &sampling)
+                });
                 if has_begun {
                     begun = recording.take();
                 }
                 (context, recording)
             });
+            found.set_carried(carried);
             // Processors are the program's own code too, so they get the span while its place is empty and not locked.
             if let Some(recording) = &mut begun {
                 pipeline.announce(&mut recording.span);
@@ -260,16 +280,21 @@ where
         let Some(pipeline) = self.pipeline() else { return };
         let metadata = attributes.metadata();
         let callsite = self.callsites.get(pipeline, metadata);
-        let parent = self.parent_of(attributes, id, &context);
+        let (parent, carried) = self.parent_of(attributes, id, &context).unwrap_or_default();
         let scope = callsite.scope();
+        let details = carried.as_deref().map(Carried::details);
         let start = |name: &str, kind| {
-            let mut started = pipeline.start_span(scope, name, kind, parent.as_ref(), None);
+            let mut started = pipeline.start_span(scope, name, kind, parent.as_ref(), details.as_ref());
             let context = started.context()?;
             let recording = started.take().or_else(|| {
                 let is_trial = callsite.wants_trial(parent.is_none());
-                if is_trial { pipeline.record_on_trial(scope, name, kind, context, parent) } else { None }
+                if is_trial {
+                    pipeline.record_on_trial(scope, name, kind, context, parent, trace_state_of(&carried))
+                } else {
+                    None
+                }
             });
-            Some((context, recording))
+            Some((context, recording, started.update))
         };
         let started = if callsite.names_itself() {
             with_scratch(|scratch| {
@@ -279,7 +304,7 @@ where
         } else {
             start(metadata.name(), SpanKind::Internal)
         };
-        let Some((context, recording)) = started else { return };
+        let Some((context, recording, update)) = started else { return };
         let mut live = Live(recording);
         if let Some(recording) = live.0.as_deref_mut() {
             if self.has_location {
@@ -289,7 +314,8 @@ where
                 with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
             }
         }
-        if let Err(recording) = self.spans.insert(id.into_u64(), &context, live.0.take()) {
+        let carried = Carried::into_span(carried, update);
+        if let Err(recording) = self.spans.insert(id.into_u64(), &context, live.0.take(), carried) {
             // Eight million spans are open. This one ends at once, so that it is not lost.
             drop(Live(recording));
         }
@@ -318,9 +344,11 @@ where
 
     fn on_follows_from(&self, id: &Id, follows: &Id, _: Context<'_, S>) {
         if let Some(found) = self.spans.find(id.into_u64())
-            && let Some(context) = self.nearest_context(follows.into_u64())
+            && let Some(follows) = self.nearest(follows.into_u64())
+            && let Some(context) = follows.context()
         {
-            found.with(|recording| drop(recording.span.link(&context, "")));
+            let carried = follows.carried();
+            found.with(|recording| drop(recording.span.link(&context, trace_state_of(&carried))));
         }
     }
 
@@ -375,6 +403,10 @@ impl fmt::Debug for ClewlineLayer {
             .field("has_location", &self.has_location)
             .finish_non_exhaustive()
     }
+}
+
+fn trace_state_of(carried: &Shared) -> &str {
+    carried.as_ref().map_or("", |carried| &carried.trace_state)
 }
 
 /// Finds the nearest ancestor of a span that the layer knows, in a subscriber of type `S`.

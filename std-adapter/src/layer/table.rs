@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
 
+use crate::current::Context;
+use crate::current::carried::Shared;
 use crate::pipeline::Recording;
 
 /// Spans of one bucket.
@@ -36,8 +38,16 @@ struct Bucket {
 #[derive(Debug, Default)]
 struct Place {
     context: ContextCell,
+    held: Mutex<Held>,
+}
+
+/// What is behind a span's lock.
+#[derive(Debug, Default)]
+struct Held {
     /// `None` in a span that is not recorded.
-    recording: Mutex<Option<Box<Recording>>>,
+    recording: Option<Box<Recording>>,
+    /// What the span hands on beside its context; `None` in almost all.
+    carried: Shared,
 }
 
 /// A place that held the wanted span when it was looked up.
@@ -60,8 +70,9 @@ impl Table {
         number: u64,
         context: &SpanContext,
         recording: Option<Box<Recording>>,
+        carried: Shared,
     ) -> Result<(), Option<Box<Recording>>> {
-        let mut recording = recording;
+        let mut held = Held { recording, carried };
         for (index, segment) in self.segments.iter().enumerate() {
             let buckets = match segment.get() {
                 Some(buckets) => buckets,
@@ -76,17 +87,17 @@ impl Table {
                 }
                 let place = &bucket.places[at];
                 // Who finds the lock taken leaves the place to the other thread.
-                let Some(mut guard) = try_lock(&place.recording) else { continue };
+                let Some(mut guard) = try_lock(&place.held) else { continue };
                 if bucket.numbers[at].load(Ordering::Relaxed) != 0 {
                     continue;
                 }
-                place.context.begin(context, recording.is_some());
-                *guard = recording.take();
+                place.context.begin(context, held.bits());
+                *guard = std::mem::take(&mut held);
                 bucket.numbers[at].store(number, Ordering::Release);
                 return Ok(());
             }
         }
-        Err(recording)
+        Err(held.recording)
     }
 
     /// The place of a span, if this table has it.
@@ -143,7 +154,33 @@ impl Found<'_> {
     /// Whether anything is recorded, on trial or not.
     #[inline]
     pub(super) fn has_recording(&self) -> bool {
-        self.place.context.has_recording()
+        self.place.context.has(HAS_RECORDING)
+    }
+
+    /// What the span hands on; `None` if it has ended meanwhile.
+    pub(super) fn hand_on(&self) -> Option<Context> {
+        let carried = self.carried();
+        Some(Context::with_carried(Some(self.context()?), carried))
+    }
+
+    /// What the span hands on beside its context.
+    #[inline]
+    pub(super) fn carried(&self) -> Shared {
+        if self.place.context.has(HAS_CARRIED) { self.lock()?.carried.clone() } else { None }
+    }
+
+    /// Replaces what the span hands on beside its context.
+    pub(super) fn set_carried(&self, carried: Shared) {
+        if carried.is_none() && !self.place.context.has(HAS_CARRIED) {
+            return;
+        }
+        let Some(mut guard) = self.lock() else { return };
+        let former = std::mem::replace(&mut guard.carried, carried);
+        if let Some(context) = self.place.context.read() {
+            self.place.context.change(&context, guard.bits());
+        }
+        drop(guard);
+        drop(former);
     }
 
     /// Works on what is being recorded, or does nothing. No foreign code may run inside `work`: it could come back here.
@@ -153,7 +190,7 @@ impl Found<'_> {
             return None;
         }
         let mut guard = self.lock()?;
-        guard.as_deref_mut().map(work)
+        guard.recording.as_deref_mut().map(work)
     }
 
     /// Replaces context and recording at once. `change` gets the recording and answers the new context and recording.
@@ -162,28 +199,32 @@ impl Found<'_> {
         change: impl FnOnce(Option<Box<Recording>>) -> (SpanContext, Option<Box<Recording>>),
     ) -> bool {
         let Some(mut guard) = self.lock() else { return false };
-        let (context, recording) = change(guard.take());
-        self.place.context.change(&context, recording.is_some());
-        *guard = recording;
+        let (context, recording) = change(guard.recording.take());
+        guard.recording = recording;
+        self.place.context.change(&context, guard.bits());
         true
     }
 
     /// Frees the place.
     #[inline]
     pub(super) fn remove(self) -> Option<Box<Recording>> {
-        if !self.has_recording() {
+        if !self.place.context.has(HAS_RECORDING | HAS_CARRIED) {
             self.number.store(0, Ordering::Release);
             return None;
         }
         let mut guard = self.lock()?;
         self.number.store(0, Ordering::Relaxed);
-        guard.take()
+        // What is carried is dropped when the lock is free again.
+        let Held { recording, carried } = std::mem::take(&mut *guard);
+        drop(guard);
+        drop(carried);
+        recording
     }
 
     #[inline]
-    fn lock(&self) -> Option<MutexGuard<'_, Option<Box<Recording>>>> {
+    fn lock(&self) -> Option<MutexGuard<'_, Held>> {
         // Nothing behind the lock can be left half done, so a panic elsewhere does not matter.
-        let guard = self.place.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.place.held.lock().unwrap_or_else(PoisonError::into_inner);
         (self.number.load(Ordering::Relaxed) == self.wanted).then_some(guard)
     }
 }
@@ -202,31 +243,32 @@ fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 struct ContextCell {
     trace_id: [AtomicU64; 2],
     span_id: AtomicU64,
-    /// Flags in the lowest byte, then the two bits below, then the number of changes; odd while a change goes on.
+    /// Flags in the lowest byte, then the three bits below, then the number of changes; odd while a change goes on.
     state: AtomicU64,
 }
 
 const IS_REMOTE: u64 = 1 << 8;
 const HAS_RECORDING: u64 = 1 << 9;
+const HAS_CARRIED: u64 = 1 << 10;
 const ONE_CHANGE: u64 = 1 << 16;
 
 impl ContextCell {
     /// Writes the context of a new span into a free place.
     #[inline]
-    fn begin(&self, context: &SpanContext, has_recording: bool) {
+    fn begin(&self, context: &SpanContext, held: u64) {
         // Who still reads for the former span and sees the new words also sees that the number has changed.
         fence(Ordering::Release);
         self.store(context);
-        self.state.store(state_bits(context, has_recording), Ordering::Relaxed);
+        self.state.store(state_bits(context) | held, Ordering::Relaxed);
     }
 
     /// Changes the context of a span that others may be reading. Only one thread may do this at a time.
-    fn change(&self, context: &SpanContext, has_recording: bool) {
+    fn change(&self, context: &SpanContext, held: u64) {
         let count = self.state.load(Ordering::Relaxed) / ONE_CHANGE;
         self.state.store((count + 1) * ONE_CHANGE, Ordering::Relaxed);
         fence(Ordering::Release);
         self.store(context);
-        self.state.store(((count + 2) * ONE_CHANGE) | state_bits(context, has_recording), Ordering::Release);
+        self.state.store(((count + 2) * ONE_CHANGE) | state_bits(context) | held, Ordering::Release);
     }
 
     #[inline]
@@ -260,16 +302,24 @@ impl ContextCell {
     }
 
     #[inline]
-    fn has_recording(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & HAS_RECORDING != 0
+    fn has(&self, bits: u64) -> bool {
+        self.state.load(Ordering::Relaxed) & bits != 0
     }
 }
 
 #[inline]
-fn state_bits(context: &SpanContext, has_recording: bool) -> u64 {
+fn state_bits(context: &SpanContext) -> u64 {
     let remote = if context.is_remote() { IS_REMOTE } else { 0 };
-    let recording = if has_recording { HAS_RECORDING } else { 0 };
-    u64::from(context.flags().bits()) | remote | recording
+    u64::from(context.flags().bits()) | remote
+}
+
+impl Held {
+    #[inline]
+    fn bits(&self) -> u64 {
+        let recording = if self.recording.is_some() { HAS_RECORDING } else { 0 };
+        let carried = if self.carried.is_some() { HAS_CARRIED } else { 0 };
+        recording | carried
+    }
 }
 
 #[inline]
@@ -296,7 +346,7 @@ mod tests {
             // One bucket's worth of collisions over several segments, and a generation in the high bits.
             let numbers: Vec<u64> = (1..=5_000).map(|index| (round + 1) << 51 | index).collect();
             for &number in &numbers {
-                assert!(table.insert(number, &context(number), None).is_ok());
+                assert!(table.insert(number, &context(number), None, None).is_ok());
             }
             for &number in &numbers {
                 assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
@@ -311,14 +361,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_carried_goes_with_its_span() {
+        use crate::current::carried::{Carried, Shared};
+        let carried: Shared = Some(std::sync::Arc::new(Carried { trace_state: "a=1".into(), ..Carried::default() }));
+        let table = Table::new();
+        assert!(table.insert(9, &context(9), None, carried.clone()).is_ok());
+        let found = table.find(9).unwrap();
+        assert_eq!(found.carried(), carried);
+        found.set_carried(None);
+        assert_eq!((found.carried(), found.context()), (None, Some(context(9))));
+        found.set_carried(carried.clone());
+        assert!(found.replace(|recording| (context(10), recording)));
+        assert_eq!((found.carried(), found.context()), (carried.clone(), Some(context(10))));
+        found.remove();
+        assert!(table.insert(1 << 51 | 9, &context(77), None, None).is_ok());
+        assert_eq!((found.carried(), table.find(1 << 51 | 9).unwrap().carried()), (None, None));
+        assert_eq!(std::sync::Arc::strong_count(carried.as_ref().unwrap()), 1, "nobody else holds it any more");
+    }
+
+    #[test]
     fn a_place_that_was_looked_up_answers_no_more_for_another_span() {
         let table = Table::new();
-        assert!(table.insert(9, &context(9), None).is_ok());
+        assert!(table.insert(9, &context(9), None, None).is_ok());
         let old = table.find(9).unwrap();
         old.remove();
         assert_eq!(old.context(), None);
         // The same place, by its position.
-        assert!(table.insert(1 << 51 | 9, &context(77), None).is_ok());
+        assert!(table.insert(1 << 51 | 9, &context(77), None, None).is_ok());
         assert_eq!(old.context(), None);
         assert!(!old.replace(|_| unreachable!("the place belongs to another span")));
     }
@@ -327,7 +396,7 @@ mod tests {
     fn a_context_is_never_seen_half_changed() {
         const CHANGES: u64 = if cfg!(miri) { 50 } else { 100_000 };
         let table = Table::new();
-        assert!(table.insert(5, &context(1), None).is_ok());
+        assert!(table.insert(5, &context(1), None, None).is_ok());
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut last = 0;
@@ -357,7 +426,7 @@ mod tests {
                     for round in 0..ROUNDS {
                         // All in one bucket, and all begin to look for a place at the same one.
                         let number = 8 * FIRST_BUCKETS as u64 * (round * 4 + thread);
-                        assert!(table.insert(number, &context(number), None).is_ok());
+                        assert!(table.insert(number, &context(number), None, None).is_ok());
                         assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
                         table.find(number).unwrap().remove();
                     }

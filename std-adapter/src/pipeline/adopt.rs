@@ -1,10 +1,13 @@
 //! Spans that learn of their parent after they have begun: recorded on trial, sampled again, given a new place in a trace.
 
+use clewline_core::b3::SamplingState;
 use clewline_core::{
     Sampler, SamplingDecision, SamplingParameters, SamplingResult, SpanContext, SpanKind, SpanStart, TraceFlags,
+    TraceId,
 };
 
 use super::thread::{Local, with_local};
+use super::told::by_order;
 use super::{Ordering, Pipeline, Recording};
 
 impl Pipeline {
@@ -25,6 +28,7 @@ impl Pipeline {
         kind: SpanKind,
         context: SpanContext,
         parent: Option<SpanContext>,
+        trace_state: &str,
     ) -> Option<Box<Recording>> {
         if self.is_shut_down.load(Ordering::Relaxed) {
             return None;
@@ -35,7 +39,7 @@ impl Pipeline {
         }
         let mut recording = lent.unwrap_or_else(|| self.allocate());
         let limits = self.options.limits;
-        recording.span.restart(&SpanStart { context, parent, name, kind, start_time: 0, trace_state: "", limits });
+        recording.span.restart(&SpanStart { context, parent, name, kind, start_time: 0, trace_state, limits });
         recording.scope = scope;
         recording.is_on_trial = true;
         recording.start_ticks = self.clock.ticks();
@@ -43,17 +47,24 @@ impl Pipeline {
     }
 }
 
-/// Asks a pipeline's sampler about a span whose parent is known only now.
+/// Asks a pipeline's sampler about a span whose parent is known only now, or of which only the decision was handed on.
 pub(crate) fn sample_again<'s>(
     sampler: &'s dyn Sampler,
-    parent: &SpanContext,
+    parent: Option<&SpanContext>,
+    told: Option<SamplingState>,
+    trace_state: &str,
+    trace_id: TraceId,
     name: &str,
     kind: SpanKind,
 ) -> SamplingResult<'s> {
+    let sampler = match told {
+        Some(told) if parent.is_none() => by_order(told, sampler),
+        _ => sampler,
+    };
     sampler.should_sample(&SamplingParameters {
-        parent: Some(parent),
-        trace_state: "",
-        trace_id: parent.trace_id(),
+        parent: parent.filter(|_| told != Some(SamplingState::Defer)),
+        trace_state,
+        trace_id: parent.map_or(trace_id, SpanContext::trace_id),
         name,
         kind,
         attributes: &[],
@@ -61,15 +72,16 @@ pub(crate) fn sample_again<'s>(
     })
 }
 
-/// The context of a span that gets `parent` after it has begun: it keeps its own id.
+/// The context of a span that gets `parent` after it has begun: it keeps its own id, and without a parent its trace.
 pub(crate) fn adopted_context(
     context: &SpanContext,
-    parent: &SpanContext,
+    parent: Option<&SpanContext>,
     sampling: &SamplingResult<'_>,
 ) -> SpanContext {
     let sampled = sampling.decision == SamplingDecision::RecordAndSample;
-    let flags = TraceFlags::NONE.with_sampled(sampled).with_random(parent.flags().is_random());
-    SpanContext::new(parent.trace_id(), context.span_id(), flags)
+    let of = parent.unwrap_or(context);
+    let flags = TraceFlags::NONE.with_sampled(sampled).with_random(of.flags().is_random());
+    SpanContext::new(of.trace_id(), context.span_id(), flags)
 }
 
 impl Recording {
@@ -77,8 +89,13 @@ impl Recording {
     /// wants goes on, and is counted as not exported when it ends.
     ///
     /// Answers whether a trial has ended, so that the span is now to be announced to the processors.
-    pub(crate) fn adopt(&mut self, context: SpanContext, parent: SpanContext, sampling: &SamplingResult<'_>) -> bool {
-        self.span.set_context(context, Some(parent));
+    pub(crate) fn adopt(
+        &mut self,
+        context: SpanContext,
+        parent: Option<SpanContext>,
+        sampling: &SamplingResult<'_>,
+    ) -> bool {
+        self.span.set_context(context, parent);
         if sampling.decision == SamplingDecision::Drop {
             return false;
         }

@@ -17,6 +17,7 @@ mod registry;
 mod ring;
 mod source;
 mod thread;
+mod told;
 
 use std::fmt;
 use std::io;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use clewline_core::b3::SamplingState;
 use clewline_core::{
     Attribute, Link, ReadWriteSpan, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor,
     SpanRequest, SpanStart, TraceFlags, TraceId, TraceStateUpdate, Verdict,
@@ -96,6 +98,8 @@ pub(crate) struct SpanDetails<'a> {
     pub(crate) trace_state: &'a str,
     /// When it began, if not now: Unix nanoseconds.
     pub(crate) start_time: Option<u64>,
+    /// What was handed on about recording and the parent's sampled flag does not say.
+    pub(crate) told: Option<SamplingState>,
 }
 
 /// What comes of starting a span.
@@ -105,13 +109,15 @@ pub(crate) struct Started {
     /// and this is the parent's. A recording has its own.
     unrecorded: Option<SpanContext>,
     recording: Option<Box<Recording>>,
+    /// What the sampler makes of the tracestate list.
+    pub(crate) update: TraceStateUpdate,
 }
 
 impl Started {
     /// A span that is not recorded and passes `context` on.
     #[inline]
     pub(crate) fn passing(context: Option<SpanContext>) -> Self {
-        Self { unrecorded: context, recording: None }
+        Self { unrecorded: context, ..Self::default() }
     }
 
     #[inline]
@@ -245,7 +251,11 @@ impl Pipeline {
             let (attributes, links) = details.map_or((&[][..], &[][..]), |details| (details.attributes, details.links));
             let trace_state = details.map_or("", |details| details.trace_state);
             let request = SpanRequest { name, kind, parent, trace_state, attributes, links };
-            let decision = request.decide(ids, sampler);
+            let decision = match details.and_then(|details| details.told) {
+                Some(told) => told::decide(&request, told, ids, sampler),
+                None => request.decide(ids, sampler),
+            };
+            started.update = decision.sampling.trace_state;
             let context = decision.context;
             if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
                 started.unrecorded = Some(context);

@@ -41,7 +41,7 @@ where
 /// use std::collections::BTreeMap;
 /// use clewline::propagation::{Context, Propagators, carrier};
 /// let mut metadata: BTreeMap<String, String> = BTreeMap::new();
-/// let context = Context::new().with_baggage_entry("tenant", "acme").unwrap();
+/// let context = Context::default().with_baggage_entry("tenant", "acme").unwrap();
 /// Propagators::default().inject(&context, &mut carrier::map_mut(&mut metadata));
 /// assert_eq!(metadata["baggage"], "tenant=acme");
 /// ```
@@ -110,7 +110,7 @@ pub fn from_environment(propagators: &Propagators) -> Context {
 /// ```
 /// use clewline::propagation::{self, Context, carrier};
 /// let mut command = std::process::Command::new("pg_dump");
-/// carrier::into_environment(propagation::global(), &Context::new(), &mut command);
+/// carrier::into_environment(propagation::global(), &Context::default(), &mut command);
 /// ```
 pub fn into_environment(propagators: &Propagators, context: &Context, command: &mut Command) {
     for variable in propagators.fields().filter_map(variable) {

@@ -24,12 +24,13 @@
 //! ```
 
 pub mod carrier;
-mod context;
+mod future;
 mod propagators;
 
+pub use crate::current::{Baggage, Context};
 pub use clewline_core::b3::SamplingState;
 pub use clewline_core::baggage::BaggageError;
 pub use clewline_core::propagation::{Format, HeaderSink, HeaderSource, PropagationErrors};
 pub use clewline_core::tracestate::TraceStateError;
-pub use context::{Baggage, Context, TraceState};
+pub use future::{InContext, WithContext};
 pub use propagators::{Extraction, Propagators, UnknownPropagator, global, set_global};

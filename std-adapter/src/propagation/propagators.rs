@@ -9,7 +9,7 @@ use clewline_core::b3::SamplingState;
 use clewline_core::baggage::{self, BaggageError};
 use clewline_core::propagation::{self, Extracted, Format, HeaderSink, HeaderSource, Outgoing, PropagationErrors};
 
-use super::context::{Baggage, Context};
+use crate::current::{Baggage, Context};
 use crate::pipeline::GrowingBuffer;
 
 /// What is read and written, in order (OpenTelemetry, "Composite Propagator"): when reading, later formats overrule
@@ -130,8 +130,8 @@ impl Propagators {
     #[must_use]
     pub fn read(&self, source: &(impl HeaderSource + ?Sized)) -> Extraction {
         let extracted: Extracted<GrowingBuffer> = propagation::extract(&self.formats, source);
-        let mut context =
-            Context::arrived(extracted.context, extracted.sampling).with_trace_state(extracted.trace_state);
+        let mut context = Context::new(extracted.context).with_sampling(extracted.sampling);
+        context = context.with_trace_state(extracted.trace_state.as_str());
         let mut baggage_error = None;
         if self.baggage {
             let baggage = Baggage::read(source.lines(baggage::NAME));

@@ -1,6 +1,7 @@
 //! The `tracing` layer, from call sites to the bytes that leave, read back with OpenTelemetry's own messages.
 
 mod asynchronous;
+mod carried;
 mod errors;
 mod events;
 mod fields;

@@ -98,7 +98,7 @@ impl Findings {
             tracestate: None,
             baggage: Vec::new(),
             errors: vec![error],
-            outgoing: Outgoing::new(Format::Tracecontext, &Context::new()),
+            outgoing: Outgoing::new(Format::Tracecontext, &Context::default()),
         }
     }
 }
