@@ -1,10 +1,12 @@
 //! The samplers that a configuration names, put together for a pipeline whose threads share them.
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clewline_core::{
-    AlwaysOff, AlwaysOn, Clock, ParentBased, Sampler, SamplingDecision, SamplingParameters, SamplingResult,
-    SamplingRule, SpanKind, TraceIdRatio,
+    AlwaysOff, AlwaysOn, Clock, ComposableSampler, CompositeSampler, ParentBased, ParentThreshold, ProbabilitySampler,
+    Sampler, SamplingDecision, SamplingIntent, SamplingParameters, SamplingResult, SamplingRule, SpanKind,
+    TraceIdRatio,
 };
 
 use crate::config::{RuleConfig, RulesConfig, SamplerConfig};
@@ -24,6 +26,8 @@ enum Built {
     AlwaysOn,
     AlwaysOff,
     TraceIdRatio(TraceIdRatio),
+    Probability(ProbabilitySampler),
+    ParentThreshold(Box<CompositeSampler<ParentThreshold<Self>>>),
     RateLimited(RateLimited<HostClock>),
     ParentBased(Box<ParentBased<Self, Self, Self, Self, Self>>),
     Rules(Vec<Rule>, Box<Self>),
@@ -42,6 +46,12 @@ impl Built {
             SamplerConfig::AlwaysOff => Self::AlwaysOff,
             // The configuration has checked the range.
             SamplerConfig::TraceIdRatio(ratio) => TraceIdRatio::new(*ratio).map_or(Self::AlwaysOn, Self::TraceIdRatio),
+            SamplerConfig::Probability(share) => {
+                ProbabilitySampler::new(*share).map_or(Self::AlwaysOn, Self::Probability)
+            }
+            SamplerConfig::ParentThreshold(root) => {
+                Self::ParentThreshold(Box::new(CompositeSampler::new(ParentThreshold::new(Self::new(root)))))
+            }
             SamplerConfig::RateLimited(rate) => Self::RateLimited(RateLimited::new(HostClock::get(), *rate)),
             SamplerConfig::ParentBased(config) => Self::ParentBased(Box::new(ParentBased {
                 root: Self::new(&config.root),
@@ -63,23 +73,60 @@ impl Built {
     }
 }
 
+impl Built {
+    /// The sampler of the first rule that fits.
+    fn ruled<'b>(rules: &'b [Rule], otherwise: &'b Self, parameters: &SamplingParameters<'_>) -> &'b Self {
+        let fits = |rule: &&Rule| {
+            SamplingRule { name: &rule.name, kind: rule.kind, sampler: () }.fits(parameters.name, parameters.kind)
+        };
+        rules.iter().find(fits).map_or(otherwise, |rule| &rule.sampler)
+    }
+}
+
 impl Sampler for Built {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
         match self {
             Self::AlwaysOn => AlwaysOn.should_sample(parameters).decision.into(),
             Self::AlwaysOff => AlwaysOff.should_sample(parameters).decision.into(),
             Self::TraceIdRatio(sampler) => sampler.should_sample(parameters),
+            Self::Probability(sampler) => {
+                let result = sampler.should_sample(parameters);
+                if sampler.has_presumed_randomness() {
+                    warn_of_presumed_randomness();
+                }
+                result
+            }
+            Self::ParentThreshold(sampler) => sampler.should_sample(parameters),
             Self::RateLimited(sampler) => sampler.should_sample(parameters),
             Self::ParentBased(sampler) => sampler.should_sample(parameters),
-            Self::Rules(rules, otherwise) => {
-                let fits = |rule: &&Rule| {
-                    SamplingRule { name: &rule.name, kind: rule.kind, sampler: () }
-                        .fits(parameters.name, parameters.kind)
-                };
-                rules.iter().find(fits).map_or(&**otherwise, |rule| &rule.sampler).should_sample(parameters)
-            }
+            Self::Rules(rules, otherwise) => Self::ruled(rules, otherwise, parameters).should_sample(parameters),
         }
     }
+}
+
+impl ComposableSampler for Built {
+    fn sampling_intent(&self, parameters: &SamplingParameters<'_>, parent: Option<u64>) -> SamplingIntent<'_> {
+        match self {
+            Self::AlwaysOn => SamplingIntent { threshold: Some(0), is_threshold_reliable: true, attributes: &[] },
+            Self::Probability(sampler) => sampler.sampling_intent(parameters, parent),
+            Self::Rules(rules, otherwise) => {
+                Self::ruled(rules, otherwise, parameters).sampling_intent(parameters, parent)
+            }
+            // The configuration has checked that no other sampler stands here.
+            _ => SamplingIntent::DROP,
+        }
+    }
+}
+
+/// "The SDK SHOULD issue a warning statement" (`trace/sdk.md`, "ProbabilitySampler"): once in a process.
+fn warn_of_presumed_randomness() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        eprintln!(
+            "clewline: the Probability sampler presumes that trace ids are random, which a caller does not confirm by the \
+             random flag of its `traceparent`; the callers should be upgraded to W3C Trace Context level 2"
+        );
+    });
 }
 
 /// Samples at most so many spans a second, counted by all threads together: core's own counts on one thread only.
@@ -188,6 +235,11 @@ mod tests {
             ("ParentBased(AlwaysOff, remote_parent_not_sampled=AlwaysOn)", "a", [false, true, false, true, true]),
             ("ParentBased(AlwaysOff, local_parent_sampled=AlwaysOff)", "a", [false, false, false, true, false]),
             ("ParentBased(AlwaysOff, local_parent_not_sampled=AlwaysOn)", "a", [false, true, true, true, false]),
+            ("Probability(1)", "a", [true; 5]),
+            ("Probability(0)", "a", [false; 5]),
+            ("ParentThreshold(Probability(1))", "a", [true, true, false, true, false]),
+            ("ParentThreshold(AlwaysOff)", "a", [false, true, false, true, false]),
+            (r#"ParentThreshold(Rules("a"=AlwaysOn, otherwise=AlwaysOff))"#, "a", [true, true, false, true, false]),
             ("RateLimited(1000000)", "a", [true; 5]),
             (rules, "GET /health/live", [false; 5]),
             (rules, "very slow query", [true; 5]),

@@ -8,7 +8,7 @@ use clewline::{
     Link, Pipeline, PipelineOptions, ReadWriteSpan, Sampler, Scope, SpanContext, SpanId, SpanProcessor, SpanView,
     TraceFlags, TraceId, Value, Verdict,
 };
-use clewline_core::{AlwaysOff, AlwaysOn};
+use clewline_core::{AlwaysOff, AlwaysOn, CompositeSampler, ParentThreshold, ProbabilitySampler};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::ScopeSpans;
@@ -98,4 +98,46 @@ fn a_span_that_is_not_recorded_computes_nothing() {
     let mut span = pipeline.tracer(&Scope::default()).span("dropped").start();
     assert!(!span.is_recording());
     span.set_with("never", || -> u32 { panic!("the sampler dropped the span") });
+}
+
+/// The threshold by which spans are sampled is in what they record and in what they hand on, children included.
+#[test]
+fn thresholds_are_recorded_and_handed_on() {
+    let half = ProbabilitySampler::new(0.5).expect("a probability");
+    let (pipeline, exported) = pipeline(CompositeSampler::new(ParentThreshold::new(half)));
+    let tracer = pipeline.tracer(&Scope { name: "shop", ..Scope::default() });
+    let parent = |text: &str| clewline::traceparent::parse(text.as_bytes()).expect("valid");
+    let sampled = "00-0af7651916cd43dd84c0000000000000-b7ad6b7169203331-03";
+    // The parent and its list; the list that is handed on.
+    let table = [
+        (Some(sampled), "a=1,ot=th:8", "a=1,ot=th:8"),
+        (Some(sampled), "a=1,ot=th:d;rv:cfffffffffffff", "ot=rv:cfffffffffffff,a=1"),
+        (Some(sampled), "a=1", "a=1"),
+        (Some("00-0af7651916cd43dd8440000000000000-b7ad6b7169203331-02"), "a=1,ot=th:8", "a=1"),
+        (Some("00-0af7651916cd43dd8440000000000000-b7ad6b7169203331-02"), "ot=th:8", ""),
+        (None, "ot=rv:80000000000000", "ot=th:8;rv:80000000000000"),
+        (None, "ot=rv:7fffffffffffff", "ot=rv:7fffffffffffff"),
+    ];
+    let mut recorded = Vec::new();
+    for (parent_text, list, handed_on) in table {
+        let span = tracer.span("request").child_of(parent_text.map(parent)).trace_state(list).start();
+        let child = tracer.span("query").child_of(&span).start();
+        for span in [child, span] {
+            assert_eq!(span.hand_on().trace_state(), handed_on, "{parent_text:?} {list}");
+            assert_eq!(span.is_recording(), span.context().expect("a context").is_sampled());
+            if span.is_recording() {
+                recorded.push(handed_on);
+            }
+        }
+    }
+    // Of roots without a list a half is sampled, and those say so.
+    for _ in 0..64 {
+        let span = tracer.span("root").root().start();
+        assert_eq!(span.hand_on().trace_state(), if span.is_recording() { "ot=th:8" } else { "" });
+        recorded.extend(span.is_recording().then_some("ot=th:8"));
+    }
+    pipeline.flush(Duration::from_secs(30)).expect("in time");
+    let exported = exported.lock().expect("no panic");
+    let spans = exported.iter().flat_map(|group| &group.spans);
+    assert_eq!(spans.map(|span| span.trace_state.as_str()).collect::<Vec<_>>(), recorded);
 }

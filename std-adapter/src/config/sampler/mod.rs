@@ -4,7 +4,7 @@ mod text;
 
 use std::fmt;
 
-use clewline_core::SpanKind;
+use clewline_core::{ProbabilitySampler, SpanKind};
 
 pub use text::SamplerTextError;
 
@@ -28,6 +28,13 @@ pub enum SamplerConfig {
     AlwaysOff,
     /// This share of all traces, from 0.0 to 1.0, decided by the trace id.
     TraceIdRatio(f64),
+    /// This share of all traces, 0 or from 2^-56 to 1, decided by consistent probability: the threshold goes into the
+    /// tracestate list (`trace/sdk.md`, "ProbabilitySampler").
+    Probability(f64),
+    /// As the parent was decided, whose threshold in the tracestate list is passed on; the sampler in it decides where there
+    /// is no parent (`trace/sdk.md`, "ComposableParentThreshold"). That can be [`AlwaysOn`](Self::AlwaysOn),
+    /// [`AlwaysOff`](Self::AlwaysOff), [`Probability`](Self::Probability), or [`Rules`](Self::Rules) of these.
+    ParentThreshold(Box<Self>),
     /// At most so many spans a second; more than zero. At once no more than a second's worth, and at least one.
     RateLimited(f64),
     /// As the parent was decided; see [`ParentBasedConfig`].
@@ -129,18 +136,33 @@ impl SamplerConfig {
     pub(crate) fn argument_mut(&mut self) -> Option<Argument<'_>> {
         match self {
             Self::TraceIdRatio(ratio) => Some(Argument::Ratio(ratio)),
+            Self::Probability(share) => Some(Argument::Probability(share)),
+            Self::ParentThreshold(root) => root.argument_mut(),
             Self::RateLimited(rate) => Some(Argument::Rate(rate)),
             Self::ParentBased(parent_based) => parent_based.root.argument_mut(),
             Self::AlwaysOn | Self::AlwaysOff | Self::Rules(_) => None,
         }
     }
 
-    /// Replaces every number that its sampler cannot work with: shares are kept between 0 and 1, rates above 0.
+    /// Whether it can stand in [`ParentThreshold`](Self::ParentThreshold): it says how likely a span is to be sampled.
+    pub(crate) fn is_composable(&self) -> bool {
+        match self {
+            Self::AlwaysOn | Self::AlwaysOff | Self::Probability(_) => true,
+            Self::TraceIdRatio(_) | Self::RateLimited(_) | Self::ParentBased(_) | Self::ParentThreshold(_) => false,
+            Self::Rules(rules) => {
+                rules.otherwise.is_composable() && rules.rules.iter().all(|rule| rule.sampler.is_composable())
+            }
+        }
+    }
+
+    /// Whether all its samplers can work with what they are given: shares from 0 to 1, rates above 0.
     #[must_use]
     pub(crate) fn is_valid(&self) -> bool {
         match self {
             Self::AlwaysOn | Self::AlwaysOff => true,
             Self::TraceIdRatio(ratio) => is_ratio(*ratio),
+            Self::Probability(share) => is_probability(*share),
+            Self::ParentThreshold(root) => root.is_composable() && root.is_valid(),
             Self::RateLimited(rate) => is_rate(*rate),
             Self::ParentBased(parent_based) => {
                 parent_based.root.is_valid() && parent_based.parents().iter().all(|(_, sampler, _)| sampler.is_valid())
@@ -154,6 +176,8 @@ impl SamplerConfig {
 pub(crate) enum Argument<'a> {
     /// A share of all traces.
     Ratio(&'a mut f64),
+    /// A share that has a threshold.
+    Probability(&'a mut f64),
     /// Spans a second.
     Rate(&'a mut f64),
 }
@@ -164,6 +188,7 @@ impl Argument<'_> {
         let number = text.parse::<f64>().ok();
         let (place, is_good, wanted): (_, fn(f64) -> bool, _) = match self {
             Self::Ratio(place) => (place, is_ratio, "a number from 0.0 to 1.0"),
+            Self::Probability(place) => (place, is_probability, PROBABILITY),
             Self::Rate(place) => (place, is_rate, "a number of spans a second above 0"),
         };
         match number.filter(|number| is_good(*number)) {
@@ -176,6 +201,13 @@ impl Argument<'_> {
 
 pub(crate) fn is_ratio(number: f64) -> bool {
     (0.0..=1.0).contains(&number)
+}
+
+/// What a probability has to be.
+const PROBABILITY: &str = "0 or a number from 2^-56 to 1";
+
+pub(crate) fn is_probability(number: f64) -> bool {
+    ProbabilitySampler::new(number).is_ok()
 }
 
 pub(crate) fn is_rate(number: f64) -> bool {
@@ -194,6 +226,8 @@ impl fmt::Display for SamplerConfig {
             Self::AlwaysOn => f.write_str("AlwaysOn"),
             Self::AlwaysOff => f.write_str("AlwaysOff"),
             Self::TraceIdRatio(ratio) => write!(f, "TraceIdRatio({ratio})"),
+            Self::Probability(share) => write!(f, "Probability({share})"),
+            Self::ParentThreshold(root) => write!(f, "ParentThreshold({root})"),
             Self::RateLimited(rate) => write!(f, "RateLimited({rate})"),
             Self::ParentBased(parent_based) => {
                 write!(f, "ParentBased({}", parent_based.root)?;

@@ -3,6 +3,7 @@
 //! ```text
 //! sampler = name [ "(" arguments ")" ]
 //! ParentBased( root [, remote_parent_sampled=sampler]… )      Rules( [SERVER] "GET /static/*"=sampler, …, otherwise=sampler )
+//! ParentThreshold( root )
 //! ```
 //!
 //! Names have no case, and `_` in them does not count.
@@ -12,23 +13,28 @@ use std::str::FromStr;
 
 use clewline_core::SpanKind;
 
-use super::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, is_rate, is_ratio};
+use super::{
+    PROBABILITY, ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, is_probability, is_rate, is_ratio,
+};
 use crate::config::names;
 
 /// How deep samplers may stand in one another.
 const DEEPEST: u8 = 8;
 
 /// The names of samplers as the specification and this crate write them.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 14] = [
     "always_on",
     "always_off",
     "traceidratio",
     "parentbased_always_on",
     "parentbased_always_off",
     "parentbased_traceidratio",
+    "probability",
+    "parentbased_probability",
     "ratelimited",
     "parentbased_ratelimited",
     "ParentBased",
+    "ParentThreshold",
     "Rules",
     "TraceIdRatio",
 ];
@@ -132,10 +138,12 @@ impl<'t> Reader<'t> {
             "traceidratio" | "traceidratiobased" => {
                 SamplerConfig::TraceIdRatio(self.number(Some(1.0), is_ratio, "a number from 0 to 1")?)
             }
+            "probability" => SamplerConfig::Probability(self.number(Some(1.0), is_probability, PROBABILITY)?),
             "ratelimited" => {
                 SamplerConfig::RateLimited(self.number(Some(100.0), is_rate, "a number of spans a second above 0")?)
             }
             "parentbased" if !is_wrapped => self.parent_based()?,
+            "parentthreshold" if !is_wrapped => self.parent_threshold()?,
             "rules" if !is_wrapped => self.rules()?,
             "jaegerremote" | "xray" => {
                 self.rest = start;
@@ -200,6 +208,19 @@ impl<'t> Reader<'t> {
         }
         self.expect(')')?;
         Ok(SamplerConfig::ParentBased(Box::new(config)))
+    }
+
+    fn parent_threshold(&mut self) -> Result<SamplerConfig, SamplerTextError> {
+        self.expect('(')?;
+        self.skip_space();
+        let start = self.rest;
+        let root = self.sampler()?;
+        if !root.is_composable() {
+            self.rest = start;
+            return Err(self.error("AlwaysOn, AlwaysOff, Probability or Rules of these is expected here"));
+        }
+        self.expect(')')?;
+        Ok(SamplerConfig::ParentThreshold(Box::new(root)))
     }
 
     fn rules(&mut self) -> Result<SamplerConfig, SamplerTextError> {
@@ -269,6 +290,13 @@ mod tests {
             ("parentbased_always_on", "ParentBased(AlwaysOn)"),
             ("parentbased_traceidratio(0.1)", "ParentBased(TraceIdRatio(0.1))"),
             (" ParentBased( AlwaysOff ) ", "ParentBased(AlwaysOff)"),
+            ("probability(0.01)", "Probability(0.01)"),
+            ("parentbased_probability(0.1)", "ParentBased(Probability(0.1))"),
+            ("parent_threshold(probability(0.25))", "ParentThreshold(Probability(0.25))"),
+            (
+                r#"ParentThreshold(Rules("GET /health"=AlwaysOff, otherwise=Probability(0.5)))"#,
+                r#"ParentThreshold(Rules("GET /health"=AlwaysOff, otherwise=Probability(0.5)))"#,
+            ),
             ("RateLimited(0.5)", "RateLimited(0.5)"),
             ("parentbased_ratelimited(10)", "ParentBased(RateLimited(10))"),
             (
@@ -300,6 +328,10 @@ mod tests {
             ("TraceIdRatio(1.5)", 13, "from 0 to 1"),
             ("TraceIdRatio(NaN)", 13, "from 0 to 1"),
             ("TraceIdRatio(0.5", 16, "`)`"),
+            ("Probability(1e-17)", 12, "from 2^-56 to 1"),
+            ("ParentThreshold(TraceIdRatio(0.5))", 16, "AlwaysOn, AlwaysOff, Probability"),
+            (r#"ParentThreshold( Rules("a"=RateLimited(1), otherwise=AlwaysOn))"#, 17, "or Rules of these"),
+            ("ParentThreshold(AlwaysOn", 24, "`)`"),
             ("RateLimited(0)", 12, "above 0"),
             ("RateLimited(inf)", 12, "above 0"),
             ("ParentBased", 11, "`(`"),
