@@ -58,6 +58,7 @@ pub use init::{init, init_with};
 #[cfg(feature = "tracing")]
 pub use layer::{ClewlineLayer, SpanExt, layer};
 pub use pipeline::{Ledger, Pipeline, PipelineOptions};
+pub use sampler::{SharedRateLimited, SteadyClock};
 pub use span::{Entry, Span};
 pub use tracer::{Parent, SpanBuilder, Tracer, tracer, tracer_in};
 pub use value::ToValue;

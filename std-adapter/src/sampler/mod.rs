@@ -1,16 +1,17 @@
 //! The samplers that a configuration names, put together for a pipeline whose threads share them.
 
+mod rate;
+
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use clewline_core::{
-    AlwaysOff, AlwaysOn, Clock, ComposableSampler, CompositeSampler, ParentBased, ParentThreshold, ProbabilitySampler,
-    Sampler, SamplingDecision, SamplingIntent, SamplingParameters, SamplingResult, SamplingRule, SpanKind,
-    TraceIdRatio,
+    AlwaysOff, AlwaysOn, ComposableSampler, CompositeSampler, ParentBased, ParentThreshold, ProbabilitySampler,
+    Sampler, SamplingIntent, SamplingParameters, SamplingResult, SamplingRule, SpanKind, TraceIdRatio,
 };
 
 use crate::config::{RuleConfig, RulesConfig, SamplerConfig};
-use crate::pipeline::{HostClock, SharedSampler};
+use crate::pipeline::SharedSampler;
+pub use rate::{SharedRateLimited, SteadyClock};
 
 /// Puts together the sampler that `config` names.
 pub(crate) fn build(config: &SamplerConfig) -> SharedSampler {
@@ -28,7 +29,7 @@ enum Built {
     TraceIdRatio(TraceIdRatio),
     Probability(ProbabilitySampler),
     ParentThreshold(Box<CompositeSampler<ParentThreshold<Self>>>),
-    RateLimited(RateLimited<HostClock>),
+    RateLimited(SharedRateLimited),
     ParentBased(Box<ParentBased<Self, Self, Self, Self, Self>>),
     Rules(Vec<Rule>, Box<Self>),
 }
@@ -52,7 +53,7 @@ impl Built {
             SamplerConfig::ParentThreshold(root) => {
                 Self::ParentThreshold(Box::new(CompositeSampler::new(ParentThreshold::new(Self::new(root)))))
             }
-            SamplerConfig::RateLimited(rate) => Self::RateLimited(RateLimited::new(HostClock::get(), *rate)),
+            SamplerConfig::RateLimited(rate) => Self::RateLimited(SharedRateLimited::per_second(*rate)),
             SamplerConfig::ParentBased(config) => Self::ParentBased(Box::new(ParentBased {
                 root: Self::new(&config.root),
                 remote_parent_sampled: Self::new(&config.remote_parent_sampled),
@@ -129,90 +130,11 @@ fn warn_of_presumed_randomness() {
     });
 }
 
-/// Samples at most so many spans a second, counted by all threads together: core's own counts on one thread only.
-///
-/// The bucket is kept as the time at which it would be full again, so that one exchange of one number takes a span out of it
-/// (the generic cell rate algorithm).
-struct RateLimited<C> {
-    clock: C,
-    /// Nanoseconds that one span costs.
-    cost: u64,
-    /// How far ahead of now the bucket may be filled up: what it holds, less the span that is asked for.
-    ahead: u64,
-    full_at: AtomicU64,
-}
-
-impl<C: Clock> RateLimited<C> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float is cut at the ends of the integer's range, which is what is wanted"
-    )]
-    fn new(clock: C, spans_a_second: f64) -> Self {
-        let cost = (1e9 / spans_a_second).max(1.0) as u64;
-        Self { clock, cost, ahead: 1_000_000_000_u64.saturating_sub(cost), full_at: AtomicU64::new(0) }
-    }
-
-    fn takes(&self) -> bool {
-        let Some(now) = self.clock.unix_nanos() else { return false };
-        let mut is_taken = false;
-        let take = |stored: u64| {
-            // A clock that was set back must not keep the bucket empty until it has caught up.
-            let full_at = stored.clamp(now, now.saturating_add(self.ahead).saturating_add(self.cost));
-            is_taken = full_at - now <= self.ahead;
-            let next = if is_taken { full_at.saturating_add(self.cost) } else { full_at };
-            (next != stored).then_some(next)
-        };
-        // Whether anything was written is not asked: a full bucket that refuses a span stays as it is.
-        let _ = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        is_taken
-    }
-}
-
-impl<C: Clock> Sampler for RateLimited<C> {
-    fn should_sample(&self, _: &SamplingParameters<'_>) -> SamplingResult<'_> {
-        let decision = if self.takes() { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
-        decision.into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use clewline_core::{ManualClock, SpanContext, SpanId, TraceFlags, TraceId};
+    use clewline_core::{SamplingDecision, SpanContext, SpanId, TraceFlags, TraceId};
 
     use super::*;
-
-    const SECOND: u64 = 1_000_000_000;
-
-    #[test]
-    fn a_rate_holds_a_second_s_worth_and_refills_evenly() {
-        // Spans a second; how many are taken at once at first; then per step of time.
-        let table = [
-            (10.0, 10, vec![(SECOND / 10, 1), (SECOND / 20, 0), (SECOND / 20, 1), (SECOND, 10), (SECOND * 60, 10)]),
-            (1.0, 1, vec![(SECOND / 2, 0), (SECOND / 2, 1)]),
-            (0.5, 1, vec![(SECOND, 0), (SECOND, 1), (SECOND * 60, 1)]),
-        ];
-        for (rate, at_once, steps) in table {
-            let clock = ManualClock::new(1_700_000_000 * SECOND);
-            let sampler = RateLimited::new(&clock, rate);
-            let taken = || (0..1000).filter(|_| sampler.takes()).count();
-            assert_eq!(taken(), at_once, "{rate}");
-            for (step, expected) in steps {
-                clock.advance(step);
-                assert_eq!(taken(), expected, "{rate} after {step}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_empties_the_bucket_for_no_longer_than_it_takes_to_fill_it() {
-        let mut sampler = RateLimited::new(ManualClock::new(1_700_000_000 * SECOND), 10.0);
-        assert_eq!((0..100).filter(|_| sampler.takes()).count(), 10);
-        sampler.clock = ManualClock::new(1_600_000_000 * SECOND);
-        assert!(!sampler.takes());
-        sampler.clock.advance(SECOND);
-        assert_eq!((0..100).filter(|_| sampler.takes()).count(), 10);
-    }
 
     #[test]
     fn each_configured_sampler_decides_as_its_text_says() {
