@@ -83,9 +83,20 @@ pub(super) fn without_credentials(url: &str) -> String {
     format!("{scheme}{separator}{host}{path}")
 }
 
+/// Whether the authority of a URL names a host, and no port or one that there can be.
+pub(super) fn has_place(authority: &str) -> bool {
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let behind_address = place.rfind(']').map_or(0, |bracket| bracket + 1);
+    let (host, port) = match place[behind_address..].rfind(':') {
+        Some(colon) => (&place[..behind_address + colon], Some(&place[behind_address + colon + 1..])),
+        None => (place, None),
+    };
+    !host.is_empty() && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Target, without_credentials};
+    use super::{Target, has_place, without_credentials};
     use crate::config::Header;
 
     #[test]
@@ -105,5 +116,15 @@ mod tests {
         target.headers.push(Header::new("authorization", "secret").expect("a valid header"));
         let shown = format!("{target:?}");
         assert!(shown.contains("authorization") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn an_authority_has_a_host_and_perhaps_a_port() {
+        for good in ["host", "host:80", "user:secret@host:80", "[::1]", "[::1]:4317", "127.0.0.1:65535"] {
+            assert!(has_place(good), "{good}");
+        }
+        for bad in ["", ":80", "user@", "user@:80", "host:", "host:0", "host:65536", "host:http", "[::1]:"] {
+            assert!(!has_place(bad), "{bad}");
+        }
     }
 }

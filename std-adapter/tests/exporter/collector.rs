@@ -12,6 +12,8 @@ pub(crate) enum Step {
     Answer(Vec<u8>),
     /// Close the connection without an answer.
     Close,
+    /// Write these bytes and close the connection.
+    Cut(Vec<u8>),
     /// Write these bytes, then say nothing more and keep the connection open.
     Stall(Vec<u8>),
 }
@@ -99,6 +101,10 @@ fn serve(stream: TcpStream, connection: usize, log: &Mutex<Vec<Received>>, scrip
                 let _ = writer.write_all(&bytes);
             }
             Step::Close => return,
+            Step::Cut(bytes) => {
+                let _ = writer.write_all(&bytes);
+                return;
+            }
             Step::Stall(bytes) => {
                 let _ = writer.write_all(&bytes);
                 thread::sleep(Duration::from_secs(60));

@@ -4,10 +4,18 @@
 mod collector;
 #[cfg(feature = "console")]
 mod console;
+#[cfg(feature = "otlp-grpc")]
+mod faults;
 mod full;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
+#[cfg(feature = "otlp-grpc")]
+mod grpc_collector;
 mod http;
 mod memory;
 mod payload;
+#[cfg(feature = "otlp-grpc")]
+mod tls;
 mod worker;
 mod worker_http;
 #[cfg(feature = "zipkin")]

@@ -1,13 +1,13 @@
 //! The whole road, from submitted chunks through the exporter thread and HTTP to a collector with faults.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use clewline::config::TracingConfig;
 use clewline::exporter::{Destination, OtlpHttpExporter, ScopeIndex, Worker, WorkerSettings};
 
 use crate::collector::{Collector, Step, answer, unreachable_url};
-use crate::payload::{self, chunk, names, span_names};
+use crate::payload::{self, chunk, names};
 
 /// What was written to stderr.
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -25,46 +25,6 @@ fn start(url: &str, change: impl FnOnce(&mut WorkerSettings)) -> (Worker, ScopeI
     let worker = Worker::spawn(Destination::new("", Box::new(exporter)).settings(settings), envelope, Box::new(()))
         .expect("a thread");
     (worker, scope, lines)
-}
-
-#[test]
-fn each_answer_is_repeated_or_not_and_waits_as_long_as_was_asked() {
-    // (first answer, number of requests, least seconds between the first two)
-    type Case = (fn() -> Step, usize, f64);
-    let cases: [Case; 7] = [
-        (|| answer(200, "", b""), 1, 0.0),
-        (|| answer(429, "Retry-After: 1\r\n", b""), 2, 1.0),
-        (
-            || {
-                // Whole seconds: two from now are more than one away.
-                let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
-                answer(503, &format!("Retry-After: {date}\r\n"), b"")
-            },
-            2,
-            1.0,
-        ),
-        (|| answer(503, "", b""), 2, 0.5),
-        (|| Step::Close, 2, 0.5),
-        (|| answer(500, "", b""), 1, 0.0),
-        (|| answer(400, "", b""), 1, 0.0),
-    ];
-    for (index, (first, requests, least)) in cases.into_iter().enumerate() {
-        let collector = Collector::start(move |request| if request == 0 { first() } else { answer(200, "", b"") });
-        let (worker, scope, _) = start(&collector.url("/v1/traces"), |_| {});
-        worker.submit(chunk(scope, &names("a", 5)));
-        worker.flush(Duration::from_secs(9)).expect("a flush in time");
-        let received = collector.received();
-        assert_eq!(received.len(), requests, "case {index}");
-        let stats = worker.stats();
-        let is_final = requests == 1 && index > 0;
-        assert_eq!((stats.delivered, stats.rejected), if is_final { (0, 5) } else { (5, 0) }, "case {index}");
-        if let [first, second] = &received[..] {
-            let waited = (second.at - first.at).as_secs_f64();
-            assert!(waited >= least, "case {index} waited {waited} s");
-            assert_eq!(first.body, second.body);
-        }
-        assert_eq!(span_names(&received[requests - 1].body), names("a", 5));
-    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::answer::{Answer, Code};
 use super::message::PREFIX;
 use crate::config::Compression;
 use crate::exporter::response::{self, RESPONSE_LIMIT};
-use crate::exporter::target::Target;
+use crate::exporter::target::{Target, has_place};
 use crate::exporter::tls::{Credentials, Identity, TlsFile, TlsFileProblem, provider};
 use crate::exporter::{ExportOutcome, ExporterError};
 
@@ -77,7 +77,7 @@ impl Connector {
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(ExporterError::Url);
         };
-        if authority.host().is_empty() || authority.as_str().contains('@') {
+        if !has_place(authority.as_str()) || authority.as_str().contains('@') {
             return Err(ExporterError::Url);
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();

@@ -14,7 +14,7 @@ use super::addresses::Addresses;
 use super::answer::{Answer, BodyKind};
 use crate::config::{Compression, Header};
 use crate::exporter::response::{RESPONSE_LIMIT, USER_AGENT};
-use crate::exporter::target::{Target, without_credentials};
+use crate::exporter::target::{Target, has_place, without_credentials};
 use crate::exporter::tls::{Credentials, Identity, TlsFile, TlsFileProblem};
 use crate::exporter::{ExportOutcome, ExporterError, Request};
 
@@ -37,9 +37,12 @@ impl Client {
     /// Connects with the first request, not here.
     pub(in crate::exporter) fn new(target: &Target) -> Result<Self, ExporterError> {
         let uri: Uri = target.url.parse().map_err(|_| ExporterError::Url)?;
-        let (Some(scheme @ ("http" | "https")), Some(host)) = (uri.scheme_str(), uri.host()) else {
+        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(ExporterError::Url);
         };
+        if !has_place(authority.as_str()) {
+            return Err(ExporterError::Url);
+        }
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -48,7 +51,7 @@ impl Client {
         if scheme == "https" {
             config = config.tls_config(tls(&Credentials::load(&target.tls)?)?);
         }
-        if is_loopback(host) {
+        if is_loopback(authority.host()) {
             config = config.proxy(None);
         }
         let addresses = Addresses::default();
