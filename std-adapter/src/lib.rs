@@ -21,6 +21,7 @@
 //! - [`SpanExt`] does to a `tracing` span what its fields cannot: parents from elsewhere, links, kind, status.
 //! - [`tracer`] is the door for code without `tracing`; [`current_span`] is the span that code is in, whichever door it came
 //!   through, and [`Context`] carries it to other threads.
+//! - `opentelemetry` (feature) lets libraries that use the OpenTelemetry API record through Clewline.
 //! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
 //! - [`Ledger`] says what became of every span.
 //!
@@ -34,6 +35,8 @@ pub mod http;
 mod init;
 #[cfg(feature = "tracing")]
 mod layer;
+#[cfg(feature = "opentelemetry")]
+pub mod opentelemetry;
 pub mod pipeline;
 pub mod propagation;
 mod sampler;

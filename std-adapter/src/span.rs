@@ -33,9 +33,32 @@ impl Span {
         self.state.recording()
     }
 
+    /// A span that records nothing and has no context.
+    pub(crate) fn none() -> Self {
+        Self::new(Started::default(), None)
+    }
+
     /// Takes everything out. What stays records nothing.
     pub(crate) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::new(Started::default(), None))
+        std::mem::replace(self, Self::none())
+    }
+
+    /// When it began, in nanoseconds since the Unix epoch, as far as that is known while it goes on.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn start_time(&mut self) -> Option<u64> {
+        self.recording().map(|recording| recording.start_time())
+    }
+
+    /// Takes the recording out, to be put back.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn take_recording(&mut self) -> Option<Box<Recording>> {
+        self.state.take()
+    }
+
+    /// Puts the recording back.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn put_recording(&mut self, recording: Box<Recording>) {
+        self.state.put_back(recording);
     }
 
     /// The span's own context, to hand to children and to other processes. Without a pipeline it is the parent's.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
+use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind, TraceStateUpdate};
 
 use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
@@ -212,7 +212,28 @@ impl<'a> SpanBuilder<'a> {
     #[inline]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> Span {
-        let Self { tracer, name, kind, parent, carried, details, has_details } = self;
+        // Neither is common, and what they need must not cost the others anything.
+        if current::is_anything() || self.carried.is_some() || !self.details.trace_state.is_empty() {
+            return self.start_within();
+        }
+        let Self { tracer, name, kind, parent, details, has_details, .. } = self;
+        let parent = parent.flatten();
+        let Some(pipeline) = tracer.pipeline else {
+            return Span::new(Started::passing(parent), None);
+        };
+        let details = if has_details { Some(&details) } else { None };
+        let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details);
+        let carried = match started.update {
+            TraceStateUpdate::Keep => None,
+            update => Carried::into_span(None, update),
+        };
+        Span::new(started, carried)
+    }
+
+    /// Starts it where something is current, or where more is to be handed on than the parent's context.
+    #[inline(never)]
+    fn start_within(self) -> Span {
+        let Self { tracer, name, kind, parent, carried, details, .. } = self;
         let (parent, mut carried) = match parent {
             Some(parent) => (parent, carried),
             None => current::context().into_parts(),
@@ -220,19 +241,14 @@ impl<'a> SpanBuilder<'a> {
         if !details.trace_state.is_empty() {
             Carried::set_trace_state(&mut carried, details.trace_state);
         }
-        let Some(pipeline) = tracer.pipeline else {
+        let Some(pipeline) = tracer.pipeline.filter(|_| !current::is_suppressed()) else {
             return Span::new(Started::passing(parent), carried);
         };
-        let with_carried;
         let details = match &carried {
-            Some(carried) => {
-                with_carried = SpanDetails { told: carried.sampling, trace_state: &carried.trace_state, ..details };
-                Some(&with_carried)
-            }
-            None if has_details => Some(&details),
-            None => None,
+            Some(carried) => SpanDetails { told: carried.sampling, trace_state: &carried.trace_state, ..details },
+            None => SpanDetails { trace_state: "", ..details },
         };
-        let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details);
+        let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), Some(&details));
         let update = started.update;
         Span::new(started, Carried::into_span(carried, update))
     }

@@ -256,6 +256,8 @@ impl ClewlineLayer {
             if let Some(closed_meanwhile) = begun {
                 closed_meanwhile.finish(None);
             }
+            #[cfg(feature = "opentelemetry")]
+            current::moved(self.number, number);
             Some(())
         })
     }
@@ -278,6 +280,9 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(pipeline) = self.pipeline() else { return };
+        if current::is_suppressed() {
+            return;
+        }
         let metadata = attributes.metadata();
         let callsite = self.callsites.get(pipeline, metadata);
         let (parent, carried) = self.parent_of(attributes, id, &context).unwrap_or_default();

@@ -145,6 +145,12 @@ impl Started {
         self.unrecorded = Some(recording.span.context());
         Some(recording)
     }
+
+    /// Puts a recording back that was taken out.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn put_back(&mut self, recording: Box<Recording>) {
+        self.recording = Some(recording);
+    }
 }
 
 /// A road for spans, from start to export. See [`init`](crate::init) for the usual way to one.
@@ -396,6 +402,15 @@ impl Recording {
     /// The time of something that happens now in this span: Unix nanoseconds.
     pub(crate) fn now(&self) -> u64 {
         self.pipeline.clock.to_unix_nanos(self.pipeline.clock.ticks())
+    }
+
+    /// When the span began, in nanoseconds since the Unix epoch, by the clock as it is now.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn start_time(&self) -> u64 {
+        match self.start_ticks {
+            0 => self.span.start_time(),
+            ticks => self.pipeline.clock.to_unix_nanos(ticks),
+        }
     }
 
     /// Ends the span, now if no time is given, and puts it on its way.
