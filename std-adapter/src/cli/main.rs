@@ -1,6 +1,7 @@
 //! The `clewline` binary: `clewline serve` receives and shows traces, `clewline tail` prints them in the
-//! terminal, `clewline inspect` says why a trace is broken.
+//! terminal, `clewline inspect` says why a trace is broken, `clewline config` what a program would be told to do.
 
+mod config;
 mod inspect;
 mod serve;
 mod size;
@@ -20,6 +21,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Config(config::ConfigArguments),
     Inspect(inspect::InspectArguments),
     Serve(serve::ServeArguments),
     Tail(tail::TailArguments),
@@ -27,6 +29,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Config(arguments) => config::config(&arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Serve(arguments) => run(serve::serve(arguments)),
         Command::Tail(arguments) => run(tail::tail(arguments)),

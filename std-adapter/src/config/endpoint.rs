@@ -24,7 +24,7 @@ pub enum EndpointError {
     Scheme,
     /// Nothing stands where the host should be.
     Host,
-    /// The port is not a number up to 65535.
+    /// The port is not a number from 1 to 65535.
     Port,
     /// A character that no URL may hold, such as a space.
     Character,
@@ -35,7 +35,7 @@ impl fmt::Display for EndpointError {
         f.write_str(match self {
             Self::Scheme => "not a URL with the scheme http:// or https://",
             Self::Host => "a URL without a host",
-            Self::Port => "a URL whose port is not a number up to 65535",
+            Self::Port => "a URL whose port is not a number from 1 to 65535",
             Self::Character => "a URL with a character that must be percent-encoded",
         })
     }
@@ -93,6 +93,17 @@ pub(crate) fn check(url: &str, may_lack_scheme: bool) -> Result<(), EndpointErro
     check_authority(&rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())])
 }
 
+/// The URL without what may be a credential: the user before the host, and the query.
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc", feature = "serde"))]
+pub(crate) fn without_credentials(url: &str) -> String {
+    let front = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = front.split_once("://").map_or(("", front), |(scheme, rest)| (scheme, rest));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{host}{path}")
+}
+
 /// What follows `http://` or `https://`, in any case.
 fn after_scheme(url: &str) -> Option<&str> {
     ["http://", "https://"].into_iter().find_map(|scheme| {
@@ -118,7 +129,10 @@ fn check_authority(authority: &str) -> Result<(), EndpointError> {
         return Err(EndpointError::Host);
     }
     match port {
-        Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) || port.parse::<u16>().is_err() => {
+        Some(port)
+            if !port.bytes().all(|byte| byte.is_ascii_digit())
+                || port.parse::<u16>().map_or(true, |port| port == 0) =>
+        {
             Err(EndpointError::Port)
         }
         _ => Ok(()),

@@ -8,12 +8,16 @@ mod builder;
 mod endpoint;
 mod environment;
 mod exporters;
+#[cfg(feature = "serde")]
+mod file;
 mod header;
 mod limits;
 mod names;
 mod otlp;
 mod pairs;
 mod propagators;
+#[cfg(feature = "serde")]
+mod report;
 mod resource;
 mod sampler;
 mod setting;
@@ -26,12 +30,18 @@ use std::time::Duration;
 use clewline_core::{Attribute, SpanLimits};
 
 pub use batch::BatchConfig;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub(crate) use endpoint::without_credentials;
 pub use endpoint::{Endpoint, EndpointError};
 pub use exporters::{ExporterKind, ZipkinConfig};
+#[cfg(feature = "serde")]
+pub use file::ConfigFileError;
 pub use header::{Header, HeaderError};
 pub use limits::LimitsConfig;
 pub use otlp::{Compression, OtlpConfig, Protocol};
 pub use propagators::Propagator;
+#[cfg(feature = "serde")]
+pub use report::Report;
 pub use resource::ResourceValue;
 pub use sampler::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, SamplerTextError};
 pub use setting::{Setting, Source, Warning};
@@ -99,6 +109,8 @@ pub struct TracingConfig {
     /// How much the pipeline says about itself.
     pub log_level: Setting<LogLevel>,
     resource: ResourceConfig,
+    /// A file has been read into it.
+    has_file: bool,
     warnings: Vec<Warning>,
 }
 
@@ -118,6 +130,7 @@ impl Default for TracingConfig {
             limits: LimitsConfig::default(),
             log_level: Setting::default(LogLevel::Info),
             resource: ResourceConfig::default(),
+            has_file: false,
             warnings: Vec::new(),
         }
     }
@@ -142,10 +155,15 @@ impl TracingConfig {
     }
 
     /// As [`with_env`](Self::with_env), from variables that `lookup` finds.
+    ///
+    /// Where `OTEL_CONFIG_FILE` names a file that can be read, that file stands in place of all other variables
+    /// (`sdk-environment-variables.md`, "Declarative configuration").
     #[must_use]
     pub fn with_lookup(mut self, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut environment = Environment::new(&lookup);
-        self.read(&mut environment);
+        if !self.read_named_file(&mut environment) {
+            self.read(&mut environment);
+        }
         self.warnings.append(&mut environment.warnings);
         self
     }
@@ -228,11 +246,28 @@ impl TracingConfig {
         self.zipkin.read(environment);
         self.batch.read(environment);
         self.limits.read(environment);
-        for name in ["OTEL_CONFIG_FILE", "OTEL_ENTITIES"] {
-            if environment.value(name).is_some() {
-                environment.warn(name, None, "not supported in this version; it has no effect");
-            }
+        const ENTITIES: &str = "OTEL_ENTITIES";
+        if environment.value(ENTITIES).is_some() {
+            environment.warn(ENTITIES, None, "in development, and not supported in this version; it has no effect");
         }
+    }
+
+    /// Reads the file that `OTEL_CONFIG_FILE` names. False if there is none, or none that can be used.
+    fn read_named_file(&mut self, environment: &mut Environment<'_>) -> bool {
+        const FILE: &str = "OTEL_CONFIG_FILE";
+        let Some(path) = environment.value(FILE) else { return false };
+        if self.has_file {
+            environment.warn(FILE, Some(&path), "has no effect beside the file that was given");
+            return false;
+        }
+        #[cfg(feature = "serde")]
+        match self.clone().with_file(&path) {
+            Ok(read) => *self = read,
+            Err(error) => environment.warn(FILE, None, format!("{error}; the other variables are used")),
+        }
+        #[cfg(not(feature = "serde"))]
+        environment.warn(FILE, Some(&path), "needs the feature `serde` of clewline; the other variables are used");
+        self.has_file
     }
 
     /// `OTEL_ENABLED` is the inverse of `OTEL_SDK_DISABLED`, which is the specification's and wins if they contradict.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::tls::TlsFiles;
+pub(super) use crate::config::without_credentials;
 use crate::config::{Compression, Header, OtlpConfig};
 
 /// A collector's address, and what goes with every request to it.
@@ -71,16 +72,6 @@ impl fmt::Debug for Target {
             .field("insecure", &self.insecure)
             .finish()
     }
-}
-
-/// The URL without what may be a credential: the user before the host, and the query.
-pub(super) fn without_credentials(url: &str) -> String {
-    let front = url.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = front.split_once("://").map_or(("", front), |(scheme, rest)| (scheme, rest));
-    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    format!("{scheme}{separator}{host}{path}")
 }
 
 /// Whether the authority of a URL names a host, and no port or one that there can be.

@@ -87,8 +87,8 @@ impl Built {
 impl Sampler for Built {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
         match self {
-            Self::AlwaysOn => AlwaysOn.should_sample(parameters).decision.into(),
-            Self::AlwaysOff => AlwaysOff.should_sample(parameters).decision.into(),
+            Self::AlwaysOn => Sampler::should_sample(&AlwaysOn, parameters),
+            Self::AlwaysOff => Sampler::should_sample(&AlwaysOff, parameters),
             Self::TraceIdRatio(sampler) => sampler.should_sample(parameters),
             Self::Probability(sampler) => {
                 let result = sampler.should_sample(parameters);

@@ -45,6 +45,12 @@ impl ResourceConfig {
         }
     }
 
+    /// What was configured, each key once.
+    #[cfg(feature = "serde")]
+    pub(super) fn configured(&self) -> &[(String, Setting<ResourceValue>)] {
+        &self.attributes
+    }
+
     /// Everything that is known, each key once: what was found out, and over it what was configured.
     pub(super) fn effective(&self) -> Vec<(String, Setting<ResourceValue>)> {
         let mut effective = Self { attributes: Vec::new() };

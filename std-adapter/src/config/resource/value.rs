@@ -36,6 +36,30 @@ impl ResourceValue {
         }
     }
 
+    /// An array of values, which must be of one type and no arrays. Without values it is one of texts.
+    #[cfg(feature = "serde")]
+    pub(crate) fn array(values: Vec<Self>) -> Option<Self> {
+        fn all<T>(values: Vec<ResourceValue>, of: fn(ResourceValue) -> Option<T>) -> Option<Vec<T>> {
+            values.into_iter().map(of).collect()
+        }
+        match values.first() {
+            Some(Self::Bool(_)) => {
+                all(values, |value| if let Self::Bool(value) = value { Some(value) } else { None }).map(Self::Bools)
+            }
+            Some(Self::Integer(_)) => {
+                all(values, |value| if let Self::Integer(value) = value { Some(value) } else { None })
+                    .map(Self::Integers)
+            }
+            Some(Self::Double(_)) => {
+                all(values, |value| if let Self::Double(value) = value { Some(value) } else { None }).map(Self::Doubles)
+            }
+            Some(Self::Text(_)) | None => {
+                all(values, |value| if let Self::Text(value) = value { Some(value) } else { None }).map(Self::Texts)
+            }
+            Some(_) => None,
+        }
+    }
+
     /// As core knows it. The texts of an array are borrowed in `texts`.
     pub(crate) fn as_value<'a>(&'a self, texts: &'a [&'a str]) -> Value<'a> {
         match self {

@@ -7,6 +7,8 @@ use std::fmt;
 use clewline_core::{ProbabilitySampler, SpanKind};
 
 pub use text::SamplerTextError;
+#[cfg(feature = "serde")]
+pub(crate) use text::kind;
 
 /// The sampler that decides whether a new span is recorded (`trace/sdk.md`, "Built-in samplers").
 ///
@@ -59,6 +61,16 @@ pub struct ParentBasedConfig {
 }
 
 impl ParentBasedConfig {
+    /// The names of the samplers.
+    #[cfg(feature = "serde")]
+    pub(crate) const FIELDS: [&str; 5] = [
+        "root",
+        "remote_parent_sampled",
+        "remote_parent_not_sampled",
+        "local_parent_sampled",
+        "local_parent_not_sampled",
+    ];
+
     /// Follows the parent, and asks `root` where there is none.
     #[must_use]
     pub const fn new(root: SamplerConfig) -> Self {

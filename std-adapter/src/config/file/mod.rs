@@ -1,0 +1,212 @@
+//! Configuration in files, JSON or TOML, and within the configuration of an application (`serde`).
+//!
+//! The names are those that `clewline config` prints; what it prints can be read again.
+//!
+//! ```toml
+//! service_name = "shop"
+//! environment = "production"
+//! exporters = ["otlp", "console"]
+//! endpoint = "http://collector:4318"       # a base; `traces_url` would be the whole address
+//! headers = { api-key = "…" }
+//! sampler = "ParentBased(TraceIdRatio(0.25))"
+//!
+//! [resource]
+//! team = "cart"
+//!
+//! [batch]
+//! max_queue_size = 4096
+//!
+//! [limits]
+//! attribute_value_length = 4096
+//! ```
+
+mod resource;
+mod sampler;
+mod section;
+mod sections;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::{Deserialize, DeserializeSeed as _, Deserializer};
+
+use self::section::SectionSeed;
+use super::TracingConfig;
+
+/// Why a configuration file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFileError {
+    path: Option<PathBuf>,
+    position: Option<(usize, usize)>,
+    field: Option<String>,
+    problem: String,
+}
+
+impl ConfigFileError {
+    /// The file, if it was one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Line and column, both counted from 1, where the text is at fault.
+    #[must_use]
+    pub const fn position(&self) -> Option<(usize, usize)> {
+        self.position
+    }
+
+    /// The field whose value is at fault, with a dot between a table and its field.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+}
+
+impl fmt::Display for ConfigFileError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(formatter, "{}", path.display())?;
+        }
+        if let Some((line, column)) = self.position {
+            let front = if self.path.is_some() { ":" } else { "line " };
+            write!(formatter, "{front}{line}:{column}")?;
+        }
+        if self.path.is_some() || self.position.is_some() {
+            formatter.write_str(": ")?;
+        }
+        if let Some(field) = &self.field {
+            write!(formatter, "`{field}`: ")?;
+        }
+        formatter.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for ConfigFileError {}
+
+/// The form of a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Toml,
+}
+
+impl Format {
+    /// By the ending of the file's name, else by its first character.
+    fn of(path: &Path, text: &str) -> Self {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match ending.to_ascii_lowercase().as_str() {
+            "json" => Self::Json,
+            "toml" => Self::Toml,
+            _ if text.trim_start().starts_with('{') => Self::Json,
+            _ => Self::Toml,
+        }
+    }
+}
+
+impl TracingConfig {
+    /// Reads a file, JSON or TOML, over the defaults. The environment is not read; see [`with_env`](Self::with_env).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let config = clewline::TracingConfig::from_file("tracing.toml")?.with_env();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not well formed, has a field that is not known or a value of the wrong type. A value
+    /// that cannot be used, such as a queue for 0 spans, is ignored with a [warning](Self::warnings).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
+        Self::default().with_file(path)
+    }
+
+    /// Reads a configuration in JSON over the defaults.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn from_json(text: &str) -> Result<Self, ConfigFileError> {
+        Self::default().with_text(text, Format::Json)
+    }
+
+    /// Reads a configuration in TOML over the defaults.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn from_toml(text: &str) -> Result<Self, ConfigFileError> {
+        Self::default().with_text(text, Format::Toml)
+    }
+
+    /// Reads a file, JSON or TOML, over this configuration. What the environment or code has set stays.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn with_file(self, path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
+        let path = path.as_ref();
+        let outcome = std::fs::read_to_string(path).map_err(|error| ConfigFileError {
+            path: None,
+            position: None,
+            field: None,
+            problem: error.to_string(),
+        });
+        let outcome = outcome.and_then(|text| self.with_text(&text, Format::of(path, &text)));
+        let outcome = outcome.map(|config| Self { has_file: true, ..config });
+        outcome.map_err(|error| ConfigFileError { path: Some(path.to_owned()), ..error })
+    }
+
+    fn with_text(mut self, text: &str, format: Format) -> Result<Self, ConfigFileError> {
+        let mut warnings = Vec::new();
+        let mut track = serde_path_to_error::Track::new();
+        let seed = SectionSeed { section: &mut self, path: String::new(), warnings: &mut warnings };
+        let outcome = match format {
+            Format::Json => {
+                let mut json = serde_json::Deserializer::from_str(text);
+                seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track))
+                    .and_then(|()| json.end())
+                    .map_err(json_problem)
+            }
+            Format::Toml => toml::Deserializer::parse(text)
+                .and_then(|toml| seed.deserialize(serde_path_to_error::Deserializer::new(toml, &mut track)))
+                .map_err(|error| toml_problem(text, &error)),
+        };
+        if let Err((position, problem)) = outcome {
+            let path = track.path().to_string();
+            // A problem that names the field itself was met while the table was read, and a file as a whole has no name.
+            let is_named = path == "." || path.contains('?') || problem.starts_with("the field ");
+            let field = (!is_named).then_some(path);
+            return Err(ConfigFileError { path: None, position, field, problem });
+        }
+        self.warnings.append(&mut warnings);
+        Ok(self)
+    }
+}
+
+/// Line and column, and what is wrong there.
+type Problem = (Option<(usize, usize)>, String);
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
+fn json_problem(error: serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let problem = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text).to_owned();
+    ((line > 0).then_some((line, column.max(1))), problem)
+}
+
+fn toml_problem(text: &str, error: &toml::de::Error) -> Problem {
+    let position = error.span().map(|span| {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
+    });
+    (position, error.message().to_owned())
+}
+
+/// Reads a configuration that is part of an application's own, over the defaults.
+impl<'de> Deserialize<'de> for TracingConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut config = Self::default();
+        let mut warnings = Vec::new();
+        SectionSeed { section: &mut config, path: String::new(), warnings: &mut warnings }.deserialize(deserializer)?;
+        config.warnings = warnings;
+        Ok(config)
+    }
+}

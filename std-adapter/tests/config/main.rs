@@ -1,0 +1,7 @@
+//! Configuration from outside: every variable and every field, through the library and through `clewline config` as a process.
+
+mod endpoints;
+mod files;
+mod samplers;
+mod support;
+mod variables;
