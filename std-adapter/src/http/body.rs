@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use super::exchange::Exchange;
 
 pin_project! {
-    /// The body of a response from a [`ServerService`](super::ServerService).
+    /// The body of a response from a [`ServerService`](super::ServerService) or [`ClientService`](super::ClientService).
     ///
     /// Work that the body does while it is read happens within the span. The span ends with the body.
     #[derive(Debug)]
@@ -58,6 +58,7 @@ where
             return this.inner.poll_frame(context);
         };
         let frame = {
+            let _attached = exchange.attach();
             let _entered = exchange.span().enter();
             ready!(this.inner.as_mut().poll_frame(context))
         };
@@ -66,6 +67,9 @@ where
             Some(Ok(frame)) => {
                 if let (Some(outstanding), Some(data)) = (&mut *this.outstanding, frame.data_ref()) {
                     *outstanding = outstanding.saturating_sub(data.remaining() as u64);
+                }
+                if let Some(trailers) = frame.trailers_ref() {
+                    exchange.trailers(trailers);
                 }
                 // A server that has all it announced does not ask again.
                 this.inner.is_end_stream() || *this.outstanding == Some(0)

@@ -1,38 +1,96 @@
-//! `Exchange`: the server span of one request, from its arrival to the end of the response's body.
+//! `Exchange`: the span of one request, from its start to the end of the response's body, on either side.
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use clewline_core::Status;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use tracing::Span;
 
-use super::TARGET;
+use super::options::{self, Shared};
+use super::{TARGET, grpc};
 use crate::SpanExt as _;
+use crate::current::Place;
+use crate::propagation::{Context, ContextGuard};
+
+/// Who looks at the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Whoever sent the request.
+    Client,
+    /// Whoever answers it.
+    Server,
+}
 
 /// Holds the span and records how the exchange went. Dropped before it is [complete](Self::complete), it records that too.
 #[derive(Debug)]
 pub(super) struct Exchange {
     span: Span,
+    side: Side,
+    options: Shared,
+    /// The method of a gRPC call.
+    method: Option<Box<str>>,
+    /// What is handed on where the span is not recorded by anyone.
+    passing: Option<Arc<Context>>,
     is_complete: bool,
 }
 
 impl Exchange {
-    pub(super) fn new(span: Span) -> Self {
-        Self { span, is_complete: false }
+    pub(super) const fn new(span: Span, side: Side, options: Shared) -> Self {
+        Self { span, side, options, method: None, passing: None, is_complete: false }
+    }
+
+    /// Notes that this is a gRPC call.
+    pub(super) fn set_grpc_method(&mut self, method: &str) {
+        self.method = Some(method.into());
+    }
+
+    /// Passes on what arrived, if the span has no context of its own to hand on.
+    pub(super) fn pass_on(&mut self, context: Context) {
+        if !context.is_empty() && self.span.hand_on().is_empty() {
+            self.passing = Some(Arc::new(context));
+        }
     }
 
     pub(super) fn span(&self) -> &Span {
         &self.span
     }
 
-    /// The head of the response is known. Only the server's own failures make the span an error (semantic conventions,
-    /// "HTTP server: status"), and the status code says all there is to say.
-    pub(super) fn response(&self, status: StatusCode) {
+    pub(super) fn options(&self) -> &Shared {
+        &self.options
+    }
+
+    /// Makes what is passed on current, for as long as the service or the body works.
+    pub(super) fn attach(&self) -> Option<ContextGuard> {
+        self.passing.as_ref().map(|context| ContextGuard::enter(Place::Attached(Arc::clone(context))))
+    }
+
+    /// The head of the response is known.
+    ///
+    /// Only the server's own failures make its span an error, and to the client all from 400 are (semantic conventions, "HTTP
+    /// spans: status"); the status code says all there is to say.
+    pub(super) fn response(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.span.record("http.response.status_code", status.as_u16());
-        if status.is_server_error() {
+        options::record_response(&self.options, &self.span, headers);
+        if self.method.is_some() {
+            if grpc::status(headers).is_some() {
+                self.trailers(headers);
+            } else if status != StatusCode::OK {
+                self.end_call(grpc::status_of_http(status), None);
+            }
+            return;
+        }
+        if status.is_server_error() || self.side == Side::Client && status.is_client_error() {
             self.span.record("error.type", status.as_str());
             self.span.set_status(Status::error(""));
+        }
+    }
+
+    /// The trailers of the body.
+    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(status) = grpc::status(trailers) {
+            self.end_call(status, Some(trailers));
         }
     }
 
@@ -44,9 +102,22 @@ impl Exchange {
         self.is_complete = true;
     }
 
-    /// Everything was handed over.
+    /// Everything was handed over. A gRPC call that ended without a status is a broken one.
     pub(super) fn complete(&mut self) {
         self.is_complete = true;
+        if self.method.is_some() {
+            self.end_call(grpc::UNKNOWN, None);
+        }
+    }
+
+    /// Records the status of a gRPC call; the first counts.
+    fn end_call(&mut self, status: usize, headers: Option<&HeaderMap>) {
+        if let Some(method) = self.method.take() {
+            grpc::record(&self.span, self.side, status, headers);
+            if self.side == Side::Server {
+                grpc::hide_unknown_method(&self.span, status, &method);
+            }
+        }
     }
 }
 
@@ -57,13 +128,18 @@ impl Drop for Exchange {
         }
         if std::thread::panicking() {
             self.span.record("error.type", "panic");
-            self.span.set_status(Status::error("the handler panicked"));
-        } else {
-            // Whoever drops a response half-way has no more use for it: mostly because the client has gone.
-            self.span.in_scope(|| {
-                tracing::info!(target: TARGET, "response cancelled: the client disconnected or a time limit passed");
-            });
+            let message = if self.side == Side::Server { "the handler panicked" } else { "the program panicked" };
+            self.span.set_status(Status::error(message));
+            return;
         }
+        self.end_call(grpc::CANCELLED, None);
+        // Whoever drops a response half-way has no more use for it: mostly because the client has gone.
+        self.span.in_scope(|| match self.side {
+            Side::Server => {
+                tracing::info!(target: TARGET, "response cancelled: the client disconnected or a time limit passed");
+            }
+            Side::Client => tracing::info!(target: TARGET, "request cancelled: it was dropped before its end"),
+        });
     }
 }
 

@@ -1,73 +1,130 @@
-//! The `traceparent` header in and out of an [`http::HeaderMap`].
+//! Contexts in and out of an [`http::HeaderMap`].
 
-use clewline_core::SpanContext;
-use clewline_core::traceparent::{self, Traceparent, TraceparentError};
+use clewline_core::{b3, baggage, jaeger, traceparent, tracestate};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-const NAME: HeaderName = HeaderName::from_static(traceparent::NAME);
+use crate::propagation::{self, Context, HeaderSink, HeaderSource, Propagators};
 
-/// Reads the context that a request brought.
+/// Reads the context that a request brought, by the propagators of the [process](propagation::global).
 ///
-/// # Errors
-/// Why there is none. An invalid header means that a new trace begins, never that the request fails.
+/// What is broken is left out: an invalid header means that a new trace begins, never that the request fails. To learn of it,
+/// give [`source`] to [`Propagators::read`].
 ///
 /// ```
 /// # let mut headers = http::HeaderMap::new();
 /// # headers.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap());
-/// let parent = clewline::http::extract(&headers).ok();
-/// let mut span = clewline::tracer("shop").span("GET /cart").child_of(parent).start();
+/// let context = clewline::http::extract(&headers);
+/// let mut span = clewline::tracer("shop").span("GET /cart").child_of(&context).start();
 /// # span.end();
 /// ```
-pub fn extract(headers: &HeaderMap) -> Result<SpanContext, TraceparentError> {
-    traceparent::extract(headers.get_all(NAME).iter().map(HeaderValue::as_bytes))
+#[must_use]
+pub fn extract(headers: &HeaderMap) -> Context {
+    propagation::global().extract(&source(headers))
 }
 
-/// Writes the context of the current `tracing` span into the headers of an outgoing request.
+/// Writes the current context into the headers of an outgoing request, by the propagators of the
+/// [process](propagation::global).
 ///
-/// Without a current span nothing is written. A `traceparent` that is there already stays: whoever set it by hand meant it.
-/// Answers whether the header was written.
+/// Headers that are there already stay, and so does all of their format: whoever set `traceparent` by hand meant it. Answers
+/// whether anything was written.
 pub fn inject(headers: &mut HeaderMap) -> bool {
-    inject_context(headers, crate::current_context())
+    inject_missing(propagation::global(), &Context::current(), headers)
 }
 
-/// Writes `context`, unless there is a header already.
-pub(super) fn inject_context(headers: &mut HeaderMap, context: Option<SpanContext>) -> bool {
-    let Some(context) = context.filter(|_| !headers.contains_key(NAME)) else {
-        return false;
-    };
-    // 55 bytes of visible ASCII are always a valid value; should that change, the request goes out without.
-    HeaderValue::from_bytes(Traceparent::new(context).as_bytes()).is_ok_and(|value| {
-        headers.insert(NAME, value);
-        true
-    })
+/// Writes what `headers` do not have yet.
+pub(super) fn inject_missing(propagators: &Propagators, context: &Context, headers: &mut HeaderMap) -> bool {
+    let before = headers.len();
+    for part in propagators.parts() {
+        if !part.fields().iter().any(|name| headers.contains_key(*name)) {
+            part.inject(context, &mut sink(headers));
+        }
+    }
+    headers.len() > before
+}
+
+/// The headers as something to read a context from.
+#[must_use]
+pub const fn source(headers: &HeaderMap) -> Source<'_> {
+    Source { headers }
+}
+
+/// Headers to read a context from; made by [`source`].
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'h> {
+    headers: &'h HeaderMap,
+}
+
+impl HeaderSource for Source<'_> {
+    fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+}
+
+/// The headers as something to write a context to.
+pub const fn sink(headers: &mut HeaderMap) -> Sink<'_> {
+    Sink { headers }
+}
+
+/// Headers to write a context to; made by [`sink`].
+#[derive(Debug)]
+pub struct Sink<'h> {
+    headers: &'h mut HeaderMap,
+}
+
+impl HeaderSink for Sink<'_> {
+    fn set(&mut self, name: &str, value: &str) {
+        // Propagators write visible ASCII, which is always valid; should that change, the request goes out without.
+        if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_str(value)) {
+            self.headers.insert(name, value);
+        }
+    }
+}
+
+/// A name in lower case; those that are known need no memory.
+fn header_name(name: &str) -> Option<HeaderName> {
+    const KNOWN: [HeaderName; 5] = [
+        HeaderName::from_static(traceparent::NAME),
+        HeaderName::from_static(tracestate::NAME),
+        HeaderName::from_static(baggage::NAME),
+        HeaderName::from_static(b3::NAME),
+        HeaderName::from_static(jaeger::NAME),
+    ];
+    let known = KNOWN.into_iter().find(|known| known.as_str() == name);
+    known.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NAME, extract, inject_context};
-    use clewline_core::traceparent::{TraceparentError, parse};
-    use http::{HeaderMap, HeaderValue};
+    use super::*;
 
     const TEXT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-    #[test]
-    fn what_is_written_is_read_again() {
-        let context = parse(TEXT.as_bytes()).unwrap();
-        let mut headers = HeaderMap::new();
-        assert!(inject_context(&mut headers, Some(context)));
-        assert_eq!(headers[NAME], TEXT);
-        assert_eq!(extract(&headers), Ok(context));
-        headers.append(NAME, HeaderValue::from_static(TEXT));
-        assert_eq!(extract(&headers), Err(TraceparentError::Repeated));
+    fn context() -> Context {
+        let headers = [("traceparent", TEXT), ("tracestate", "a=1"), ("baggage", "tenant=acme")];
+        Propagators::default().extract(&headers)
     }
 
     #[test]
-    fn a_header_set_by_hand_stays() {
-        let mut headers = HeaderMap::from_iter([(NAME, HeaderValue::from_static("by hand"))]);
-        assert!(!inject_context(&mut headers, parse(TEXT.as_bytes()).ok()));
-        assert_eq!(headers[NAME], "by hand");
+    fn what_is_written_is_read_again() {
+        let propagators: Propagators = "tracecontext,baggage,b3multi,jaeger".parse().unwrap();
         let mut headers = HeaderMap::new();
-        assert!(!inject_context(&mut headers, None));
-        assert!(headers.is_empty());
+        assert!(inject_missing(&propagators, &context(), &mut headers));
+        assert_eq!(
+            (&headers["traceparent"], &headers["x-b3-sampled"]),
+            (&HeaderValue::from_static(TEXT), &HeaderValue::from_static("1"))
+        );
+        assert_eq!(extract(&headers), context());
+        headers.append("traceparent", HeaderValue::from_static(TEXT));
+        assert_eq!(extract(&headers).span_context(), None, "two are none");
+    }
+
+    #[test]
+    fn a_header_set_by_hand_stays_and_so_does_its_format() {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", HeaderValue::from_static("by hand"));
+        assert!(inject_missing(&Propagators::default(), &context(), &mut headers));
+        assert_eq!((&headers["traceparent"], headers.get("tracestate")), (&HeaderValue::from_static("by hand"), None));
+        assert_eq!(headers["baggage"], "tenant=acme");
+        assert!(!inject_missing(&Propagators::default(), &context(), &mut headers));
     }
 }

@@ -27,7 +27,7 @@ pub mod carrier;
 mod future;
 mod propagators;
 
-pub use crate::current::{Baggage, Context};
+pub use crate::current::{Baggage, Context, ContextGuard};
 pub use clewline_core::b3::SamplingState;
 pub use clewline_core::baggage::BaggageError;
 pub use clewline_core::propagation::{Format, HeaderSink, HeaderSource, PropagationErrors};

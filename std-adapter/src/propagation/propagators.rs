@@ -116,8 +116,7 @@ impl Propagators {
 
     /// The names of the headers that may be written, in lower case: a carrier that is used again should be cleared of them.
     pub fn fields(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let formats = self.formats.iter().flat_map(|format| format.fields().iter().copied());
-        formats.chain(self.baggage.then_some(baggage::NAME))
+        self.parts().flat_map(Part::fields).copied()
     }
 
     /// Reads what arrived. What is broken is left out, by the rules of each format; [`read`](Self::read) tells it.
@@ -143,13 +142,48 @@ impl Propagators {
 
     /// Writes what is to leave. A context without a span leaves only its baggage.
     pub fn inject(&self, context: &Context, sink: &mut (impl HeaderSink + ?Sized)) {
-        if let Some(span) = context.span_context() {
-            let debug = context.sampling() == SamplingState::Debug;
-            let outgoing = Outgoing { context: span, trace_state: context.trace_state(), debug };
-            propagation::inject(&self.formats, &outgoing, sink);
+        for part in self.parts() {
+            part.inject(context, sink);
         }
-        if self.baggage && !context.baggage().is_empty() {
-            sink.set(baggage::NAME, context.baggage().as_str());
+    }
+
+    /// Each by itself.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part> + '_ {
+        let formats = self.formats.iter().copied().map(Part::Format);
+        formats.chain(self.baggage.then_some(Part::Baggage))
+    }
+}
+
+/// One of several propagators.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Format(Format),
+    Baggage,
+}
+
+impl Part {
+    /// The names of the headers that it may write.
+    pub(crate) const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Format(format) => format.fields(),
+            Self::Baggage => &[baggage::NAME],
+        }
+    }
+
+    /// Writes what is to leave.
+    pub(crate) fn inject(self, context: &Context, sink: &mut (impl HeaderSink + ?Sized)) {
+        match (self, context.span_context()) {
+            (Self::Format(format), Some(span)) => {
+                let debug = context.sampling() == SamplingState::Debug;
+                propagation::inject(
+                    &[format],
+                    &Outgoing { context: span, trace_state: context.trace_state(), debug },
+                    sink,
+                );
+            }
+            (Self::Format(_), None) => {}
+            (Self::Baggage, _) if context.baggage().is_empty() => {}
+            (Self::Baggage, _) => sink.set(baggage::NAME, context.baggage().as_str()),
         }
     }
 }

@@ -36,14 +36,17 @@ async fn a_request_is_described_by_the_semantic_conventions() {
         ("client.address", "127.0.0.1"),
         ("http.request.method", "POST"),
         ("http.route", "/described/{id}"),
+        ("network.peer.address", "127.0.0.1"),
         ("network.protocol.version", "1.1"),
         ("server.address", "shop.example"),
         ("url.path", "/described/7"),
+        ("url.query", "token=REDACTED"),
         ("url.scheme", "http"),
         ("user_agent.original", "curl/8"),
     ];
     let integers = [("http.response.status_code", 200), ("server.port", 8080)];
     let mut expected: Vec<_> = texts.iter().map(|(key, _)| *key).chain(integers.iter().map(|(key, _)| *key)).collect();
+    expected.push("network.peer.port");
     expected.sort_unstable();
     assert_eq!(keys, expected, "these and no others");
     for (key, value) in texts {
