@@ -83,14 +83,21 @@ impl Strings {
     /// A number that tells this table from others (FNV-1a, 32 bits): a build id for programs that have no better one.
     #[must_use]
     pub const fn fingerprint(&self) -> u32 {
-        let mut hash = 0x811c_9dc5_u32;
-        let mut index = 0;
-        while index < self.bytes.len() {
-            hash = (hash ^ self.bytes[index] as u32).wrapping_mul(0x0100_0193);
-            index += 1;
-        }
-        hash
+        fnv1a(FNV1A_START, self.bytes)
     }
+}
+
+/// The hash of no bytes.
+pub(crate) const FNV1A_START: u32 = 0x811c_9dc5;
+
+/// Goes on hashing (FNV-1a, 32 bits).
+pub(crate) const fn fnv1a(mut hash: u32, bytes: &[u8]) -> u32 {
+    let mut index = 0;
+    while index < bytes.len() {
+        hash = (hash ^ bytes[index] as u32).wrapping_mul(0x0100_0193);
+        index += 1;
+    }
+    hash
 }
 
 /// How many bytes [`pack`] needs.

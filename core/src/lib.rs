@@ -37,6 +37,7 @@ mod entry;
 mod envelope;
 mod error;
 mod form;
+mod found;
 #[cfg(feature = "frame")]
 pub mod frame;
 mod header;
@@ -73,6 +74,7 @@ pub use error::{CapacityError, DecodeError, DecodeErrorKind, EncodeError, Probab
 pub use form::compact::{self, Compact, CompactSpan, CompactSpans, ExpandedSpan, TimeAnchor};
 pub use form::value::MAX_VALUE_DEPTH;
 pub use form::{Form, Otlp};
+pub use found::FoundStrings;
 pub use header::HeaderText;
 pub use header::{b3, baggage, binary, environment, jaeger, ot, propagation, server_timing, traceparent, tracestate};
 pub use id::{SpanId, TraceId};

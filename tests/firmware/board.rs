@@ -1,8 +1,9 @@
 //! The emulated boards, and QEMU around them.
 
 use std::env;
+use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -57,10 +58,20 @@ impl Drop for Running {
 }
 
 impl Board {
+    /// The firmware that it runs.
+    fn program(&self) -> PathBuf {
+        let directory = env::var("FIRMWARE").expect("run this by `cargo xtask test --only firmware`");
+        Path::new(&directory).join(self.target).join("release/firmware")
+    }
+
+    /// The file that would be flashed.
+    pub(crate) fn image(&self) -> Vec<u8> {
+        let program = self.program();
+        fs::read(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+    }
+
     /// Boots the board, sends it `input`, and reads its line until `bytes` have come, and to the end of that frame.
     pub(crate) fn run(&self, input: &[u8], bytes: usize) -> Vec<u8> {
-        let directory = env::var("FIRMWARE").expect("run this by `cargo xtask test --only firmware`");
-        let program = Path::new(&directory).join(self.target).join("release/firmware");
         let mut command = Command::new(self.emulator);
         command
             .args(self.arguments)
@@ -76,7 +87,7 @@ impl Board {
                 "stdio",
                 "-kernel",
             ])
-            .arg(&program)
+            .arg(self.program())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut emulator = Running(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.emulator)));

@@ -32,6 +32,8 @@ pub(crate) struct Host {
     receiver: FrameReceiver<512>,
     pub(crate) resource: HashMap<String, String>,
     pub(crate) strings: HashMap<u32, String>,
+    /// Which firmware the frames are of.
+    pub(crate) build_id: u32,
     pub(crate) time_tokens: Vec<u32>,
     anchor: TimeAnchor,
     /// Compact spans, kept until strings and time are known.
@@ -55,12 +57,14 @@ impl Host {
             receiver: FrameReceiver::new(Joined::BeforeBoot),
             resource: HashMap::new(),
             strings: HashMap::new(),
+            build_id: 0,
             time_tokens: Vec::new(),
             anchor: TimeAnchor { ticks: 0, unix_nanos: 1_700_000_000_000_000_000, ticks_per_second: 1 },
             records: Vec::new(),
         };
         for &byte in line {
             let Some(Ok(frame)) = host.receiver.push(byte) else { continue };
+            host.build_id = frame.header().build_id;
             match frame.message().expect("the checksum is right, so the content is") {
                 Message::Resource { ticks_per_second, attributes } => {
                     host.anchor.ticks_per_second = ticks_per_second;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use board::{BOARDS, Board};
 use clewline_core::frame::Message;
-use clewline_core::{SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
+use clewline_core::{FoundStrings, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
 use host::{Host, SpanRecord};
 
 /// Enough for hundreds of readings on each board.
@@ -51,6 +51,11 @@ fn check_line(host: &Host, board: &Board) {
     assert_eq!(host.resource.get("device.model.name").map(String::as_str), Some(board.model), "{}", board.name);
     assert_eq!(host.time_tokens, [77], "{}: the answer to the time request", board.name);
     assert!(host.strings.len() > 5, "{}: {:?}", board.name, host.strings);
+    // What the chip tells is what a host finds in the image, without a symbol.
+    let image = board.image();
+    let table = FoundStrings::find(&image).find_map(|table| table.with_fingerprint(host.build_id));
+    let found = table.expect("the table lies in the image").iter().map(str::to_owned);
+    assert_eq!((0..).zip(found).collect::<HashMap<_, _>>(), host.strings, "{}", board.name);
 }
 
 fn check_spans(host: &Host, board: &Board) {

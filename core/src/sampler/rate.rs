@@ -9,7 +9,8 @@ use crate::Clock;
 /// Samples at most so many spans in a time: a token bucket, which starts full.
 ///
 /// Usually the root of a [`ParentBased`](super::ParentBased) sampler, so that it limits traces and not parts of them. It
-/// counts on one thread of execution; `clewline::SharedRateLimited` counts on all threads of a process. While the clock does not know the time, nothing is added to the bucket.
+/// counts on one thread of execution; `clewline::SharedRateLimited` counts on all threads of a process. While the clock does
+/// not know the time, nothing is added to the bucket.
 ///
 /// ```
 /// use clewline_core::{ManualClock, ParentBased, RateLimited};

@@ -1,7 +1,9 @@
 //! The `clewline` binary: `clewline serve` receives and shows traces, `clewline tail` prints them in the
-//! terminal, `clewline inspect` says why a trace is broken, `clewline config` what a program would be told to do.
+//! terminal, `clewline inspect` says why a trace is broken, `clewline config` what a program would be told to do,
+//! `clewline firmware` what a chip has sent.
 
 mod config;
+mod firmware;
 mod inspect;
 mod serve;
 mod size;
@@ -22,6 +24,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::ConfigArguments),
+    Firmware(firmware::FirmwareArguments),
     Inspect(inspect::InspectArguments),
     Serve(serve::ServeArguments),
     Tail(tail::TailArguments),
@@ -30,6 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Config(arguments) => config::config(&arguments),
+        Command::Firmware(arguments) => firmware::firmware(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Serve(arguments) => run(serve::serve(arguments)),
         Command::Tail(arguments) => run(tail::tail(arguments)),

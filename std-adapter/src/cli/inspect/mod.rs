@@ -3,7 +3,7 @@
 mod explain;
 mod headers;
 mod lines;
-mod otlp;
+pub(crate) mod otlp;
 mod tree;
 
 use clap::{Args, Subcommand, ValueEnum};

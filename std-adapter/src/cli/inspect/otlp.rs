@@ -34,7 +34,7 @@ enum Encoding {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub(crate) enum Output {
     /// OTLP/protobuf
     Protobuf,
     /// OTLP/JSON
@@ -70,6 +70,11 @@ pub(super) fn convert(arguments: &OtlpArguments) -> Result<(), String> {
             converted.as_slice()
         }
     };
+    write_request(protobuf, to)
+}
+
+/// Writes a request to stdout.
+pub(crate) fn write_request(protobuf: &[u8], to: Output) -> Result<(), String> {
     let request = RequestView::parse(protobuf).map_err(|error| format!("not an OTLP request in protobuf: {error}"))?;
     let is_terminal = std::io::stdout().is_terminal();
     let output = match to {
