@@ -57,7 +57,7 @@ pub use config::TracingConfig;
 pub use current::{Baggage, Context, ContextGuard, CurrentSpan, EnteredSpan, current_context, current_span};
 pub use init::{Guard, InitError, start};
 #[cfg(feature = "tracing")]
-pub use init::{init, init_with};
+pub use init::{NoFilter, init, init_with};
 #[cfg(feature = "tracing")]
 pub use layer::{ClewlineLayer, SpanExt, layer};
 pub use pipeline::{Ledger, Pipeline, PipelineOptions};

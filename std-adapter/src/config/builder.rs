@@ -7,7 +7,7 @@ use super::header::{self, Header};
 use super::otlp::{Compression, Protocol};
 use super::resource::{ResourceValue, SERVICE_NAME};
 use super::setting::{Setting, Source};
-use super::{ExporterKind, Propagator, SamplerConfig, TracingConfig, Warning};
+use super::{ExporterKind, FilterConfig, Propagator, SamplerConfig, TracingConfig, Warning};
 
 impl TracingConfig {
     /// Sets the resource attribute `service.name`.
@@ -49,14 +49,15 @@ impl TracingConfig {
         self
     }
 
-    /// Sets which spans are recorded. A sampler with a share outside of 0 to 1 or a rate not above 0 is refused with a warning.
+    /// Sets which spans are recorded. A sampler that cannot work with what it is given is ignored with a warning.
     #[must_use]
     pub fn with_sampler(mut self, sampler: SamplerConfig) -> Self {
-        if sampler.is_valid() {
-            self.sampler = sampler.into();
-        } else {
-            let problem = "a share is not from 0 to 1, or a rate not above 0; the sampler is ignored";
-            self.warnings.push(Warning::new("sampler", Some(&sampler.to_string()), problem));
+        match sampler.check() {
+            Ok(()) => self.sampler = sampler.into(),
+            Err(error) => {
+                let problem = format!("{error}; the sampler is ignored");
+                self.warnings.push(Warning::new("sampler", Some(&sampler.to_string()), problem));
+            }
         }
         self
     }
@@ -78,6 +79,13 @@ impl TracingConfig {
     #[must_use]
     pub fn with_links(mut self, include_links: bool) -> Self {
         self.include_links = include_links.into();
+        self
+    }
+
+    /// Sets which `tracing` spans and events are recorded.
+    #[must_use]
+    pub fn with_filter(mut self, filter: FilterConfig) -> Self {
+        self.filter = filter.into();
         self
     }
 

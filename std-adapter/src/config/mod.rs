@@ -10,6 +10,7 @@ mod environment;
 mod exporters;
 #[cfg(feature = "serde")]
 mod file;
+mod filter;
 mod header;
 mod limits;
 mod names;
@@ -36,6 +37,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use exporters::{ExporterKind, ZipkinConfig};
 #[cfg(feature = "serde")]
 pub use file::ConfigFileError;
+pub use filter::{FilterConfig, FilterError, FilterLevel};
 pub use header::{Header, HeaderError};
 pub use limits::LimitsConfig;
 pub use otlp::{Compression, OtlpConfig, Protocol};
@@ -43,7 +45,7 @@ pub use propagators::Propagator;
 #[cfg(feature = "serde")]
 pub use report::Report;
 pub use resource::ResourceValue;
-pub use sampler::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, SamplerTextError};
+pub use sampler::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, SamplerError, SamplerTextError};
 pub use setting::{Setting, Source, Warning};
 
 use environment::{Environment, Show};
@@ -108,6 +110,10 @@ pub struct TracingConfig {
     pub limits: LimitsConfig,
     /// How much the pipeline says about itself.
     pub log_level: Setting<LogLevel>,
+    /// Which `tracing` spans and events are recorded (`RUST_LOG`), where [`init`](crate::init) sets the subscriber.
+    pub filter: Setting<FilterConfig>,
+    /// How long a dropped [`Guard`](crate::Guard) waits for the last spans to leave.
+    pub shutdown_timeout: Setting<Duration>,
     resource: ResourceConfig,
     /// A file has been read into it.
     has_file: bool,
@@ -129,6 +135,8 @@ impl Default for TracingConfig {
             batch: BatchConfig::default(),
             limits: LimitsConfig::default(),
             log_level: Setting::default(LogLevel::Info),
+            filter: Setting::default(FilterConfig::default()),
+            shutdown_timeout: Setting::default(Duration::from_secs(5)),
             resource: ResourceConfig::default(),
             has_file: false,
             warnings: Vec::new(),
@@ -161,6 +169,11 @@ impl TracingConfig {
     #[must_use]
     pub fn with_lookup(mut self, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut environment = Environment::new(&lookup);
+        environment.read(&["RUST_LOG"], Show::NameOnly, &mut self.filter, |text, remarks| {
+            let (filter, errors) = FilterConfig::read(text);
+            remarks.extend(errors.iter().map(|error| format!("{error}; it is left out")));
+            Ok(filter)
+        });
         if !self.read_named_file(&mut environment) {
             self.read(&mut environment);
         }

@@ -30,10 +30,10 @@ impl WrittenSampler {
     pub(super) fn read(self) -> Result<SamplerConfig, String> {
         match self {
             Self::Text(text) => text.parse().map_err(|error: crate::config::SamplerTextError| error.to_string()),
-            Self::Table(sampler) if sampler.is_valid() => Ok(sampler),
-            Self::Table(_) => {
-                Err("a sampler in it cannot stand there, a share is not from 0 to 1, or a rate not above 0".to_owned())
-            }
+            Self::Table(sampler) => match sampler.check() {
+                Ok(()) => Ok(sampler),
+                Err(error) => Err(error.to_string()),
+            },
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::config::otlp::{Compression, OtlpConfig, Protocol};
 use crate::config::propagators::Propagator;
 use crate::config::resource::SERVICE_NAME;
 use crate::config::setting::{Setting, Source, Warning};
-use crate::config::{LogLevel, SamplerConfig, TracingConfig};
+use crate::config::{FilterError, LogLevel, SamplerConfig, TracingConfig};
 
 impl Section for TracingConfig {
     const FIELDS: &'static [&'static str] = &[
@@ -48,6 +48,8 @@ impl Section for TracingConfig {
         "batch",
         "limits",
         "log_level",
+        "filter",
+        "shutdown_timeout_ms",
         // What `clewline config` prints beside the configuration itself.
         "sources",
         "warnings",
@@ -66,7 +68,7 @@ impl Section for TracingConfig {
             "sampler" => field.set(&mut self.sampler, |sampler: WrittenSampler| sampler.read()),
             "sampling_rate" => field.set(&mut self.sampler, |rate: f64| {
                 let sampler = SamplerConfig::parent_based(SamplerConfig::TraceIdRatio(rate));
-                if sampler.is_valid() { Ok(sampler) } else { Err("not a number from 0 to 1".to_owned()) }
+                sampler.check().map(|()| sampler).map_err(|error| error.to_string())
             }),
             "exporter" | "exporters" => field.list(&mut self.exporters, ExporterKind::read),
             "propagators" => field.list(&mut self.propagators, Propagator::read),
@@ -78,6 +80,10 @@ impl Section for TracingConfig {
             "batch" => field.section(&mut self.batch),
             "limits" => field.section(&mut self.limits),
             "log_level" => field.set(&mut self.log_level, |name: String| LogLevel::read(&name)),
+            "filter" => {
+                field.set(&mut self.filter, |text: String| text.parse().map_err(|error: FilterError| error.to_string()))
+            }
+            "shutdown_timeout_ms" => field.milliseconds(&mut self.shutdown_timeout),
             "sources" | "warnings" => field.ignore(),
             _ => self.otlp.take(name, field),
         }

@@ -167,22 +167,57 @@ impl SamplerConfig {
         }
     }
 
-    /// Whether all its samplers can work with what they are given: shares from 0 to 1, rates above 0.
-    #[must_use]
-    pub(crate) fn is_valid(&self) -> bool {
+    /// Whether all its samplers can work with what they are given.
+    ///
+    /// # Errors
+    /// The first thing that one of them cannot work with.
+    pub fn check(&self) -> Result<(), SamplerError> {
+        let or = |is_good: bool, error| if is_good { Ok(()) } else { Err(error) };
         match self {
-            Self::AlwaysOn | Self::AlwaysOff => true,
-            Self::TraceIdRatio(ratio) => is_ratio(*ratio),
-            Self::Probability(share) => is_probability(*share),
-            Self::ParentThreshold(root) => root.is_composable() && root.is_valid(),
-            Self::RateLimited(rate) => is_rate(*rate),
+            Self::AlwaysOn | Self::AlwaysOff => Ok(()),
+            Self::TraceIdRatio(ratio) => or(is_ratio(*ratio), SamplerError::Ratio),
+            Self::Probability(share) => or(is_probability(*share), SamplerError::Probability),
+            Self::RateLimited(rate) => or(is_rate(*rate), SamplerError::Rate),
+            Self::ParentThreshold(root) => or(root.is_composable(), SamplerError::NotComposable).and(root.check()),
             Self::ParentBased(parent_based) => {
-                parent_based.root.is_valid() && parent_based.parents().iter().all(|(_, sampler, _)| sampler.is_valid())
+                parent_based.root.check()?;
+                parent_based.parents().iter().try_for_each(|(_, sampler, _)| sampler.check())
             }
-            Self::Rules(rules) => rules.otherwise.is_valid() && rules.rules.iter().all(|rule| rule.sampler.is_valid()),
+            Self::Rules(rules) => {
+                rules.rules.iter().try_for_each(|rule| rule.sampler.check()).and(rules.otherwise.check())
+            }
         }
     }
 }
+
+/// Why a sampler cannot do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SamplerError {
+    /// A share of traces that is not from 0 to 1.
+    Ratio,
+    /// A probability that is neither 0 nor from 2^-56 to 1.
+    Probability,
+    /// A rate that is not above 0.
+    Rate,
+    /// A sampler in [`SamplerConfig::ParentThreshold`] that does not say how likely a span is to be sampled.
+    NotComposable,
+}
+
+impl fmt::Display for SamplerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ratio => "a share of traces is not a number from 0 to 1",
+            Self::Probability => "a probability is not 0 or a number from 2^-56 to 1",
+            Self::Rate => "a rate is not a number of spans a second above 0",
+            Self::NotComposable => {
+                "ParentThreshold holds a sampler other than AlwaysOn, AlwaysOff, Probability and Rules of these"
+            }
+        })
+    }
+}
+
+impl std::error::Error for SamplerError {}
 
 /// A number that a sampler is given, and what it means.
 pub(crate) enum Argument<'a> {

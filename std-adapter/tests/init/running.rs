@@ -1,0 +1,75 @@
+//! What can be changed while the program runs: the sampler and the filter.
+
+use std::time::Duration;
+
+use clewline::config::{FilterConfig, SamplerConfig, SamplerError};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::alone::alone;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Starts a span in each of two threads at each of two levels, and answers the names of those that were recorded.
+fn recorded(guard: &clewline::Guard) -> Vec<String> {
+    fn spans() {
+        drop(tracing::info_span!("info"));
+        drop(tracing::debug_span!("debug"));
+        drop(tracing::debug_span!(target: "other", "other"));
+    }
+    spans();
+    std::thread::spawn(spans).join().unwrap();
+    guard.flush(SOON).unwrap();
+    let mut names: Vec<String> = guard.memory().unwrap().take().into_iter().map(|span| span.name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_filter_can_be_changed() {
+    let variables = [("OTEL_TRACES_EXPORTER", "memory"), ("RUST_LOG", "warn,other=debug")];
+    alone("running::the_filter_can_be_changed", &variables, || {
+        let guard = clewline::init().unwrap();
+        let twice =
+            |names: &[&str]| names.iter().flat_map(|name| [(*name).to_owned(), (*name).to_owned()]).collect::<Vec<_>>();
+        assert_eq!(recorded(&guard), twice(&["other"]));
+        for (filter, names) in [
+            ("info", &["info"][..]),
+            ("debug", &["debug", "info", "other"]),
+            ("debug,other=off", &["debug", "info"]),
+            ("off", &[]),
+            ("info", &["info"]),
+        ] {
+            guard.set_filter(&filter.parse().unwrap()).unwrap();
+            assert_eq!(recorded(&guard), twice(names), "{filter}");
+        }
+    });
+}
+
+#[test]
+fn the_sampler_can_be_changed() {
+    alone("running::the_sampler_can_be_changed", &[("OTEL_TRACES_EXPORTER", "memory")], || {
+        let guard = clewline::init().unwrap();
+        assert_eq!(recorded(&guard).len(), 2);
+        guard.set_sampler(&SamplerConfig::AlwaysOff).unwrap();
+        assert_eq!(recorded(&guard).len(), 0);
+        assert_eq!(guard.set_sampler(&SamplerConfig::TraceIdRatio(1.5)), Err(SamplerError::Ratio));
+        assert_eq!(recorded(&guard).len(), 0, "the one before stays");
+        guard.set_sampler(&SamplerConfig::AlwaysOn).unwrap();
+        assert_eq!(recorded(&guard).len(), 2);
+    });
+}
+
+#[test]
+fn a_subscriber_of_the_program_s_own_has_no_filter_of_ours() {
+    alone(
+        "running::a_subscriber_of_the_program_s_own_has_no_filter_of_ours",
+        &[("OTEL_TRACES_EXPORTER", "memory")],
+        || {
+            let guard = clewline::start(&clewline::TracingConfig::from_env()).unwrap();
+            let subscriber = tracing_subscriber::registry().with(clewline::layer());
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+            assert_eq!(recorded(&guard).len(), 6, "everything is recorded");
+            assert!(guard.set_filter(&FilterConfig::default()).is_err());
+        },
+    );
+}
