@@ -18,7 +18,7 @@ impl Collector {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let sender = sender.clone();
-                std::thread::spawn(move || serve(stream.unwrap(), &sender));
+                std::thread::spawn(move || serve(&stream.unwrap(), &sender));
             }
         });
         Self { port, heads }
@@ -34,8 +34,8 @@ impl Collector {
     }
 }
 
-fn serve(stream: TcpStream, heads: &Sender<String>) {
-    let mut reader = BufReader::new(&stream);
+fn serve(mut stream: &TcpStream, heads: &Sender<String>) {
+    let mut reader = BufReader::new(stream);
     loop {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -47,7 +47,7 @@ fn serve(stream: TcpStream, heads: &Sender<String>) {
             head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
         let mut body = vec![0; length.unwrap()];
         reader.read_exact(&mut body).unwrap();
-        (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
         drop(heads.send(head));
     }
 }
