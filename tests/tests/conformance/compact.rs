@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::heap::Heap;
 use crate::model;
 use crate::script::{Script, Step};
-use crate::{config, play, strategy, views};
+use crate::{config, play, postcard, strategy, views};
 
 string_table! {
     /// Some of the keys that scripts use, so that both kinds of texts meet.
@@ -129,6 +129,20 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    /// The claim of the form's documentation: a host may as well read it through serde and postcard.
+    #[test]
+    fn postcard_reads_the_same_span(script in strategy::script()) {
+        let strings: Vec<_> = Names::strings().iter().collect();
+        let record = written(&record::<Compact<Names>>(&script, 1 << 24), script.end);
+        let expected = expanded(&record, &TimeAnchor::NANOSECONDS).expect("readable");
+        let two = [record.as_slice(), &[7]].concat();
+        prop_assert_eq!(postcard::span(&two, &strings), (expected, &[7][..]));
     }
 }
 

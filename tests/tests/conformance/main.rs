@@ -17,6 +17,7 @@ mod model;
 mod official;
 mod oracle;
 mod play;
+mod postcard;
 mod recording;
 mod script;
 mod sizes;

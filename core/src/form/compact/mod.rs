@@ -19,7 +19,8 @@
 //! A key, name or message that comes again replaces the one before: the chip need not look for it. A replaced value keeps
 //! its bytes until the span has ended.
 //!
-//! All numbers are postcard's, so a host may as well read it through `serde` and `postcard`. Times are ticks of the chip's
+//! All of it is postcard's: numbers, texts and bytes, ids as arrays, and a value is what postcard makes of an enum whose variants
+//! are numbered as above. So a host may as well read it through `serde` and `postcard`, whose `take_from_bytes` leaves what follows. Times are ticks of the chip's
 //! clock: dividing them is the host's work.
 
 mod expand;
