@@ -68,3 +68,62 @@ impl Resolver for Addresses {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ureq::Timeout;
+    use ureq::unversioned::transport::time;
+
+    use super::*;
+
+    fn look_up(addresses: &Addresses, uri: &str, config: &Config) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let timeout =
+            NextTimeout { after: time::Duration::NotHappening, reason: Timeout::Global, ..Default::default() };
+        addresses.resolve(&uri.parse().unwrap(), config, timeout)
+    }
+
+    /// What is answered for this address, as text.
+    fn ask(addresses: &Addresses, uri: &str) -> Option<String> {
+        look_up(addresses, uri, &Config::default()).unwrap().first().map(ToString::to_string)
+    }
+
+    /// What would be answered for this address from memory becomes something that no look-up says.
+    fn falsify(addresses: &Addresses) {
+        let mut known = addresses.known();
+        known.as_mut().unwrap().addresses = vec!["192.0.2.1:9".parse().unwrap()];
+    }
+
+    #[test]
+    fn addresses_are_looked_up_once_until_they_are_doubted() {
+        let addresses = Addresses::default();
+        let uri = "http://127.0.0.1:4318/v1/traces";
+        assert_eq!(ask(&addresses, uri).as_deref(), Some("127.0.0.1:4318"));
+        falsify(&addresses);
+        assert_eq!(ask(&addresses.clone(), uri).as_deref(), Some("192.0.2.1:9"), "from memory, which clones share");
+        assert_eq!(
+            ask(&addresses, "http://127.0.0.1:1/").as_deref(),
+            Some("127.0.0.1:1"),
+            "another address is not known"
+        );
+        assert_eq!(ask(&addresses, uri).as_deref(), Some("127.0.0.1:4318"));
+        falsify(&addresses);
+        addresses.doubt();
+        assert_eq!(ask(&addresses, uri).as_deref(), Some("127.0.0.1:4318"));
+        falsify(&addresses);
+        addresses.known().as_mut().unwrap().since -= KEPT;
+        assert_eq!(ask(&addresses, uri).as_deref(), Some("127.0.0.1:4318"), "old");
+    }
+
+    #[test]
+    fn doubtful_addresses_are_better_than_none() {
+        let addresses = Addresses::default();
+        let uri = "http://127.0.0.1:4318/";
+        assert_eq!(ask(&addresses, uri).as_deref(), Some("127.0.0.1:4318"));
+        addresses.doubt();
+        // A look-up that cannot succeed: this host has no such address.
+        let config = Config::builder().ip_family(ureq::config::IpFamily::Ipv6Only).build();
+        assert!(look_up(&Addresses::default(), uri, &config).is_err());
+        let list = look_up(&addresses, uri, &config).unwrap();
+        assert_eq!(list.first().map(ToString::to_string).as_deref(), Some("127.0.0.1:4318"));
+    }
+}
