@@ -40,6 +40,8 @@ struct State {
     flush_wanted: u64,
     flush_done: u64,
     shutdown_by: Option<Instant>,
+    /// The exporter thread takes nothing more.
+    is_over: bool,
     is_finished: bool,
 }
 
@@ -75,7 +77,8 @@ impl Queue {
     /// Takes a chunk from an application thread, or drops it where there is no room, and counts it either way.
     pub(super) fn submit(&self, chunk: Chunk) {
         let (count, size) = (chunk.count(), chunk.size());
-        self.offer(chunk, |limits, state| {
+        let is_refused = |state: &State| state.shutdown_by.is_some();
+        self.offer(chunk, is_refused, |limits, state| {
             let fits = state.spans + count <= limits.queue_spans && state.bytes + size <= limits.queue_bytes;
             fits || state.chunks.is_empty()
         });
@@ -84,13 +87,22 @@ impl Queue {
     /// Takes a chunk that another exporter's thread fetched for this one too. `had_room` says whether this queue had room when
     /// that began: one fetch makes no more of a queue than its own thread would have.
     pub(super) fn pass(&self, chunk: Chunk, had_room: bool) {
-        self.offer(chunk, |limits, state| had_room && state.bytes < limits.queue_bytes);
+        // During a shutdown too: the last look of one thread is for all of them, and takes what there is.
+        let is_refused = |state: &State| state.is_over;
+        self.offer(chunk, is_refused, |limits, state| {
+            state.shutdown_by.is_some() || (had_room && state.bytes < limits.queue_bytes)
+        });
     }
 
-    fn offer(&self, chunk: Chunk, fits: impl FnOnce(&QueueLimits, &State) -> bool) {
+    fn offer(
+        &self,
+        chunk: Chunk,
+        is_refused: impl FnOnce(&State) -> bool,
+        fits: impl FnOnce(&QueueLimits, &State) -> bool,
+    ) {
         self.counters.received(chunk.count());
         let mut state = self.lock();
-        if state.shutdown_by.is_some() {
+        if is_refused(&state) {
             drop(state);
             self.drop_chunk(&chunk, DropReason::Shutdown);
         } else if fits(&self.limits, &state) {
@@ -282,6 +294,7 @@ impl Queue {
     pub(super) fn finish(&self) {
         let mut state = self.lock();
         state.shutdown_by.get_or_insert_with(Instant::now);
+        state.is_over = true;
         (state.spans, state.bytes) = (0, 0);
         let left = std::mem::take(&mut state.chunks);
         drop(state);

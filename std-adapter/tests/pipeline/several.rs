@@ -65,6 +65,20 @@ fn one_that_hangs_does_not_hold_the_others_up() {
 }
 
 #[test]
+fn a_shutdown_delivers_to_all_of_them_whoever_looks_last() {
+    for _ in 0..100 {
+        let [(first, _), (second, _), (third, _)] =
+            ["first", "second", "third"].map(|name| destination(name, quiet(), |_| ExportOutcome::Delivered));
+        let (pipeline, tracer) = start([first, second, third]);
+        record(tracer, 10);
+        pipeline.shutdown(PATIENCE).unwrap();
+        let ledger = pipeline.ledger();
+        assert_eq!((ledger.started, ledger.delivered), (10, 10), "{ledger:?} {:?}", pipeline.ledgers());
+        assert_all_sound(pipeline);
+    }
+}
+
+#[test]
 fn each_span_counts_once_as_the_least_successful_left_it() {
     let small = WorkerSettings { max_batch_spans: 10, schedule_delay: PATIENCE, ..quiet() };
     let large = WorkerSettings { max_batch_spans: 25, schedule_delay: PATIENCE, ..quiet() };
