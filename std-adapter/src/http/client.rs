@@ -33,7 +33,7 @@ use crate::propagation::Context;
 ///   the [`Options`] say.
 /// - gRPC calls, known by their content type, follow the conventions of RPC: named `package.Service/Method`, with the status of
 ///   their trailers; every status but OK is an error. So the layer is also for tonic's channels:
-///   `ServiceBuilder::new().layer(ClientLayer::new()).service(channel)`.
+///   `ServiceBuilder::new().layer(ClientLayer::new()).service(channel)`; [`Options::server`] tells it whom they lead to.
 ///
 /// The service is one of `http`'s requests, such as those of hyper and tonic; `reqwest` has `SendTraced`.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ where
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let is_call = grpc::is_call(request.headers());
-        let span = if is_call { call_span(&request) } else { request_span(&request, &self.options) };
+        let span = if is_call { call_span(&request, &self.options) } else { request_span(&request, &self.options) };
         options::record_request(&self.options, &span, request.headers());
         let mut exchange = Exchange::new(span.clone(), Side::Client, self.options.clone());
         if is_call {
@@ -156,7 +156,7 @@ where
 /// The span of an HTTP request (semantic conventions, "HTTP client").
 fn request_span<B>(request: &Request<B>, options: &Shared) -> Span {
     let method = Method::new(request.method().as_str());
-    let (server, port) = server(request).unzip();
+    let (server, port) = server(request, options).unzip();
     tracing::info_span!(
         target: TARGET,
         "HTTP request",
@@ -174,8 +174,8 @@ fn request_span<B>(request: &Request<B>, options: &Shared) -> Span {
 }
 
 /// The span of a gRPC call (semantic conventions, "RPC client").
-fn call_span<B>(request: &Request<B>) -> Span {
-    let (server, port) = server(request).unzip();
+fn call_span<B>(request: &Request<B>, options: &Shared) -> Span {
+    let (server, port) = server(request, options).unzip();
     let method = grpc::method(request.uri().path());
     tracing::info_span!(
         target: TARGET,
@@ -191,10 +191,12 @@ fn call_span<B>(request: &Request<B>) -> Span {
     )
 }
 
-/// Whom the request goes to: the authority of its address, or else its `Host` header.
-fn server<B>(request: &Request<B>) -> Option<(String, Option<u16>)> {
+/// Whom the request goes to: the authority of its address, or else its `Host` header, or else what the options say.
+fn server<B>(request: &Request<B>, options: &Shared) -> Option<(String, Option<u16>)> {
     let target = request.uri().authority().map(http::uri::Authority::as_str);
-    let host = target.or_else(|| request.headers().get(header::HOST)?.to_str().ok())?;
+    let Some(host) = target.or_else(|| request.headers().get(header::HOST)?.to_str().ok()) else {
+        return options::server(options);
+    };
     let (host, port) = host_and_port(host)?;
     let default = match request.uri().scheme_str() {
         Some("https") => Some(443),

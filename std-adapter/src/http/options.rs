@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use tracing::Span;
 
+use super::convention::host_and_port;
 use super::redact::{self, Query};
 use crate::propagation::{self, Context, Propagators};
 use crate::{SpanExt as _, Value};
@@ -32,6 +33,7 @@ pub struct Options {
     query: Query,
     server_timing: bool,
     trust_proxy: bool,
+    server: Option<(String, Option<u16>)>,
 }
 
 /// Options that the parts of a layer share; `None` is the default.
@@ -96,6 +98,14 @@ impl Options {
         self
     }
 
+    /// The server that requests go to, `host` or `host:port`, where they do not say so themselves: those of tonic's generated
+    /// clients name a path alone. Of clients only; what is no host and port is left out.
+    #[must_use]
+    pub fn server(mut self, authority: &str) -> Self {
+        self.server = host_and_port(authority);
+        self
+    }
+
     /// Whether `Forwarded` and `X-Forwarded-Proto`, `-Host` and `-For` are believed, for `url.scheme`, `server.address` and
     /// `client.address`. Only for servers that are reached through a proxy alone, and one that overwrites these headers:
     /// otherwise anyone can write them.
@@ -127,6 +137,11 @@ pub(super) fn trusts_proxy(options: &Shared) -> bool {
 /// Whether responses name their span.
 pub(super) fn has_server_timing(options: &Shared) -> bool {
     options.as_ref().is_some_and(|options| options.server_timing)
+}
+
+/// The server that requests go to which do not say it.
+pub(super) fn server(options: &Shared) -> Option<(String, Option<u16>)> {
+    options.as_ref().and_then(|options| options.server.clone())
 }
 
 /// A query string as it may be recorded.

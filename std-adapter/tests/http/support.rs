@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use clewline::config::TracingConfig;
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
-use clewline::http::ServerLayer;
+use clewline::http::{Options, ServerLayer};
 use clewline::{ClewlineLayer, Pipeline, PipelineOptions, Sampler};
 use clewline_core::{AlwaysOn, Attribute, ParentBased, Value};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -67,12 +67,22 @@ fn recording() -> &'static Recording {
     })
 }
 
+/// Starts recording.
+pub(crate) fn start() {
+    recording();
+}
+
 /// Serves `router` with Clewline's layer on a free port.
 pub(crate) async fn serve(router: Router) -> SocketAddr {
+    serve_with(router, Options::new()).await
+}
+
+/// Serves `router` with Clewline's layer and these options.
+pub(crate) async fn serve_with(router: Router, options: Options) -> SocketAddr {
     recording();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = router.layer(ServerLayer::new()).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.layer(ServerLayer::with_options(options)).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     address
 }
@@ -116,6 +126,16 @@ pub(crate) fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str>
         any_value::Value::StringValue(text) => Some(text),
         _ => None,
     }
+}
+
+/// An attribute of several texts.
+pub(crate) fn texts<'a>(attributes: &'a [KeyValue], key: &str) -> Vec<&'a str> {
+    let Some(any_value::Value::ArrayValue(array)) = attribute(attributes, key) else { panic!("{key} is no array") };
+    let texts = array.values.iter().map(|value| match &value.value {
+        Some(any_value::Value::StringValue(text)) => text.as_str(),
+        other => panic!("{key} holds {other:?}"),
+    });
+    texts.collect()
 }
 
 /// An integer attribute.
