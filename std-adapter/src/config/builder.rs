@@ -7,7 +7,7 @@ use super::header::{self, Header};
 use super::otlp::{Compression, Protocol};
 use super::resource::{ResourceValue, SERVICE_NAME};
 use super::setting::{Setting, Source};
-use super::{ExporterKind, FilterConfig, Propagator, SamplerConfig, TracingConfig, Warning};
+use super::{Detector, ExporterKind, FilterConfig, Propagator, SamplerConfig, TracingConfig, Warning};
 
 impl TracingConfig {
     /// Sets the resource attribute `service.name`.
@@ -32,6 +32,13 @@ impl TracingConfig {
     #[must_use]
     pub fn with_resource_attribute(mut self, key: impl Into<String>, value: impl Into<ResourceValue>) -> Self {
         self.resource.offer(&key.into(), value.into(), Source::Code);
+        self
+    }
+
+    /// Sets what finds out attributes of the resource; an empty list is nothing.
+    #[must_use]
+    pub fn with_detectors(mut self, detectors: impl Into<Vec<Detector>>) -> Self {
+        self.detectors = detectors.into().into();
         self
     }
 

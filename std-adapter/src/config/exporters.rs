@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::endpoint;
 use super::environment::{Environment, Show};
-use super::names::named;
+use super::names::{self, named};
 use super::setting::Setting;
 
 named! {
@@ -24,6 +24,13 @@ named! {
         OtlpStdout = "otlp/stdout",
         /// The program's own memory, for tests.
         Memory = "memory",
+    }
+}
+
+impl ExporterKind {
+    /// Reads a list of names, of which `none` stands alone.
+    pub(super) fn list(list: &str, remarks: &mut Vec<String>) -> Result<Vec<Self>, String> {
+        names::list(list, Self::read, remarks)
     }
 }
 

@@ -44,7 +44,7 @@ pub use otlp::{Compression, OtlpConfig, Protocol};
 pub use propagators::Propagator;
 #[cfg(feature = "serde")]
 pub use report::Report;
-pub use resource::ResourceValue;
+pub use resource::{Detector, ResourceValue};
 pub use sampler::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, SamplerError, SamplerTextError};
 pub use setting::{Setting, Source, Warning};
 
@@ -108,6 +108,8 @@ pub struct TracingConfig {
     pub batch: BatchConfig,
     /// Limits of a span.
     pub limits: LimitsConfig,
+    /// What finds out attributes of the resource (`OTEL_RUST_RESOURCE_DETECTORS`).
+    pub detectors: Setting<Vec<Detector>>,
     /// How much the pipeline says about itself.
     pub log_level: Setting<LogLevel>,
     /// Which `tracing` spans and events are recorded (`RUST_LOG`), where [`init`](crate::init) sets the subscriber.
@@ -134,6 +136,7 @@ impl Default for TracingConfig {
             zipkin: ZipkinConfig::default(),
             batch: BatchConfig::default(),
             limits: LimitsConfig::default(),
+            detectors: Setting::default(Detector::DEFAULT.to_vec()),
             log_level: Setting::default(LogLevel::Info),
             filter: Setting::default(FilterConfig::default()),
             shutdown_timeout: Setting::default(Duration::from_secs(5)),
@@ -208,7 +211,7 @@ impl TracingConfig {
     /// The attributes of the resource, each key once: what was found out, then file, environment and code.
     #[must_use]
     pub fn resource(&self) -> Vec<(String, Setting<ResourceValue>)> {
-        self.resource.effective()
+        self.resource.effective(self.detectors.get())
     }
 
     /// Calls `then` with the attributes of the resource as spans know them.
@@ -248,12 +251,10 @@ impl TracingConfig {
         self.read_enabled(environment);
         environment.read(&["OTEL_LOG_LEVEL"], Show::Value, &mut self.log_level, |text, _| LogLevel::read(text));
         self.resource.read(environment);
-        environment.read(&["OTEL_TRACES_EXPORTER"], Show::Value, &mut self.exporters, |text, remarks| {
-            names::list(text, ExporterKind::read, remarks)
-        });
-        environment.read(&["OTEL_PROPAGATORS"], Show::Value, &mut self.propagators, |text, remarks| {
-            names::list(text, Propagator::read, remarks)
-        });
+        // The form that the specification recommends for what is particular to a language.
+        environment.read(&["OTEL_RUST_RESOURCE_DETECTORS"], Show::Value, &mut self.detectors, Detector::list);
+        environment.read(&["OTEL_TRACES_EXPORTER"], Show::Value, &mut self.exporters, ExporterKind::list);
+        environment.read(&["OTEL_PROPAGATORS"], Show::Value, &mut self.propagators, Propagator::list);
         self.read_sampler(environment);
         self.otlp.read(environment);
         self.zipkin.read(environment);

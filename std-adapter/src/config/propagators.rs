@@ -1,6 +1,6 @@
 //! Which headers carry contexts between processes, by the names of `OTEL_PROPAGATORS`.
 
-use super::names::named;
+use super::names::{self, named};
 
 named! {
     /// A way to carry contexts between processes (`context/api-propagators.md`).
@@ -21,4 +21,9 @@ named! {
 impl Propagator {
     /// What is used where nobody says otherwise.
     pub(super) const DEFAULT: [Self; 2] = [Self::TraceContext, Self::Baggage];
+
+    /// Reads a list of names, of which `none` stands alone.
+    pub(super) fn list(list: &str, remarks: &mut Vec<String>) -> Result<Vec<Self>, String> {
+        names::list(list, Self::read, remarks)
+    }
 }

@@ -61,7 +61,9 @@ fn every_shown_value_has_a_source() {
 }
 
 /// Every variable that is read, with a value that its setting accepts.
-const VARIABLES: [(&str, &str); 42] = [
+const VARIABLES: [(&str, &str); 44] = [
+    ("RUST_LOG", "debug"),
+    ("OTEL_RUST_RESOURCE_DETECTORS", "none"),
     ("OTEL_SDK_DISABLED", "true"),
     ("OTEL_ENABLED", "false"),
     ("OTEL_SERVICE_NAME", "shop"),
@@ -186,6 +188,39 @@ fn the_resource() {
         assert_eq!(report.pointer("/resource/zone"), None, "{bad}");
         assert_eq!(report["warnings"].as_array().unwrap().len(), 1, "{bad}");
     }
+}
+
+#[test]
+fn what_is_found_out_about_the_process() {
+    let told = ["service.name", "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version"];
+    let keys = |list: &'static str| {
+        let output = run(&[("OTEL_RUST_RESOURCE_DETECTORS", list)], &[]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["warnings"], json!([]));
+        report["resource"].as_object().unwrap().clone()
+    };
+    let nothing: Vec<String> = keys("none").keys().cloned().collect();
+    assert_eq!(nothing, told);
+
+    let usual = keys("");
+    assert_eq!(usual["process.executable.name"], "clewline");
+    assert_eq!(usual["process.command"], env!("CARGO_BIN_EXE_clewline"));
+    assert!(usual["process.pid"].is_i64() && usual["process.runtime.version"].as_str().unwrap().starts_with("1."));
+    assert!(usual.contains_key("host.arch") && usual.contains_key("os.type"));
+    assert!(!usual.contains_key("process.command_args"), "arguments may hold secrets");
+    assert_ne!(usual["service.instance.id"], keys("all")["service.instance.id"], "each process has its own");
+
+    let arguments = &keys("process_arguments")["process.command_args"];
+    assert_eq!(*arguments, json!([env!("CARGO_BIN_EXE_clewline"), "config"]));
+    let ours = [("OTEL_RESOURCE_ATTRIBUTES", "host.arch=mine"), ("OTEL_RUST_RESOURCE_DETECTORS", "host")];
+    check(vec![
+        given(&ours)
+            .has("/resource/host.arch", "mine")
+            .has("/sources/resource.host.arch", "env OTEL_RESOURCE_ATTRIBUTES"),
+        given(&[("OTEL_RUST_RESOURCE_DETECTORS", "gpu,os")])
+            .has("/resource/os.type", std::env::consts::OS)
+            .warns("OTEL_RUST_RESOURCE_DETECTORS"),
+    ]);
 }
 
 #[test]

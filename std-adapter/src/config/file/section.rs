@@ -185,14 +185,14 @@ impl<'de, A: MapAccess<'de>> Field<'_, A> {
     }
 
     /// A list of names, or one text with commas between them.
-    pub(super) fn list<T: PartialEq>(
+    pub(super) fn list<T>(
         self,
         slot: &mut Setting<Vec<T>>,
-        read: impl Fn(&str) -> Result<T, String>,
+        read: impl Fn(&str, &mut Vec<String>) -> Result<Vec<T>, String>,
     ) -> Result<(), A::Error> {
         let text = self.map.next_value::<NameList>()?.0;
         let mut remarks = Vec::new();
-        match names::list(&text, read, &mut remarks) {
+        match read(&text, &mut remarks) {
             Ok(values) => slot.offer(values, Source::File),
             Err(problem) => remarks.push(format!("{problem}; the value is ignored")),
         }

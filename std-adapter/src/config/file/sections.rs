@@ -16,7 +16,7 @@ use crate::config::otlp::{Compression, OtlpConfig, Protocol};
 use crate::config::propagators::Propagator;
 use crate::config::resource::SERVICE_NAME;
 use crate::config::setting::{Setting, Source, Warning};
-use crate::config::{FilterError, LogLevel, SamplerConfig, TracingConfig};
+use crate::config::{Detector, FilterError, LogLevel, SamplerConfig, TracingConfig};
 
 impl Section for TracingConfig {
     const FIELDS: &'static [&'static str] = &[
@@ -25,6 +25,7 @@ impl Section for TracingConfig {
         "service_version",
         "environment",
         "resource",
+        "detectors",
         "sampler",
         "sampling_rate",
         "exporter",
@@ -65,13 +66,14 @@ impl Section for TracingConfig {
                 value.walk(&key, &mut |key, value| self.resource.offer(key, value, Source::File));
                 Ok(())
             }),
+            "detectors" => field.list(&mut self.detectors, Detector::list),
             "sampler" => field.set(&mut self.sampler, |sampler: WrittenSampler| sampler.read()),
             "sampling_rate" => field.set(&mut self.sampler, |rate: f64| {
                 let sampler = SamplerConfig::parent_based(SamplerConfig::TraceIdRatio(rate));
                 sampler.check().map(|()| sampler).map_err(|error| error.to_string())
             }),
-            "exporter" | "exporters" => field.list(&mut self.exporters, ExporterKind::read),
-            "propagators" => field.list(&mut self.propagators, Propagator::read),
+            "exporter" | "exporters" => field.list(&mut self.exporters, ExporterKind::list),
+            "propagators" => field.list(&mut self.propagators, Propagator::list),
             "include_events" => field.boolean(&mut self.include_events),
             "include_links" => field.boolean(&mut self.include_links),
             "otlp" => field.section(&mut self.otlp),

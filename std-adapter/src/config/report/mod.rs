@@ -167,6 +167,7 @@ fn switches(config: &TracingConfig) -> Vec<Entry> {
     vec![
         Entry::new("include_events", &config.include_events, |is_on| Shown::Bool(*is_on)),
         Entry::new("include_links", &config.include_links, |is_on| Shown::Bool(*is_on)),
+        Entry::new("detectors", &config.detectors, |detectors| Shown::texts(detectors)),
         Entry::new("filter", &config.filter, Shown::text),
         Entry::new("shutdown_timeout_ms", &config.shutdown_timeout, |limit| Shown::milliseconds(*limit)),
         Entry::new("log_level", &config.log_level, |level: &LogLevel| Shown::text(level)),

@@ -1,7 +1,9 @@
 //! The attributes that say which service, on which software, the spans come from (`resource/sdk.md`).
 
+mod detect;
 mod value;
 
+pub use detect::Detector;
 pub use value::ResourceValue;
 
 use super::environment::{Environment, Show};
@@ -51,11 +53,14 @@ impl ResourceConfig {
         &self.attributes
     }
 
-    /// Everything that is known, each key once: what was found out, and over it what was configured.
-    pub(super) fn effective(&self) -> Vec<(String, Setting<ResourceValue>)> {
+    /// Everything that is known, each key once: what `detectors` find out, and over it what was configured.
+    pub(super) fn effective(&self, detectors: &[Detector]) -> Vec<(String, Setting<ResourceValue>)> {
         let mut effective = Self { attributes: Vec::new() };
         for (key, value) in provided() {
             effective.offer(key, value.into(), Source::Default);
+        }
+        for (key, value) in detectors.iter().flat_map(|detector| detector.detect()) {
+            effective.offer(key, value, Source::Default);
         }
         for (key, value) in &self.attributes {
             effective.offer(key, value.get().clone(), value.source());
@@ -76,12 +81,6 @@ fn provided() -> [(&'static str, String); 4] {
 
 /// The name of a service that nobody named: that of its executable.
 fn unknown_service() -> String {
-    let executable = std::env::current_exe().ok();
-    match executable.as_deref().and_then(|path| path.file_name()) {
-        Some(name) => {
-            let name = name.to_string_lossy();
-            format!("{UNKNOWN_SERVICE}:{}", name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name))
-        }
-        None => UNKNOWN_SERVICE.to_owned(),
-    }
+    let executable = detect::executable_name();
+    executable.map_or_else(|| UNKNOWN_SERVICE.to_owned(), |name| format!("{UNKNOWN_SERVICE}:{name}"))
 }
