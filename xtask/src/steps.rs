@@ -134,13 +134,9 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "docs",
-        about: "the documentation builds without a warning",
+        about: "the documentation builds without a warning, core's with each feature alone too",
         needs: &[],
-        run: |context| {
-            let mut command = cargo(context, "doc", &["--all-features", "--no-deps"]);
-            command.env("RUSTDOCFLAGS", "-D warnings");
-            process::check("cargo doc", command, Show::All, LIMIT).map(drop)
-        },
+        run: documentation,
     },
     Step {
         name: "firmware",
@@ -209,6 +205,36 @@ fn judge_tests(label: &str, success: bool, code: Option<i32>, counts: Counts) ->
         return Err(Error::Rejected(format!("{label} ran no test at all")));
     }
     Ok(())
+}
+
+fn documentation(context: &mut Context<'_>) -> Result<(), Error> {
+    let build = |label: &str, mut command: Command| {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        process::check(label, command, Show::All, LIMIT).map(drop)
+    };
+    build("cargo doc", cargo(context, "doc", &["--all-features", "--no-deps"]))?;
+    // A link to what another feature brings is seen in no other way.
+    let manifest = context.workspace.root.join("core/Cargo.toml");
+    let manifest = fs::read_to_string(&manifest).map_err(Error::io(format!("reading {}", manifest.display())))?;
+    let features = features_of(&manifest);
+    if features.is_empty() {
+        return Err(Error::Rejected("core has no features, or they are written in another way".to_owned()));
+    }
+    for feature in [""].into_iter().chain(features) {
+        let package = ["--package", "clewline-core", "--no-deps", "--features", feature, "--target-dir"];
+        let mut command = context.workspace.cargo("doc").with(&package);
+        // Of its own: the complete documentation stays where it is.
+        command.arg(context.workspace.target.join("doc-of-features"));
+        build(&format!("cargo doc of core with feature {feature:?} alone"), command)?;
+    }
+    Ok(())
+}
+
+/// The names in the `[features]` of a manifest, as cargo's own tools write it: each at the beginning of a line.
+fn features_of(manifest: &str) -> Vec<&str> {
+    let lines = manifest.lines().skip_while(|line| line.trim() != "[features]").skip(1);
+    let lines = lines.take_while(|line| !line.starts_with('['));
+    lines.filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| Some(line.split_once(" = ")?.0)).collect()
 }
 
 fn fresh_package(context: &mut Context<'_>) -> Result<(), Error> {
@@ -315,7 +341,7 @@ fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, judge_tests};
+    use super::{ALL, features_of, judge_tests};
     use crate::counts::Counts;
     use crate::error::Error;
 
@@ -325,6 +351,14 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn features_are_the_names_in_their_table() {
+        let manifest =
+            "[package]\nname = \"a\"\n[features]\n# b = c\none = []\ntwo = [\n    \"dep:x = y\",\n]\n[lints]\nd = 1\n";
+        assert_eq!(features_of(manifest), ["one", "two"]);
+        assert_eq!(features_of("[package]\nname = \"a\"\n"), Vec::<&str>::new());
     }
 
     #[test]

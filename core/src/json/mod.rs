@@ -8,7 +8,7 @@
 //!
 //! With feature `serde`, [`RequestView`](crate::RequestView), [`SpanView`](crate::SpanView) and [`Request`] implement
 //! serde's `Serialize`, and [`RequestSeed`] reads with any serde deserialiser that describes itself. Feature `json` adds
-//! [`write()`] and [`read_request`], which need nothing but the memory they are given.
+//! `write` and `read_request`, which need nothing but the memory they are given.
 
 mod message;
 mod output;

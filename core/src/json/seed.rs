@@ -18,7 +18,7 @@ use crate::wire::{FIXED32, FIXED64, VARINT, varint_len};
 /// Reads an `ExportTraceServiceRequest` from a self-describing serde format, into protobuf behind the content of a storage.
 ///
 /// The format must say by itself what comes next (`deserialize_any`), as JSON does. When it answers an error, what was
-/// written so far is still in the storage: see [`read_request`](super::read_request), which takes it back.
+/// written so far is still in the storage: see `read_request`, which takes it back.
 ///
 /// ```
 /// use clewline_core::{RequestView, json::RequestSeed};

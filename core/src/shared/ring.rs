@@ -84,7 +84,7 @@ impl<const SPAN: usize, const BYTES: usize, F: Form> SpanRing<SPAN, BYTES, F> {
     }
 
     /// Fills `out` with whole spans, oldest first, and answers with their length: the content of one
-    /// [`Message::Spans`](crate::frame::Message::Spans). Interrupts may come between two spans.
+    /// `frame::Message::Spans`. Interrupts may come between two spans.
     pub fn fill(&self, out: &mut [u8]) -> usize {
         let mut filled = 0;
         while let Some(length) = self.next_len() {

@@ -89,7 +89,7 @@ impl<'a> CompactSpan<'a> {
     }
 }
 
-/// The spans of a [`Message::Spans`](crate::frame::Message::Spans), or of a ring. Ends after the first error.
+/// The spans of a `frame::Message::Spans`, or of a ring. Ends after the first error.
 #[derive(Clone, Copy, Debug)]
 pub struct CompactSpans<'a> {
     reader: Reader<'a>,
