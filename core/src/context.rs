@@ -1,7 +1,7 @@
 //! `SpanContext`: the part of a span that travels to other processes.
 
 use core::fmt;
-use core::num::NonZeroU64;
+use core::num::NonZeroUsize;
 
 use crate::{SpanId, TraceId};
 
@@ -73,14 +73,14 @@ pub struct SpanContext {
     trace_id: TraceId,
     span_id: SpanId,
     /// OTLP's flags: the W3C flags in bits 0 to 7, bit 8 always set ("is remote" is known), bit 9 whether it is remote.
-    flags: NonZeroU64,
+    flags: NonZeroUsize,
 }
 
 /// A parent's context without the trace, which it shares with its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParentContext {
     span_id: SpanId,
-    flags: NonZeroU64,
+    flags: NonZeroUsize,
 }
 
 impl ParentContext {
@@ -99,15 +99,15 @@ impl ParentContext {
     }
 }
 
-const REMOTE_IS_KNOWN: u64 = 0x100;
-const IS_REMOTE: u64 = 0x200;
+const REMOTE_IS_KNOWN: usize = 0x100;
+const IS_REMOTE: usize = 0x200;
 
 impl SpanContext {
     /// A context made in this process.
     #[must_use]
     #[inline]
     pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
-        Self::with_bits(trace_id, span_id, flags.bits() as u64)
+        Self::with_bits(trace_id, span_id, flags.bits() as usize)
     }
 
     /// The same context, marked as received from another process.
@@ -117,11 +117,11 @@ impl SpanContext {
     }
 
     #[inline]
-    const fn with_bits(trace_id: TraceId, span_id: SpanId, bits: u64) -> Self {
-        let flags = match NonZeroU64::new(bits | REMOTE_IS_KNOWN) {
+    const fn with_bits(trace_id: TraceId, span_id: SpanId, bits: usize) -> Self {
+        let flags = match NonZeroUsize::new(bits | REMOTE_IS_KNOWN) {
             Some(flags) => flags,
             // Bit 8 is set, so this is never reached; the type wants an answer.
-            None => NonZeroU64::MIN,
+            None => NonZeroUsize::MIN,
         };
         Self { trace_id, span_id, flags }
     }

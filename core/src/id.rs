@@ -123,6 +123,15 @@ identifier! {
     SpanId, 8, 16
 }
 
+impl SpanId {
+    /// An id whose memory is this number, in native words, from a generator that never makes zero.
+    #[cfg(feature = "critical-section")]
+    #[inline]
+    pub(crate) const fn from_generator(number: u64) -> Self {
+        Self([number])
+    }
+}
+
 #[inline]
 const fn is_zero(words: &[u64]) -> bool {
     let mut index = 0;

@@ -7,7 +7,7 @@ const PREFIX: usize = 3;
 const MOST_STRINGS: usize = 0x1fff;
 
 /// A type that stands for a table of strings; made by [`string_table!`](crate::string_table).
-pub trait StringTable {
+pub trait StringTable: 'static {
     /// The table.
     fn strings() -> Strings;
 }
@@ -53,11 +53,13 @@ impl Strings {
     }
 
     /// The id of a text that lies in this table; `None` for any other text, even an equal one.
-    #[inline]
+    // Inlined, as for a constant text of a constant table the compiler then knows the answer.
+    #[inline(always)]
     #[must_use]
     pub fn id_of(&self, text: &str) -> Option<u32> {
-        let offset = text.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr());
-        let prefix = self.bytes.get(offset.wrapping_sub(PREFIX)..)?.first_chunk::<PREFIX>()?;
+        let prefix = text.as_ptr().wrapping_sub(PREFIX);
+        let offset = prefix.addr().wrapping_sub(self.bytes.as_ptr().addr());
+        let prefix = self.bytes.get(offset..)?.first_chunk::<PREFIX>()?;
         let [low, high, length] = *prefix;
         let id = u16::from_le_bytes([low, high]);
         (id < self.count && usize::from(length) == text.len()).then_some(id.into())
@@ -171,7 +173,7 @@ pub(crate) struct Symbol<'a> {
 }
 
 impl<'a> Symbol<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of<T: StringTable>(text: &'a str) -> Self {
         Self { reference: T::strings().id_of(text).map_or(0, |id| id + 1), text }
     }
@@ -223,7 +225,7 @@ macro_rules! string_table {
             }
 
             impl $crate::StringTable for $name {
-                #[inline]
+                #[inline(always)]
                 fn strings() -> $crate::Strings {
                     $crate::Strings::from_packed(&PACKED, TEXTS.len())
                 }

@@ -99,7 +99,7 @@ pub use tail::{InlineTailBuffer, TailBuffer, TailCounts, TailRule};
 #[cfg(feature = "embassy-time")]
 pub use ticks::EmbassyTicks;
 pub use ticks::{TickClock, TickSource};
-pub use tracer::{ActiveSpan, LocalSink, SpanBuilder, SpanSink, Tracer};
+pub use tracer::{ActiveSpan, LocalSink, LocalSpan, SpanBuilder, SpanSink, Tracer};
 pub use value::{Attribute, Value};
 pub use view::{
     Attributes, EventView, LinkView, ListView, RequestView, ResourceSpansView, ResourceView, ScopeSpansView, ScopeView,

@@ -43,12 +43,6 @@ impl RandomIds {
         Self { state: Cell::new(state) }
     }
 
-    /// Starts again from another seed.
-    #[cfg(feature = "critical-section")]
-    pub(crate) fn reseed(&self, seed: [u64; 2]) {
-        self.state.set(Self::from_seed(seed).state.get());
-    }
-
     /// Starts from a generator of the host's, such as a chip's own.
     #[cfg(feature = "rand_core")]
     #[must_use]

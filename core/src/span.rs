@@ -49,19 +49,41 @@ pub struct SpanCounts {
 }
 
 /// The typed part of a live span, of the same shape in every form.
+// In this order, no more than 16 bytes that begin as zero are neighbours: a chip calls a function to clear more.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Header {
     pub(crate) context: SpanContext,
     pub(crate) parent: Option<ParentContext>,
-    pub(crate) kind: SpanKind,
-    pub(crate) status: StatusCode,
-    /// Whether the status stands in the body already, because it has a message.
-    pub(crate) status_in_body: bool,
-    pub(crate) start_time: u64,
-    pub(crate) limits: SpanLimits,
-    pub(crate) counts: SpanCounts,
     /// A set bit per key that may be in the body; see the form's `key_bit`.
     pub(crate) seen_keys: u64,
+    pub(crate) start_time: u64,
+    pub(crate) recorded: Recorded,
+    /// Whether the status stands in the body already, because it has a message.
+    pub(crate) status_in_body: bool,
+    pub(crate) status: StatusCode,
+    pub(crate) limits: SpanLimits,
+    pub(crate) dropped: Dropped,
+    pub(crate) kind: SpanKind,
+    /// A set bit per key that is in the body, of those that have a bit of their own.
+    pub(crate) own_keys: u32,
+}
+
+/// How much is in the body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorded {
+    pub(crate) attributes: u16,
+    pub(crate) events: u16,
+    pub(crate) links: u16,
+}
+
+/// How much was refused, and how many texts were cut.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dropped {
+    pub(crate) attributes: u32,
+    pub(crate) events: u32,
+    pub(crate) links: u32,
+    pub(crate) texts: u32,
 }
 
 impl Header {
@@ -70,13 +92,15 @@ impl Header {
         Self {
             context: start.context,
             parent: start.parent.as_ref().map(SpanContext::as_parent),
-            kind: start.kind,
-            status: StatusCode::Unset,
-            status_in_body: false,
-            start_time: start.start_time,
-            limits: start.limits,
-            counts: SpanCounts::default(),
             seen_keys: 0,
+            start_time: start.start_time,
+            recorded: Recorded::default(),
+            status_in_body: false,
+            status: StatusCode::Unset,
+            limits: start.limits,
+            dropped: Dropped::default(),
+            kind: start.kind,
+            own_keys: 0,
         }
     }
 
@@ -88,8 +112,7 @@ impl Header {
     /// Whether anything beyond the fields of fixed size has to be written.
     #[inline]
     pub(crate) fn has_rare_fields(&self) -> bool {
-        let counts = &self.counts;
-        (counts.dropped_attributes | counts.dropped_events | counts.dropped_links) != 0 || self.has_bare_status()
+        (self.dropped.attributes | self.dropped.events | self.dropped.links) != 0 || self.has_bare_status()
     }
 
     /// Whether there is a status that is not in the body.
@@ -139,8 +162,8 @@ impl<S: Storage, F: Form> Span<S, F> {
         span
     }
 
-    /// A span to which [`begin`](Self::begin) is still to come, so that it can be put in its place before.
-    #[inline]
+    /// A span that has no name yet, so that it can be put in its place before it gets one.
+    #[inline(always)]
     pub(crate) fn unnamed(body: S, start: &SpanStart<'_>) -> Self {
         Self { header: Header::new(start), body, form: PhantomData }
     }
@@ -160,18 +183,35 @@ impl<S: Storage, F: Form> Span<S, F> {
 
     /// Writes what a span begins with.
     #[inline]
-    pub(crate) fn begin(&mut self, start: &SpanStart<'_>) {
+    fn begin(&mut self, start: &SpanStart<'_>) {
         self.clear();
-        let view = self.body.view_mut();
-        F::begin(&mut self.header, view, start.name);
-        if !start.trace_state.is_empty() && !F::set_trace_state(view, start.trace_state) {
+        self.begin_with_name(start.name);
+        self.begin_trace_state(start.trace_state);
+    }
+
+    /// Writes the name of a span that has nothing yet.
+    #[inline(always)]
+    pub(crate) fn begin_with_name(&mut self, name: &str) {
+        F::begin(&mut self.header, self.body.view_mut(), name);
+    }
+
+    /// Whether it is a span that has nothing yet.
+    #[inline(always)]
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.body.view().as_slice().is_empty()
+    }
+
+    /// Writes the tracestate, if there is one.
+    #[inline]
+    pub(crate) fn begin_trace_state(&mut self, trace_state: &str) {
+        if !trace_state.is_empty() && !F::set_trace_state(self.body.view_mut(), trace_state) {
             self.count_truncated(1);
         }
     }
 
     /// Counts texts that the host had to cut before they came here: see [`SpanCounts::truncated_values`].
     pub fn count_truncated(&mut self, texts: u32) {
-        let truncated = &mut self.header.counts.truncated_values;
+        let truncated = &mut self.header.dropped.texts;
         *truncated = truncated.saturating_add(texts);
     }
 
@@ -199,7 +239,7 @@ impl<S: Storage, F: Form> Span<S, F> {
     /// not fit is refused and counted.
     pub fn set_trace_state(&mut self, trace_state: &str) -> &mut Self {
         if !F::set_trace_state(self.body.view_mut(), trace_state) {
-            let truncated = &mut self.header.counts.truncated_values;
+            let truncated = &mut self.header.dropped.texts;
             *truncated = truncated.saturating_add(1);
         }
         self
@@ -223,10 +263,24 @@ impl<S: Storage, F: Form> Span<S, F> {
         self
     }
 
+    #[inline]
+    pub(crate) fn limits(&self) -> &SpanLimits {
+        &self.header.limits
+    }
+
     /// What was recorded and what was refused so far.
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
-        self.header.counts
+        let Header { recorded, dropped, .. } = &self.header;
+        SpanCounts {
+            attributes: recorded.attributes,
+            events: recorded.events,
+            links: recorded.links,
+            dropped_attributes: dropped.attributes,
+            dropped_events: dropped.events,
+            dropped_links: dropped.links,
+            truncated_values: dropped.texts,
+        }
     }
 
     /// The outcome's code so far.
@@ -244,16 +298,16 @@ impl<S: Storage, F: Form> Span<S, F> {
     /// Sets an attribute; a key that is there already gets the new value.
     ///
     /// A literal key costs nothing but its copy: what tells it from other keys is computed when the call is compiled.
-    #[inline]
+    #[inline(always)]
     pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
-        F::set_attribute(&mut self.header, self.body.view_mut(), key, &value.into());
+        F::set(self, key, &value.into());
         self
     }
 
     /// Sets several attributes.
     pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
         for (key, value) in attributes {
-            self.set(key, *value);
+            F::set_attribute(&mut self.header, self.body.view_mut(), key, value);
         }
         self
     }
@@ -315,6 +369,12 @@ impl<S: Storage, F: Form> Span<S, F> {
         event
     }
 
+    /// What forms write to.
+    #[inline]
+    pub(crate) fn header_and_body(&mut self) -> (&mut Header, &mut S::View) {
+        (&mut self.header, self.body.view_mut())
+    }
+
     /// The typed view, where the form has one.
     pub(crate) fn live_view(&self) -> Option<SpanView<'_>> {
         F::live_view(&self.header, self.body.view().as_slice())
@@ -345,11 +405,6 @@ impl<S: Storage, F: Form> Span<S, F> {
 }
 
 impl<S: Storage> Span<S, Otlp> {
-    /// Header and body, for those who record without a key at hand.
-    pub(crate) fn parts(&mut self) -> (&mut Header, &mut S::View) {
-        (&mut self.header, self.body.view_mut())
-    }
-
     /// Reads the span as it would leave if it ended at `end_time`.
     #[must_use]
     pub fn view(&self, end_time: u64) -> SpanView<'_> {
@@ -390,7 +445,7 @@ mod tests {
             truncated_values: u32::MAX,
             ..SpanCounts::default()
         };
-        span.header.counts = most;
+        span.header.dropped = Dropped { attributes: u32::MAX, events: u32::MAX, links: u32::MAX, texts: u32::MAX };
         span.set("a", "cut").set("a", "cut again").set("b", "refused").set("", "refused");
         span.event("refused", 0);
         span.link(&context, "refused");

@@ -73,9 +73,6 @@ impl SpanDecision<'_> {
 
 impl SpanRequest<'_> {
     /// Makes the ids and asks the sampler (OpenTelemetry trace SDK, "SDK Span creation").
-    ///
-    /// The random flag of a parent is passed on; a root has it if `ids` are random (W3C Trace Context level 2, section
-    /// 3.2.2.5.2).
     #[inline]
     pub fn decide<'s, I: IdSource + ?Sized, S: Sampler + ?Sized>(&self, ids: &I, sampler: &'s S) -> SpanDecision<'s> {
         let (trace_id, is_random) = match &self.parent {
@@ -91,8 +88,18 @@ impl SpanRequest<'_> {
             attributes: self.attributes,
             links: self.links,
         });
-        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
-        let flags = TraceFlags::NONE.with_sampled(sampled).with_random(is_random);
-        SpanDecision { context: SpanContext::new(trace_id, ids.span_id(), flags), sampling }
+        SpanDecision {
+            context: SpanContext::new(trace_id, ids.span_id(), flags(sampling.decision, is_random)),
+            sampling,
+        }
     }
+}
+
+/// The flags of a new span.
+///
+/// The random flag of a parent is passed on; a root has it if its id is random (W3C Trace Context level 2, section
+/// 3.2.2.5.2).
+#[inline]
+pub(crate) fn flags(decision: SamplingDecision, is_random: bool) -> TraceFlags {
+    TraceFlags::NONE.with_sampled(decision == SamplingDecision::RecordAndSample).with_random(is_random)
 }

@@ -1,5 +1,6 @@
 //! `Storage`: where the bytes of a span, a batch or an envelope live.
 
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 
 /// Owned bytes of limited capacity. Core ships `heapless::Vec<u8, N>`; a host with a heap brings its own.
@@ -100,6 +101,64 @@ unsafe impl StorageView for heapless::vec::VecView<u8> {
     }
 }
 
+/// Memory of somebody else's that bytes are written into from the front.
+#[cfg(feature = "critical-section")]
+pub(crate) struct Region<'a> {
+    bytes: &'a mut [u8],
+    length: usize,
+}
+
+#[cfg(feature = "critical-section")]
+impl<'a> Region<'a> {
+    pub(crate) fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, length: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+}
+
+// SAFETY: `spare` is the memory directly behind the current length, `advance` moves that length over it. The memory is
+// initialised, and stays so: only `Form::encode` is given a region, and the cursor it writes with gives up bytes of `spare`
+// only by initialising them.
+#[cfg(feature = "critical-section")]
+#[expect(unsafe_code, reason = "the trait lends memory that need not be initialised; this one is, at no cost")]
+unsafe impl StorageView for Region<'_> {
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+
+    #[inline]
+    fn spare(&mut self, additional: usize) -> Option<&mut [MaybeUninit<u8>]> {
+        let spare = self.bytes.get_mut(self.length..)?.get_mut(..additional)?;
+        // SAFETY: a byte and a byte that may be uninitialised have the same layout; see above for why none becomes
+        // uninitialised.
+        Some(unsafe { &mut *(core::ptr::from_mut(spare) as *mut [MaybeUninit<u8>]) })
+    }
+
+    #[inline]
+    fn room(&self) -> usize {
+        self.bytes.len() - self.length
+    }
+
+    #[inline]
+    unsafe fn advance(&mut self, written: usize) {
+        self.length += written;
+    }
+
+    #[inline]
+    fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+}
+
 /// Writes at most `length` bytes behind the end through a cursor; false, and nothing is added, if they do not fit
 /// or if `write` wants more than it asked for.
 #[inline]
@@ -128,8 +187,21 @@ pub(crate) fn remove<V: StorageView + ?Sized>(storage: &mut V, start: usize, end
     let bytes = storage.as_mut_slice();
     let length = bytes.len();
     if start <= end && end <= length {
-        bytes.copy_within(end.., start);
+        if cfg!(target_os = "none") {
+            move_down_bytewise(bytes, start, end);
+        } else {
+            bytes.copy_within(end.., start);
+        }
         storage.truncate(length - (end - start));
+    }
+}
+
+/// Copies what is at `from` and behind it to `to`, in front of it. On a chip, the function that the compiler would call for
+/// this is larger than all that records a span.
+fn move_down_bytewise(bytes: &mut [u8], to: usize, from: usize) {
+    let cells = Cell::from_mut(bytes).as_slice_of_cells();
+    for (to, from) in cells.get(to..).unwrap_or_default().iter().zip(cells.get(from..).unwrap_or_default()) {
+        to.set(from.get());
     }
 }
 
@@ -203,6 +275,9 @@ mod tests {
         let mut storage = heapless::Vec::<u8, 8>::from_slice(b"abcdef").unwrap();
         remove(storage.view_mut(), 1, 3);
         assert_eq!(storage, b"adef");
+        let mut bytes = *b"abcdef";
+        move_down_bytewise(&mut bytes, 1, 3);
+        assert_eq!(&bytes, b"adefef");
         remove(storage.view_mut(), 3, 9);
         assert_eq!(storage, b"adef", "a range outside changes nothing");
     }

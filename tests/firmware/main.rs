@@ -81,7 +81,8 @@ fn check_spans(host: &Host, board: &Board) {
             assert!(parent.start <= child.start && child.end <= parent.end, "{}: {child:?} in {parent:?}", board.name);
         }
     }
-    assert_eq!(named("sample").len(), named("convert").len(), "{}", board.name);
+    let unconverted = named("sample").len() - named("convert").len();
+    assert!(unconverted <= 1, "{}: {unconverted} conversions missing", board.name);
     let late = named("sample").len() - readings.len();
     assert!(late <= 1, "{}: {late} readings missing", board.name);
     assert!(named("convert").iter().any(|span| span.events == ["reading out of range"]), "{}", board.name);

@@ -1,40 +1,38 @@
 //! The ring of a chip: nothing is lost uncounted, order is kept, and the rule of what stays is followed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::thread;
 
 use clewline_core::shared::{Keep, LongTicks, SharedContext, SharedIds, SpanRing};
 use clewline_core::{
-    AlwaysOff, AlwaysOn, Compact, CompactSpans, Form, IdSource, InlineSpan, NoClock, Otlp, SpanContext, SpanId,
-    SpanKind, SpanLimits, SpanStart, TickSource, TraceFlags, TraceId, Tracer,
+    ActiveSpan, AlwaysOff, AlwaysOn, Compact, CompactSpans, Form, IdSource, NoClock, Otlp, SpanContext, SpanId,
+    TickSource, TraceFlags, TraceId, Tracer,
 };
 // Names the implementation of critical sections for this program.
 use critical_section as _;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
-const CAPACITY: usize = 700;
-/// No span in here is longer than this in the ring, and none is taken to be: the ring's own estimate is below it.
+/// How many places the ring under test has.
+const PLACES: usize = 5;
+/// No span in here is longer than this.
 const LONGEST: usize = 250;
 
-type Ring<F> = SpanRing<128, CAPACITY, F>;
+type Ring<F> = SpanRing<128, PLACES, F>;
+type RingTracer<'r, const SPANS: usize, F> = Tracer<NoClock, SharedIds, AlwaysOn, &'r SpanRing<128, SPANS, F>>;
+type RingSpan<'t, 'r, const SPANS: usize, F> = ActiveSpan<'t, NoClock, &'r SpanRing<128, SPANS, F>>;
+
+fn tracer<const SPANS: usize, F: Form>(ring: &SpanRing<128, SPANS, F>) -> RingTracer<'_, SPANS, F> {
+    Tracer::new(NoClock, SharedIds::new([1, 2]), AlwaysOn, ring)
+}
 
 /// A span whose start says which one it is, with a body of about `size` bytes.
-fn span<F: Form>(number: u64, size: usize) -> InlineSpan<128, F> {
-    let ids = (TraceId::from_bytes([7; 16]), SpanId::from_bytes([9; 8]));
-    let (Some(trace_id), Some(span_id)) = ids else { panic!("not zero") };
-    let mut span = InlineSpan::new(
-        heapless::Vec::new(),
-        &SpanStart {
-            context: SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED),
-            parent: None,
-            name: "n",
-            kind: SpanKind::Internal,
-            start_time: number + 1,
-            trace_state: "",
-            limits: SpanLimits::DEFAULT,
-        },
-    );
+fn start<'t, 'r, const SPANS: usize, F: Form>(
+    tracer: &'t RingTracer<'r, SPANS, F>,
+    number: u64,
+    size: usize,
+) -> RingSpan<'t, 'r, SPANS, F> {
+    let mut span = tracer.span("n").start_time(number + 1).start();
     span.set("size", &[0x5a_u8; 128][..size]);
     span
 }
@@ -46,7 +44,12 @@ fn numbers(record: &[u8]) -> Vec<u64> {
 
 #[derive(Clone, Debug)]
 enum Step {
+    /// A span that ends at once.
     Push(usize),
+    /// A span that ends later.
+    Open(usize),
+    /// One of those ends.
+    Close(usize),
     Pop,
     Fill(usize),
 }
@@ -54,6 +57,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..100_usize).prop_map(Step::Push),
+        1 => (0..100_usize).prop_map(Step::Open),
+        1 => (0..PLACES).prop_map(Step::Close),
         1 => Just(Step::Pop),
         1 => (0..400_usize).prop_map(Step::Fill),
     ]
@@ -73,63 +78,80 @@ proptest! {
         keep in prop_oneof![Just(Keep::Newest), Just(Keep::Oldest)],
     ) {
         let ring = Ring::<Compact>::new(keep);
-        // What must be inside, oldest first; what the ring dropped is taken out by its own count.
-        let mut inside = VecDeque::new();
-        let mut bytes_inside = VecDeque::new();
-        let (mut pushed, mut dropped) = (0, 0);
+        let tracer = tracer(&ring);
+        // What must be inside.
+        let mut inside = BTreeSet::new();
+        let mut open = Vec::new();
+        // Spans that end late mix the order, which only the ring knows from then on.
+        let mut is_mixed = false;
+        let (mut started, mut dropped) = (0, 0);
         for step in steps {
             match step {
-                Step::Push(size) => {
-                    let span = span::<Compact>(pushed, size);
-                    ring.push(&span, pushed + 1);
-                    let mut record = heapless::Vec::<u8, LONGEST>::new();
-                    prop_assert!(span.write_to(pushed + 1, record.as_mut_view()).is_ok());
+                Step::Push(size) | Step::Open(size) => {
+                    let is_full = inside.len() + open.len() == PLACES;
+                    let span = start(&tracer, started, size);
                     let newly = ring.counts().dropped - dropped;
-                    match keep {
-                        Keep::Oldest => {
-                            prop_assert!(newly <= 1);
-                            if newly == 0 {
-                                inside.push_back(pushed);
-                                bytes_inside.push_back(record.len());
-                            }
-                        }
-                        Keep::Newest => {
-                            inside.push_back(pushed);
-                            bytes_inside.push_back(record.len());
-                            for _ in 0..newly {
-                                inside.pop_front();
-                                bytes_inside.pop_front();
-                            }
-                            prop_assert_eq!(inside.back(), Some(&pushed), "the newest is always inside");
-                        }
-                    }
-                    // It drops only when it must: two records and an estimate apart from being full at most.
-                    let used: usize = bytes_inside.iter().map(|length| length + 2).sum();
-                    prop_assert!(newly == 0 || used + 2 * LONGEST > CAPACITY, "{} of {}", used, CAPACITY);
                     dropped += newly;
-                    pushed += 1;
+                    // It drops only when it must, and by its rule.
+                    prop_assert_eq!(newly, u32::from(is_full));
+                    let has_place = !is_full || (keep == Keep::Newest && !inside.is_empty());
+                    prop_assert_eq!(span.is_recording(), has_place);
+                    if is_full && has_place && !is_mixed {
+                        inside.pop_first();
+                    } else if is_full && has_place {
+                        let mut out = [0; PLACES * LONGEST];
+                        let length = ring.fill(&mut out);
+                        let rest: BTreeSet<u64> = numbers(&out[..length]).into_iter().collect();
+                        prop_assert!(rest.is_subset(&inside) && rest.len() + 1 == inside.len());
+                        inside.clear();
+                    }
+                    if has_place && matches!(step, Step::Open(_)) {
+                        is_mixed = true;
+                        open.push((started, span));
+                    } else if has_place {
+                        drop(span);
+                        inside.insert(started);
+                    }
+                    started += 1;
+                }
+                Step::Close(which) => {
+                    if which < open.len() {
+                        let (number, span) = open.remove(which);
+                        drop(span);
+                        inside.insert(number);
+                    }
                 }
                 Step::Pop => {
                     let mut out = [0; LONGEST];
                     let popped = ring.pop(&mut out).map(|length| numbers(&out[..length]));
-                    bytes_inside.pop_front();
-                    prop_assert_eq!(popped, inside.pop_front().map(|number| vec![number]));
+                    match popped {
+                        Some(popped) => {
+                            prop_assert_eq!(popped.len(), 1);
+                            prop_assert!(inside.remove(&popped[0]));
+                        }
+                        None => prop_assert!(inside.is_empty()),
+                    }
                 }
                 Step::Fill(room) => {
                     let mut out = vec![0; room];
                     let length = ring.fill(&mut out);
-                    let taken = numbers(&out[..length]);
+                    for number in numbers(&out[..length]) {
+                        prop_assert!(inside.remove(&number), "{} twice, or from nowhere", number);
+                    }
                     // Records longer than all the room are dropped, so that they do not stay in the way.
-                    while bytes_inside.front().is_some_and(|&length| length > room) {
-                        bytes_inside.pop_front();
-                        inside.pop_front();
-                        dropped += 1;
+                    let newly = ring.counts().dropped - dropped;
+                    dropped += newly;
+                    prop_assert!(newly == 0 || room < LONGEST);
+                    if newly > 0 {
+                        // Which ones, only the ring knows.
+                        let mut out = [0; PLACES * LONGEST];
+                        let length = ring.fill(&mut out);
+                        let rest = numbers(&out[..length]);
+                        prop_assert_eq!(rest.len() + newly as usize, inside.len());
+                        prop_assert!(rest.iter().all(|number| inside.contains(number)));
+                        inside.clear();
                     }
-                    for number in &taken {
-                        bytes_inside.pop_front();
-                        prop_assert_eq!(inside.pop_front(), Some(*number));
-                    }
-                    prop_assert!(bytes_inside.front().is_none_or(|&next| length + next > room), "it fills what fits");
+                    prop_assert!(inside.is_empty() || room < length + LONGEST, "it fills what fits");
                 }
             }
             prop_assert_eq!(usize::from(ring.counts().spans), inside.len());
@@ -139,46 +161,91 @@ proptest! {
 }
 
 #[test]
+fn spans_leave_in_the_order_in_which_they_came() {
+    let ring = Ring::<Compact>::new(Keep::Newest);
+    let tracer = tracer(&ring);
+    let mut expected = VecDeque::new();
+    for number in 0..40 {
+        drop(start(&tracer, number, 40));
+        expected.push_back(number);
+        // Sometimes one more waits, and now and then all the places are full.
+        if number % 7 != 0 || expected.len() == PLACES {
+            let mut out = [0; LONGEST];
+            let length = ring.pop(&mut out).unwrap();
+            assert_eq!(numbers(&out[..length]), [expected.pop_front().unwrap()]);
+        }
+    }
+    // Room for two of the three that are left: the third stays the next.
+    let mut out = [0; 180];
+    let length = ring.fill(&mut out);
+    let taken = numbers(&out[..length]);
+    assert!(!taken.is_empty() && taken.len() < expected.len(), "{taken:?} of {expected:?}");
+    let mut rest = [0; PLACES * LONGEST];
+    let length = ring.fill(&mut rest);
+    assert_eq!([taken, numbers(&rest[..length])].concat(), Vec::from(expected));
+    assert_eq!(ring.counts(), clewline_core::shared::RingCounts::default());
+}
+
+#[test]
 fn the_rule_decides_what_stays() {
-    for (keep, expected) in [(Keep::Newest, 90..100), (Keep::Oldest, 0..10)] {
-        let ring = SpanRing::<128, 1024, Compact>::new(keep);
+    for (keep, expected) in [(Keep::Newest, [95, 96, 97, 98, 99]), (Keep::Oldest, [0, 1, 2, 3, 4])] {
+        let ring = Ring::<Compact>::new(keep);
         for number in 0..100 {
-            ring.push(&span(number, 60), number + 1);
+            drop(start(&tracer(&ring), number, 60));
         }
         let mut out = [0; 1024];
         let length = ring.fill(&mut out);
-        let stayed = numbers(&out[..length]);
-        assert!(stayed.len() > 5 && stayed.iter().all(|number| expected.contains(number)), "{keep:?}: {stayed:?}");
-        assert_eq!(stayed.len() + ring.counts().dropped as usize, 100);
+        assert_eq!(numbers(&out[..length]), expected, "{keep:?}");
+        assert_eq!(ring.counts().dropped, 95);
     }
 }
 
 #[test]
-fn a_span_larger_than_the_ring_pushes_nothing_out() {
-    let ring = SpanRing::<128, 120, Compact>::new(Keep::Newest);
-    ring.push(&span(0, 1), 1);
-    ring.push(&span(1, 100), 2);
-    assert_eq!((ring.counts().spans, ring.counts().dropped), (1, 1));
-    let mut out = [0; 120];
-    let length = ring.pop(&mut out).unwrap();
-    assert_eq!(numbers(&out[..length]), [0]);
+fn what_is_going_on_keeps_its_place() {
+    let ring = SpanRing::<128, 2, Compact>::new(Keep::Newest);
+    let tracer = tracer(&ring);
+    let outer = start(&tracer, 0, 1);
+    for number in 1..10 {
+        drop(start(&tracer, number, 1));
+    }
+    let inner = start(&tracer, 10, 1);
+    assert!(!start(&tracer, 11, 1).is_recording(), "both places are taken by spans that go on");
+    assert_eq!((ring.counts().spans, ring.counts().dropped), (0, 10));
+    drop((inner, outer));
+    let mut out = [0; 300];
+    let length = ring.fill(&mut out);
+    let mut stayed = numbers(&out[..length]);
+    stayed.sort_unstable();
+    assert_eq!(stayed, [0, 10]);
+}
+
+#[test]
+fn a_span_longer_than_the_room_is_dropped_and_counted() {
+    let ring = Ring::<Compact>::new(Keep::Newest);
+    drop(start(&tracer(&ring), 0, 100));
+    assert_eq!(ring.pop(&mut [0; 60]), None);
+    assert_eq!((ring.counts().spans, ring.counts().dropped), (0, 1));
+    drop(start(&tracer(&ring), 1, 100));
+    assert_eq!(ring.fill(&mut [0; 60]), 0);
+    assert_eq!((ring.counts().spans, ring.counts().dropped), (0, 2));
 }
 
 #[test]
 fn the_otlp_form_goes_through_the_same_ring() {
     let ring = Ring::<Otlp>::new(Keep::Newest);
-    let (first, second) = (span::<Otlp>(0, 10), span::<Otlp>(1, 20));
-    ring.push(&first, 5);
-    ring.push(&second, 6);
+    let tracer = tracer(&ring);
+    let mut expected = heapless::Vec::<u8, 400>::new();
+    for (size, end_time) in [(10, 5), (20, 6)] {
+        let mut span = start(&tracer, 0, size);
+        span.recording().unwrap().write_to(end_time, expected.as_mut_view()).unwrap();
+        span.end_at(end_time);
+    }
     let mut out = [0; 400];
     let length = ring.fill(&mut out);
-    let mut expected = heapless::Vec::<u8, 400>::new();
-    first.write_to(5, expected.as_mut_view()).unwrap();
-    second.write_to(6, expected.as_mut_view()).unwrap();
     assert_eq!(out[..length], expected);
 }
 
-type ThreadTracer = Tracer<NoClock, SharedIds, AlwaysOn, SpanRing<64, 4096>>;
+type ThreadTracer = Tracer<NoClock, SharedIds, AlwaysOn, SpanRing<64, 64>>;
 static TRACER: ThreadTracer = Tracer::new(NoClock, SharedIds::new([1, 2]), AlwaysOn, SpanRing::new(Keep::Newest));
 
 /// Threads stand for interrupts: both find each other between any two steps.
@@ -218,7 +285,7 @@ fn a_static_tracer_is_shared() {
 
 #[test]
 fn what_is_not_sampled_is_neither_kept_nor_counted() {
-    let tracer = Tracer::new(NoClock, SharedIds::new([1, 2]), AlwaysOff, SpanRing::<64, 400>::new(Keep::Newest));
+    let tracer = Tracer::new(NoClock, SharedIds::new([1, 2]), AlwaysOff, SpanRing::<64, 4>::new(Keep::Newest));
     tracer.span("idle").start().end();
     assert_eq!(tracer.sink().counts(), clewline_core::shared::RingCounts::default());
 }
@@ -241,7 +308,9 @@ fn seeds_make_devices_and_boots_differ() {
 fn a_context_is_there_until_it_is_replaced() {
     let shared = SharedContext::new();
     assert_eq!(shared.get(), None);
-    let context = span::<Compact>(0, 0).context();
+    let ids = (TraceId::from_bytes([7; 16]), SpanId::from_bytes([9; 8]));
+    let (Some(trace_id), Some(span_id)) = ids else { panic!("not zero") };
+    let context = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED);
     shared.set(Some(context));
     assert_eq!(shared.get(), Some(context));
 }

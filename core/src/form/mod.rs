@@ -4,14 +4,14 @@ pub mod compact;
 pub(crate) mod otlp;
 pub(crate) mod value;
 
-use crate::storage::StorageView;
+use crate::storage::{Storage, StorageView};
 use crate::wire::varint_len;
-use crate::{Header, SpanContext, SpanView, Status, Value};
+use crate::{Header, Span, SpanContext, SpanView, Status, Value};
 
 /// How a span writes itself. Sealed: the forms are part of this crate, because a form and its reader belong together.
 ///
 /// All forms share the typed [`Header`], the limits, the counts and [`SpanView`](crate::SpanView).
-pub trait Form: Sealed {}
+pub trait Form: Sealed + 'static {}
 
 /// OTLP protobuf: the body is a run of fields of `opentelemetry.proto.trace.v1.Span`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +62,15 @@ pub trait Sealed {
     fn set_trace_state<V: StorageView + ?Sized>(body: &mut V, trace_state: &str) -> bool;
     fn set_status<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, status: Status<'_>);
     fn set_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>);
+    /// Sets an attribute by the type of its value: where the call shows the type, nothing is linked that writes others.
+    #[inline(always)]
+    fn set<S: Storage>(span: &mut Span<S, Self>, key: &str, value: &Value<'_>)
+    where
+        Self: Form + Sized,
+    {
+        let (header, body) = span.header_and_body();
+        Self::set_attribute(header, body, key, value);
+    }
     fn begin_event<V: StorageView + ?Sized>(
         header: &mut Header,
         body: &mut V,

@@ -2,9 +2,9 @@
 
 use super::value::{self, Measure};
 use super::{EntryKind, OpenEntry, Otlp, Sealed};
-use crate::storage::{self, StorageView, append};
-use crate::wire::{self, Fields, LENGTH_DELIMITED, VARINT, Wire, field_len, tag, varint_len};
-use crate::{Header, SpanContext, SpanView, Status, StatusCode, Value};
+use crate::storage::{self, Cursor, Storage, StorageView, append};
+use crate::wire::{self, LENGTH_DELIMITED, VARINT, field_len, tag, varint_len};
+use crate::{Header, Span, SpanContext, SpanView, Status, StatusCode, Value};
 
 pub(crate) const TRACE_STATE: u8 = tag(3, LENGTH_DELIMITED);
 pub(crate) const NAME: u8 = tag(5, LENGTH_DELIMITED);
@@ -52,7 +52,7 @@ impl Sealed for Otlp {
     fn set_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
         if let Some((start, end)) = find_field(body.as_slice(), NAME) {
             if field_len(name.len()) > body.room() + (end - start) {
-                count(&mut header.counts.truncated_values, true);
+                count(&mut header.dropped.texts, true);
                 return;
             }
             storage::remove(body, start, end);
@@ -79,7 +79,7 @@ impl Sealed for Otlp {
         }
         let room = wire::content_within(wire::content_within(body.room()).saturating_sub(STATUS_CODE_FIELD));
         let fitting = value::fit(message, room);
-        count(&mut header.counts.truncated_values, fitting.len() < message.len());
+        count(&mut header.dropped.texts, fitting.len() < message.len());
         if fitting.is_empty() {
             return;
         }
@@ -93,18 +93,25 @@ impl Sealed for Otlp {
 
     #[inline]
     fn set_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>) {
-        let bit = key_bit(key);
-        if header.seen_keys & bit == 0 && header.counts.attributes < header.limits.attributes {
-            match append_attribute(body, ATTRIBUTE, header.limits.value_length, key, value, 0) {
-                Ok(clipped) => {
-                    header.seen_keys |= bit;
-                    header.counts.attributes += 1;
-                    count(&mut header.counts.truncated_values, clipped);
-                }
-                Err(Refused) => count(&mut header.counts.dropped_attributes, true),
-            }
-        } else {
-            replace_attribute(header, body, key, value);
+        let mut measure = Measure { value_length: header.limits.value_length, clipped: false };
+        let value_length = measure.value_length;
+        match measure.value(value) {
+            Some(length) => set_measured(header, body, key, length, measure.clipped, |cursor| {
+                value::write_field(cursor, (VALUE, length), value, value_length);
+            }),
+            None => count(&mut header.dropped.attributes, true),
+        }
+    }
+
+    #[inline(always)]
+    fn set<S: Storage>(span: &mut Span<S, Self>, key: &str, value: &Value<'_>) {
+        let (header, body) = span.header_and_body();
+        match *value {
+            Value::Bool(truth) => set_bool(header, body, key, truth),
+            Value::I64(number) => set_int(header, body, key, number),
+            Value::F64(number) => set_double(header, body, key, number),
+            Value::Str(text) => set_text(header, body, key, text),
+            _ => Self::set_attribute(header, body, key, value),
         }
     }
 
@@ -116,7 +123,7 @@ impl Sealed for Otlp {
     ) -> Option<OpenEntry> {
         let start = body.as_slice().len();
         let content = 9 + field_len(name.len());
-        let fits = header.counts.events < header.limits.events
+        let fits = header.recorded.events < header.limits.events
             && body.room() >= field_len(content) + ENTRY_TAIL
             && append(body, field_len(content), |cursor| {
                 cursor.field_header(EVENT, content);
@@ -125,10 +132,10 @@ impl Sealed for Otlp {
                 cursor.field(EVENT_NAME, name.as_bytes());
             });
         if !fits {
-            count(&mut header.counts.dropped_events, true);
+            count(&mut header.dropped.events, true);
             return None;
         }
-        header.counts.events += 1;
+        header.recorded.events += 1;
         Some(OpenEntry::new(EntryKind::Event, start, content))
     }
 
@@ -141,7 +148,7 @@ impl Sealed for Otlp {
         let start = body.as_slice().len();
         let state = if trace_state.is_empty() { 0 } else { field_len(trace_state.len()) };
         let content = 18 + 10 + state + 5;
-        let fits = header.counts.links < header.limits.links
+        let fits = header.recorded.links < header.limits.links
             && body.room() >= field_len(content) + ENTRY_TAIL
             && append(body, field_len(content), |cursor| {
                 cursor.field_header(LINK, content);
@@ -154,10 +161,10 @@ impl Sealed for Otlp {
                 cursor.bytes(&otlp_flags(context, context.is_remote()).to_le_bytes());
             });
         if !fits {
-            count(&mut header.counts.dropped_links, true);
+            count(&mut header.dropped.links, true);
             return None;
         }
-        header.counts.links += 1;
+        header.recorded.links += 1;
         Some(OpenEntry::new(EntryKind::Link, start, content))
     }
 
@@ -168,31 +175,13 @@ impl Sealed for Otlp {
         key: &str,
         value: &Value<'_>,
     ) {
-        let (attribute_tag, limit) = match entry.kind {
-            EntryKind::Event => (EVENT_ATTRIBUTE, header.limits.event_attributes),
-            EntryKind::Link => (LINK_ATTRIBUTE, header.limits.link_attributes),
-        };
-        let bit = key_bit(key);
-        let old = if entry.seen_keys & bit == 0 {
-            None
-        } else {
-            find_attribute(body.as_slice(), entry.content_start(), attribute_tag, key)
-        };
-        if old.is_none() && entry.attributes >= limit {
-            count(&mut entry.dropped_attributes, true);
-            return;
-        }
-        match append_attribute(body, attribute_tag, header.limits.value_length, key, value, ENTRY_TAIL) {
-            Ok(clipped) => {
-                count(&mut header.counts.truncated_values, clipped);
-                match old {
-                    Some((start, end)) => storage::remove(body, start, end),
-                    None => entry.attributes += 1,
-                }
-                entry.seen_keys |= bit;
-                set_length(body, entry);
-            }
-            Err(Refused) => count(&mut entry.dropped_attributes, true),
+        let mut measure = Measure { value_length: header.limits.value_length, clipped: false };
+        let value_length = measure.value_length;
+        match measure.value(value) {
+            Some(length) => set_entry_measured(header, body, entry, key, length, measure.clipped, |cursor| {
+                value::write_field(cursor, (VALUE, length), value, value_length);
+            }),
+            None => count(&mut entry.dropped_attributes, true),
         }
     }
 
@@ -270,9 +259,9 @@ pub(crate) fn otlp_flags(context: &SpanContext, is_remote: bool) -> u32 {
 /// The dropped counts and the status code: absent from most spans.
 fn rare_fields(header: &Header) -> [(u8, u32); 3] {
     [
-        (DROPPED_ATTRIBUTES, header.counts.dropped_attributes),
-        (DROPPED_EVENTS, header.counts.dropped_events),
-        (DROPPED_LINKS, header.counts.dropped_links),
+        (DROPPED_ATTRIBUTES, header.dropped.attributes),
+        (DROPPED_EVENTS, header.dropped.events),
+        (DROPPED_LINKS, header.dropped.links),
     ]
 }
 
@@ -286,7 +275,7 @@ fn rare_len(header: &Header) -> usize {
 }
 
 #[cold]
-fn write_rare(header: &Header, cursor: &mut storage::Cursor<'_>) {
+fn write_rare(header: &Header, cursor: &mut Cursor<'_>) {
     for (count_tag, count) in rare_fields(header) {
         if count > 0 {
             cursor.byte(count_tag);
@@ -301,7 +290,7 @@ fn write_rare(header: &Header, cursor: &mut storage::Cursor<'_>) {
 #[cold]
 fn append_cut_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
     let fitting = value::fit(name, wire::content_within(body.room()));
-    count(&mut header.counts.truncated_values, true);
+    count(&mut header.dropped.texts, true);
     append(body, field_len(fitting.len()), |cursor| cursor.field(NAME, fitting.as_bytes()));
 }
 
@@ -311,61 +300,145 @@ pub(crate) fn count(counter: &mut u32, happened: bool) {
     *counter = counter.saturating_add(happened.into());
 }
 
-/// The attribute could not be recorded.
-struct Refused;
-
-/// Appends one `KeyValue`; answers whether the value was cut. `tail` bytes must stay free behind it.
 #[inline]
+fn set_bool<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, truth: bool) {
+    set_measured(header, body, key, value::BOOL_LEN, false, |cursor| {
+        cursor.field_header(VALUE, value::BOOL_LEN);
+        value::write_bool(cursor, truth);
+    });
+}
+
+#[inline]
+fn set_int<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, number: i64) {
+    let length = value::int_len(number);
+    set_measured(header, body, key, length, false, |cursor| {
+        cursor.field_header(VALUE, length);
+        value::write_int(cursor, number);
+    });
+}
+
+#[inline]
+fn set_double<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, number: f64) {
+    set_measured(header, body, key, value::DOUBLE_LEN, false, |cursor| {
+        cursor.field_header(VALUE, value::DOUBLE_LEN);
+        value::write_double(cursor, number);
+    });
+}
+
+#[inline]
+fn set_text<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, text: &str) {
+    let clipped = value::clip(text, header.limits.value_length);
+    let is_clipped = clipped.len() < text.len();
+    let length = field_len(clipped.len());
+    set_measured(header, body, key, length, is_clipped, |cursor| {
+        value::write_text_field(cursor, (VALUE, length), clipped);
+    });
+}
+
+/// Sets an attribute whose value takes `length` bytes; `write` writes them behind their tag and length.
+#[inline(always)]
+fn set_measured<V: StorageView + ?Sized>(
+    header: &mut Header,
+    body: &mut V,
+    key: &str,
+    length: usize,
+    is_clipped: bool,
+    write: impl FnOnce(&mut Cursor<'_>),
+) {
+    let bit = key_bit(key);
+    let is_new = header.seen_keys & bit == 0 && header.recorded.attributes < header.limits.attributes;
+    // The way of keys that may be there already, and of spans that hold as many attributes as they may.
+    let is_added = if is_new { Some(true) } else { make_room(header, body, key, length) };
+    if let Some(is_added) = is_added
+        && append_attribute(body, ATTRIBUTE, key, length, 0, write)
+    {
+        header.recorded.attributes += u16::from(is_added);
+        header.seen_keys |= bit;
+        count(&mut header.dropped.texts, is_clipped);
+    } else {
+        count(&mut header.dropped.attributes, true);
+    }
+}
+
+/// Removes what a key has as its value, if the new one fits in its place; answers whether it is another attribute, or `None`
+/// if it cannot be had.
+#[inline(never)]
+fn make_room<V: StorageView + ?Sized>(header: &Header, body: &mut V, key: &str, length: usize) -> Option<bool> {
+    match find_attribute(body.as_slice(), 0, ATTRIBUTE, key) {
+        None => (header.recorded.attributes < header.limits.attributes).then_some(true),
+        Some((start, end)) => {
+            let room = body.room() + end.saturating_sub(start);
+            if attribute_len(key, length) > room {
+                return None;
+            }
+            storage::remove(body, start, end);
+            Some(false)
+        }
+    }
+}
+
+/// Sets an attribute of an event or link; as [`set_measured`].
+#[inline(always)]
+fn set_entry_measured<V: StorageView + ?Sized>(
+    header: &mut Header,
+    body: &mut V,
+    entry: &mut OpenEntry,
+    key: &str,
+    length: usize,
+    is_clipped: bool,
+    write: impl FnOnce(&mut Cursor<'_>),
+) {
+    let (attribute_tag, limit) = match entry.kind {
+        EntryKind::Event => (EVENT_ATTRIBUTE, header.limits.event_attributes),
+        EntryKind::Link => (LINK_ATTRIBUTE, header.limits.link_attributes),
+    };
+    let bit = key_bit(key);
+    let old = if entry.seen_keys & bit == 0 {
+        None
+    } else {
+        find_attribute(body.as_slice(), entry.content_start(), attribute_tag, key)
+    };
+    if old.is_none() && entry.attributes >= limit
+        || !append_attribute(body, attribute_tag, key, length, ENTRY_TAIL, write)
+    {
+        count(&mut entry.dropped_attributes, true);
+        return;
+    }
+    count(&mut header.dropped.texts, is_clipped);
+    match old {
+        Some((start, end)) => storage::remove(body, start, end),
+        None => entry.attributes += 1,
+    }
+    entry.seen_keys |= bit;
+    set_length(body, entry);
+}
+
+/// How long a `KeyValue` is as a field, whose value takes `length` bytes.
+#[inline]
+fn attribute_len(key: &str, length: usize) -> usize {
+    field_len(field_len(key.len()).saturating_add(field_len(length)))
+}
+
+/// Appends one `KeyValue`, or nothing. `tail` bytes must stay free behind it.
+#[inline(always)]
 fn append_attribute<V: StorageView + ?Sized>(
     body: &mut V,
     attribute_tag: u8,
-    value_length: u32,
     key: &str,
-    value: &Value<'_>,
+    length: usize,
     tail: usize,
-) -> Result<bool, Refused> {
-    let mut measure = Measure { value_length, clipped: false };
-    let Some(value_len) = measure.value(value) else { return Err(Refused) };
-    let content = field_len(key.len()) + field_len(value_len);
+    write: impl FnOnce(&mut Cursor<'_>),
+) -> bool {
+    let content = field_len(key.len()).saturating_add(field_len(length));
     let total = field_len(content);
-    if key.is_empty() || (tail > 0 && body.room() < total + tail) {
-        return Err(Refused);
+    if key.is_empty() || (tail > 0 && body.room() < total.saturating_add(tail)) {
+        return false;
     }
-    let written = append(body, total, |cursor| {
+    append(body, total, |cursor| {
         cursor.field_headers((attribute_tag, content), (KEY, key.len()));
         cursor.bytes(key.as_bytes());
-        value::write_field(cursor, (VALUE, value_len), value, value_length);
-    });
-    if written { Ok(measure.clipped) } else { Err(Refused) }
-}
-
-/// The way of keys that may be there already, and of spans that hold as many attributes as they may.
-#[inline(never)]
-fn replace_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>) {
-    let old = find_attribute(body.as_slice(), 0, ATTRIBUTE, key);
-    if old.is_none() && header.counts.attributes >= header.limits.attributes {
-        count(&mut header.counts.dropped_attributes, true);
-        return;
-    }
-    if let Some((start, end)) = old {
-        // The old value goes only once the new one is known to fit where it stood.
-        let room = body.room() + end.saturating_sub(start);
-        let mut measure = Measure { value_length: header.limits.value_length, clipped: false };
-        let fits = measure.value(value).is_some_and(|value| field_len(field_len(key.len()) + field_len(value)) <= room);
-        if !fits {
-            count(&mut header.counts.dropped_attributes, true);
-            return;
-        }
-        storage::remove(body, start, end);
-    }
-    match append_attribute(body, ATTRIBUTE, header.limits.value_length, key, value, 0) {
-        Ok(clipped) => {
-            header.counts.attributes += u16::from(old.is_none());
-            count(&mut header.counts.truncated_values, clipped);
-            header.seen_keys |= key_bit(key);
-        }
-        Err(Refused) => count(&mut header.counts.dropped_attributes, true),
-    }
+        write(cursor);
+    })
 }
 
 /// One of 64 bits for a key: a clear bit proves that the key is new, without looking at the body.
@@ -384,31 +457,72 @@ pub(crate) fn key_bit(key: &str) -> u64 {
 
 /// Where the field of this tag stands in the body: start of its tag, end of its content.
 fn find_field(body: &[u8], wanted: u8) -> Option<(usize, usize)> {
-    positions(body, 0).find(|&(start, _, _)| body.get(start) == Some(&wanted)).map(|(start, end, _)| (start, end))
+    Positions { body, at: 0 }.find(|position| position.tag == wanted).map(|position| (position.start, position.end))
 }
 
 pub(crate) fn find_attribute(body: &[u8], from: usize, attribute_tag: u8, key: &str) -> Option<(usize, usize)> {
-    positions(body, from)
-        .find(|&(start, _, content)| {
-            body.get(start) == Some(&attribute_tag)
-                && matches!(Fields::new(content).next(), Some(Ok(field)) if field.wire == Wire::Bytes(key.as_bytes()))
+    Positions { body, at: from }
+        .find(|position| {
+            position.tag == attribute_tag && {
+                // The key is the first field of a `KeyValue`.
+                let pair = body.get(..position.end).unwrap_or_default();
+                let first = Positions { body: pair, at: position.content }.next();
+                first.is_some_and(|first| pair.get(first.content..first.end) == Some(key.as_bytes()))
+            }
         })
-        .map(|(start, end, _)| (start, end))
+        .map(|position| (position.start, position.end))
 }
 
-/// The length-delimited fields from `from` on: start, end and content of each.
-fn positions(body: &[u8], from: usize) -> impl Iterator<Item = (usize, usize, &[u8])> {
-    let rest = body.get(from..).unwrap_or_default();
-    let mut fields = Fields::new(rest);
-    let mut start = from;
-    core::iter::from_fn(move || {
-        let field = fields.next()?.ok()?;
-        let content = if let Wire::Bytes(content) = field.wire { content } else { &[] };
-        let end = body.len() - fields.rest().len();
-        let position = (start, end, content);
-        start = end;
-        Some(position)
-    })
+/// Where one field stands in the body, counted from its begin.
+struct Position {
+    tag: u8,
+    start: usize,
+    content: usize,
+    end: usize,
+}
+
+/// The fields of a body, or of an entry that ends it: bytes that were written here, with tags of one byte, so nothing is
+/// checked but that nothing is out of bounds.
+struct Positions<'a> {
+    body: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Positions<'_> {
+    type Item = Position;
+
+    fn next(&mut self) -> Option<Position> {
+        let start = self.at;
+        let tag = *self.body.get(start)?;
+        let mut content = start + 1;
+        let length = match tag & 7 {
+            wire::FIXED64 => 8,
+            wire::FIXED32 => 4,
+            wire_type => {
+                let number = self.varint(&mut content)?;
+                if wire_type == LENGTH_DELIMITED { number } else { 0 }
+            }
+        };
+        let end = content.checked_add(length).filter(|&end| end <= self.body.len())?;
+        self.at = end;
+        Some(Position { tag, start, content, end })
+    }
+}
+
+impl Positions<'_> {
+    fn varint(&self, at: &mut usize) -> Option<usize> {
+        let mut value = 0;
+        let mut shift = 0;
+        loop {
+            let byte = *self.body.get(*at)?;
+            *at += 1;
+            value |= usize::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+    }
 }
 
 /// Corrects the length of the entry that ends the body, making room if it needs more bytes than before. Done after every

@@ -20,6 +20,11 @@ pub(crate) const ELEMENT: u8 = tag(1, LENGTH_DELIMITED);
 const KEY: u8 = tag(1, LENGTH_DELIMITED);
 const VALUE: u8 = tag(2, LENGTH_DELIMITED);
 
+/// How long a truth is as an `AnyValue`.
+pub(crate) const BOOL_LEN: usize = 2;
+/// How long a floating-point number is as an `AnyValue`.
+pub(crate) const DOUBLE_LEN: usize = 1 + 8;
+
 /// The measuring pass: it also notes whether the length limit cut something.
 pub(crate) struct Measure {
     pub(crate) value_length: u32,
@@ -32,9 +37,9 @@ impl Measure {
     pub(crate) fn value(&mut self, value: &Value<'_>) -> Option<usize> {
         Some(match *value {
             Value::Empty => 0,
-            Value::Bool(_) => 2,
+            Value::Bool(_) => BOOL_LEN,
             Value::I64(number) => int_len(number),
-            Value::F64(_) => 9,
+            Value::F64(_) => DOUBLE_LEN,
             Value::Str(text) => self.text(text),
             Value::Bytes(bytes) => self.bytes(bytes),
             _ => return self.nested(value, MAX_VALUE_DEPTH),
@@ -63,9 +68,9 @@ impl Measure {
             {
                 return None;
             }
-            Value::Bools(items) => items.len().saturating_mul(field_len(2)),
+            Value::Bools(items) => items.len().saturating_mul(field_len(BOOL_LEN)),
             Value::I64s(items) => sum(items.iter().map(|&item| int_len(item))),
-            Value::F64s(items) => items.len().saturating_mul(field_len(9)),
+            Value::F64s(items) => items.len().saturating_mul(field_len(DOUBLE_LEN)),
             Value::Strs(items) => sum(items.iter().map(|item| self.text(item))),
             Value::List(items) => {
                 let mut sum = 0;
@@ -98,10 +103,10 @@ fn sum(contents: impl Iterator<Item = usize>) -> usize {
 pub(crate) fn write(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
     match *value {
         Value::Empty => {}
-        Value::Bool(truth) => cursor.bytes(&[BOOL, truth.into()]),
+        Value::Bool(truth) => write_bool(cursor, truth),
         Value::I64(number) => write_int(cursor, number),
         Value::F64(number) => write_double(cursor, number),
-        Value::Str(text) => cursor.field(STRING, clip(text, value_length).as_bytes()),
+        Value::Str(text) => write_text(cursor, clip(text, value_length)),
         Value::Bytes(bytes) => cursor.field(BYTES, clip_bytes(bytes, value_length)),
         _ => write_nested(cursor, value, value_length),
     }
@@ -111,13 +116,17 @@ pub(crate) fn write(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u3
 #[inline]
 pub(crate) fn write_field(cursor: &mut Cursor<'_>, field: (u8, usize), value: &Value<'_>, value_length: u32) {
     if let Value::Str(text) = *value {
-        let text = clip(text, value_length);
-        cursor.field_headers(field, (STRING, text.len()));
-        cursor.bytes(text.as_bytes());
+        write_text_field(cursor, field, clip(text, value_length));
     } else {
         cursor.field_header(field.0, field.1);
         write(cursor, value, value_length);
     }
+}
+
+#[inline]
+pub(crate) fn write_text_field(cursor: &mut Cursor<'_>, field: (u8, usize), text: &str) {
+    cursor.field_headers(field, (STRING, text.len()));
+    cursor.bytes(text.as_bytes());
 }
 
 #[inline(never)]
@@ -128,18 +137,20 @@ fn write_nested(cursor: &mut Cursor<'_>, value: &Value<'_>, value_length: u32) {
     let total = length_of(value);
     match *value {
         Value::Bools(items) => {
-            write_items(cursor, total, items, |_| 2, |cursor, &item| cursor.bytes(&[BOOL, item.into()]));
+            write_items(cursor, total, items, |_| BOOL_LEN, |cursor, &item| write_bool(cursor, item));
         }
         Value::I64s(items) => {
             write_items(cursor, total, items, |&item| int_len(item), |cursor, &item| write_int(cursor, item));
         }
-        Value::F64s(items) => write_items(cursor, total, items, |_| 9, |cursor, &item| write_double(cursor, item)),
+        Value::F64s(items) => {
+            write_items(cursor, total, items, |_| DOUBLE_LEN, |cursor, &item| write_double(cursor, item));
+        }
         Value::Strs(items) => write_items(
             cursor,
             total,
             items,
             |item| field_len(clip(item, value_length).len()),
-            |cursor, item| cursor.field(STRING, clip(item, value_length).as_bytes()),
+            |cursor, item| write_text(cursor, clip(item, value_length)),
         ),
         Value::List(items) => {
             write_items(cursor, total, items, length_of, |cursor, item| write(cursor, item, value_length));
@@ -173,18 +184,28 @@ fn write_items<T>(
 }
 
 #[inline]
-fn int_len(number: i64) -> usize {
+fn write_text(cursor: &mut Cursor<'_>, text: &str) {
+    cursor.field(STRING, text.as_bytes());
+}
+
+#[inline]
+pub(crate) fn write_bool(cursor: &mut Cursor<'_>, truth: bool) {
+    cursor.bytes(&[BOOL, truth.into()]);
+}
+
+#[inline]
+pub(crate) fn int_len(number: i64) -> usize {
     1 + varint_len(number.cast_unsigned())
 }
 
 #[inline]
-fn write_int(cursor: &mut Cursor<'_>, number: i64) {
+pub(crate) fn write_int(cursor: &mut Cursor<'_>, number: i64) {
     cursor.byte(INT);
     cursor.varint(number.cast_unsigned());
 }
 
 #[inline]
-fn write_double(cursor: &mut Cursor<'_>, number: f64) {
+pub(crate) fn write_double(cursor: &mut Cursor<'_>, number: f64) {
     let mut field = [DOUBLE; 9];
     if let Some((_, rest)) = field.split_first_mut() {
         rest.copy_from_slice(&number.to_le_bytes());

@@ -61,6 +61,14 @@ pub struct SamplingResult<'a> {
     pub trace_state: TraceStateUpdate,
 }
 
+impl SamplingResult<'_> {
+    /// Whether it is a decision and no more.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.attributes.is_empty() && self.trace_state == TraceStateUpdate::Keep
+    }
+}
+
 /// A decision that adds no attributes and passes the tracestate list on as it came.
 impl From<SamplingDecision> for SamplingResult<'_> {
     #[inline]

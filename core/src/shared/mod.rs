@@ -11,5 +11,5 @@ mod ticks;
 
 pub use context::SharedContext;
 pub use ids::SharedIds;
-pub use ring::{Keep, RingCounts, SpanRing};
+pub use ring::{Keep, RingCounts, RingPlace, SpanRing};
 pub use ticks::LongTicks;

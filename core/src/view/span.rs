@@ -118,7 +118,7 @@ impl<'a> SpanView<'a> {
             start_time: header.start_time,
             end_time,
             status: Status { code: header.status, message: view.status.message },
-            dropped: [header.counts.dropped_attributes, header.counts.dropped_events, header.counts.dropped_links],
+            dropped: [header.dropped.attributes, header.dropped.events, header.dropped.links],
         }
     }
 

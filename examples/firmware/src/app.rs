@@ -8,10 +8,10 @@ use crate::line::Line;
 use crate::names::Names;
 
 /// What was recorded and not sent yet. In a `static` of its own, as that is empty and so takes no flash.
-static RING: SpanRing<48, 2048, Compact<Names>> = SpanRing::new(Keep::Newest);
+static RING: SpanRing<48, 16, Compact<Names>> = SpanRing::new(Keep::Newest);
 
 /// The tracer of main code and interrupts.
-static TRACER: Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, &'static SpanRing<48, 2048, Compact<Names>>> =
+static TRACER: Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, &'static SpanRing<48, 16, Compact<Names>>> =
     Tracer::new(TickClock(Ticks), SharedIds::new([0, 0]), ParentBased::new(AlwaysOn), &RING);
 
 /// The context that the host sent.

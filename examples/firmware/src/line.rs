@@ -32,10 +32,10 @@ impl Line {
     }
 
     /// Does what the host asked for, and sends what was recorded.
-    pub(crate) fn serve<F: Form, const SPAN: usize, const BYTES: usize>(
+    pub(crate) fn serve<F: Form, const SPAN: usize, const SPANS: usize>(
         &mut self,
         board: &mut Board,
-        ring: &SpanRing<SPAN, BYTES, F>,
+        ring: &SpanRing<SPAN, SPANS, F>,
         context: &SharedContext,
     ) {
         while let Some(byte) = board.receive() {

@@ -8,8 +8,10 @@ use cortex_m::peripheral::syst::SystClkSource;
 
 /// The board runs at 25 MHz of virtual time, and the emulator counts one instruction per nanosecond.
 const INSTRUCTIONS_PER_TICK: u32 = 40;
-/// How often something is done, so that the length of a tick does not matter.
-const TIMES: u32 = 1000;
+/// How often something is done in a row: as often as there is room for what it leaves behind.
+pub const TIMES: usize = 16;
+/// And how often that, so that the length of a tick does not matter.
+const ROUNDS: u32 = 64;
 const STACK_MARK: u32 = 0x5afe_57ac;
 /// How much stack is looked at.
 const STACK_WORDS: usize = 1024;
@@ -33,20 +35,25 @@ pub fn start() {
 }
 
 #[inline(never)]
-fn repeat(work: fn()) -> u32 {
+fn ticks(work: fn(), afterwards: fn()) -> u32 {
     let work = black_box(work);
-    let before = SYST::get_current();
-    for _ in 0..TIMES {
-        work();
+    let mut ticks = 0;
+    for _ in 0..ROUNDS {
+        let before = SYST::get_current();
+        for _ in 0..TIMES {
+            work();
+        }
+        ticks += before.wrapping_sub(SYST::get_current()) & 0x00ff_ffff;
+        afterwards();
     }
-    before.wrapping_sub(SYST::get_current()) & 0x00ff_ffff
+    ticks
 }
 
-/// How many instructions `work` takes, calling it aside.
-pub fn instructions(name: &str, work: fn()) {
-    let calling = repeat(|| {});
-    let ticks = repeat(work).saturating_sub(calling);
-    say(name, (ticks * INSTRUCTIONS_PER_TICK).div_ceil(TIMES));
+/// How many instructions `work` takes, calling it aside. Every few times, `afterwards` clears up, which is not counted.
+pub fn instructions(name: &str, work: fn(), afterwards: fn()) {
+    let calling = ticks(|| {}, || {});
+    let ticks = ticks(work, afterwards).saturating_sub(calling);
+    say(name, (ticks * INSTRUCTIONS_PER_TICK).div_ceil(ROUNDS * TIMES as u32));
 }
 
 /// How many bytes of stack `work` takes.

@@ -4,6 +4,8 @@ use clewline_core::frame::{FrameEncoder, Message};
 use clewline_core::shared::{Keep, SharedContext, SharedIds, SpanRing};
 use clewline_core::{AlwaysOn, Compact, Form, Otlp, ParentBased, TickClock, TickSource, Tracer};
 
+use crate::meter::TIMES;
+
 clewline_core::string_table! {
     /// Keys and names.
     pub struct Names {
@@ -12,6 +14,7 @@ clewline_core::string_table! {
         UNIT = "sensor.unit",
         CELSIUS = "°C",
         READ = "read sensor",
+        POLL = "poll",
         RANGE = "reading out of range",
     }
 }
@@ -35,60 +38,75 @@ impl TickSource for Ticks {
 }
 
 /// A tracer for main code and interrupts.
-pub type ChipTracer<const SPAN: usize, const RING: usize, F> =
-    Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, &'static SpanRing<SPAN, RING, F>>;
+pub type ChipTracer<const SPAN: usize, const SPANS: usize, F> =
+    Tracer<TickClock<Ticks>, SharedIds, ParentBased<AlwaysOn>, &'static SpanRing<SPAN, SPANS, F>>;
 
 /// Makes one.
 #[must_use]
-pub const fn tracer<const SPAN: usize, const RING: usize, F: Form>(
-    ring: &'static SpanRing<SPAN, RING, F>,
-) -> ChipTracer<SPAN, RING, F> {
+pub const fn tracer<const SPAN: usize, const SPANS: usize, F: Form>(
+    ring: &'static SpanRing<SPAN, SPANS, F>,
+) -> ChipTracer<SPAN, SPANS, F> {
     Tracer::new(TickClock(Ticks), SharedIds::new([1, 2]), ParentBased::new(AlwaysOn), ring)
 }
 
-/// As large as it is to hold what a measurement makes. In a `static` of its own, as that is empty and so takes no flash.
-static COMPACT_RING: SpanRing<48, 200_000, Compact<Names>> = SpanRing::new(Keep::Newest);
-static OTLP_RING: SpanRing<192, 800_000, Otlp> = SpanRing::new(Keep::Newest);
+/// Large enough for what is done in a row. In a `static` of its own, as that is empty and so takes no flash.
+static COMPACT_RING: SpanRing<48, TIMES, Compact<Names>> = SpanRing::new(Keep::Newest);
+static OTLP_RING: SpanRing<192, TIMES, Otlp> = SpanRing::new(Keep::Newest);
 /// In compact form.
-pub static COMPACT: ChipTracer<48, 200_000, Compact<Names>> = tracer(&COMPACT_RING);
+pub static COMPACT: ChipTracer<48, TIMES, Compact<Names>> = tracer(&COMPACT_RING);
 /// In OTLP form.
-pub static OTLP: ChipTracer<192, 800_000, Otlp> = tracer(&OTLP_RING);
+pub static OTLP: ChipTracer<192, TIMES, Otlp> = tracer(&OTLP_RING);
 /// What the spans continue.
 pub static CONTEXT: SharedContext = SharedContext::new();
 
 /// A span with nothing in it.
 #[inline]
-pub fn bare<const SPAN: usize, const RING: usize, F: Form>(tracer: &ChipTracer<SPAN, RING, F>) {
-    tracer.span(Names::READ).child_of(CONTEXT.get()).start().end();
+pub fn bare<const SPAN: usize, const SPANS: usize, F: Form>(tracer: &ChipTracer<SPAN, SPANS, F>) {
+    tracer.span(Names::POLL).child_of(CONTEXT.get()).start().end();
 }
 
 /// A span with three attributes.
 #[inline]
-pub fn three<const SPAN: usize, const RING: usize, F: Form>(tracer: &ChipTracer<SPAN, RING, F>) {
+pub fn three<const SPAN: usize, const SPANS: usize, F: Form>(tracer: &ChipTracer<SPAN, SPANS, F>) {
     let mut span = tracer.span(Names::READ).child_of(CONTEXT.get()).start();
     span.set(Names::ID, 7).set(Names::READING, 21_500).set(Names::UNIT, Names::CELSIUS);
 }
 
 /// A span with three attributes and an event.
 #[inline]
-pub fn three_and_event<const SPAN: usize, const RING: usize, F: Form>(tracer: &ChipTracer<SPAN, RING, F>) {
+pub fn three_and_event<const SPAN: usize, const SPANS: usize, F: Form>(tracer: &ChipTracer<SPAN, SPANS, F>) {
     let mut span = tracer.span(Names::READ).child_of(CONTEXT.get()).start();
     span.set(Names::ID, 7).set(Names::READING, 21_500).set(Names::UNIT, Names::CELSIUS);
     span.event(Names::RANGE);
 }
 
+/// Where the line makes its frames: once, not for every frame anew.
+pub struct Buffers {
+    record: [u8; 80],
+    frame: [u8; 100],
+}
+
+impl Buffers {
+    /// Empty ones.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "they are in a `static`, for which there is no default")]
+    pub const fn new() -> Self {
+        Self { record: [0; 80], frame: [0; 100] }
+    }
+}
+
 /// Puts the oldest span into a frame and gives it to `send`.
 #[inline]
-pub fn drain<const SPAN: usize, const RING: usize, F: Form>(
-    tracer: &ChipTracer<SPAN, RING, F>,
+pub fn drain<const SPAN: usize, const SPANS: usize, F: Form>(
+    tracer: &ChipTracer<SPAN, SPANS, F>,
     encoder: &mut FrameEncoder,
+    buffers: &mut Buffers,
     send: impl FnOnce(&[u8]),
 ) {
-    let mut record = [0; 80];
-    let Some(length) = tracer.sink().pop(&mut record) else { return };
-    let mut frame = [0; 100];
+    let Buffers { record, frame } = buffers;
+    let Some(length) = tracer.sink().pop(record) else { return };
     let records = record.get(..length).unwrap_or_default();
-    if let Ok(frame) = encoder.encode(&Message::Spans(records), tracer.sink().counts().dropped, &mut frame) {
+    if let Ok(frame) = encoder.encode(&Message::Spans(records), tracer.sink().counts().dropped, frame) {
         send(frame);
     }
 }

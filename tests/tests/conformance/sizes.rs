@@ -43,7 +43,7 @@ fn sizes_are_pinned() {
         // Two borrowed texts, two contexts, limits and time: built on the stack for each start, passed by reference.
         ("SpanStart", size_of::<SpanStart<'_>>(), 128),
         // A decision and a slice, returned for each start.
-        ("SamplingResult", size_of::<SamplingResult<'_>>(), 24),
+        ("SamplingResult", size_of::<SamplingResult<'_>>(), 40),
         // Two counts beside the storage.
         ("Batch", size_of::<Batch<heapless::Vec<u8, 64>>>(), 64 + 8 + 8),
         // The header as text, returned by value.

@@ -104,7 +104,7 @@ impl<'a> CompactSpan<'a> {
         if span.counts().truncated_values > 0 {
             return Err(CompactError::Capacity);
         }
-        let (header, body) = span.parts();
+        let (header, body) = span.header_and_body();
         let moves = items().map(|item| if let Item::StartMoved(by) = item { by } else { 0 });
         // Events hold their distance to the start as it was when they were recorded.
         let mut first_start = self.start.wrapping_add_signed(moves.fold(0, i64::wrapping_add).wrapping_neg());
@@ -122,7 +122,7 @@ impl<'a> CompactSpan<'a> {
                     let bit = key_bit(key);
                     let is_replaced = header.seen_keys & bit != 0 && remove_attribute(body, 0, ATTRIBUTE, key);
                     attribute(body, ATTRIBUTE, key, value, strings)?;
-                    header.counts.attributes = header.counts.attributes.saturating_add((!is_replaced).into());
+                    header.recorded.attributes = header.recorded.attributes.saturating_add((!is_replaced).into());
                     header.seen_keys |= bit;
                 }
                 Item::Event { name, delta, entry } => {
@@ -137,11 +137,11 @@ impl<'a> CompactSpan<'a> {
             }
         }
         Otlp::set_status(header, body, Status { code: self.status, message });
-        if header.counts.truncated_values > 0 {
+        if header.dropped.texts > 0 {
             return Err(CompactError::Capacity);
         }
-        let counts = &mut header.counts;
-        [counts.dropped_attributes, counts.dropped_events, counts.dropped_links] = self.dropped;
+        let dropped = &mut header.dropped;
+        [dropped.attributes, dropped.events, dropped.links] = self.dropped;
         Ok(ExpandedSpan { end_time: anchor.unix_nanos(self.end), span })
     }
 }

@@ -25,6 +25,7 @@
 
 mod expand;
 mod read;
+mod short;
 mod value;
 mod walk;
 mod write;

@@ -133,7 +133,7 @@ fn write_other<T: StringTable>(cursor: &mut Cursor<'_>, value: &Value<'_>, writi
 }
 
 /// At most `limit` characters of `text` (OpenTelemetry common, "Attribute Limits": any character counts as 1).
-fn clip(text: &str, limit: u32) -> &str {
+pub(super) fn clip(text: &str, limit: u32) -> &str {
     let mut left = limit;
     for (index, byte) in text.bytes().enumerate() {
         // The second and later bytes of a character begin with the bits 10.
@@ -150,7 +150,7 @@ fn clip(text: &str, limit: u32) -> &str {
 /// The bits of the `f32` that is exactly this number, for zero and the normal ones. By bits, as a chip without a
 /// floating-point unit would need a library for more.
 #[expect(clippy::cast_possible_truncation, reason = "the bits cut off are known to be zero")]
-const fn narrowed(number: f64) -> Option<u32> {
+pub(super) const fn narrowed(number: f64) -> Option<u32> {
     const DROPPED: u32 = 52 - 23;
     let bits = number.to_bits();
     let sign = (bits >> 63 << 31) as u32;

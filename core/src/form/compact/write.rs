@@ -2,16 +2,16 @@
 
 use super::value::{self, Writing, write_counted, write_symbol};
 use super::walk::{has_attribute, has_entry_attribute};
-use super::{Compact, head, item, link_flags};
+use super::{Compact, head, item, link_flags, short, tag};
 use crate::error::CapacityError;
 use crate::form::otlp::count;
 use crate::form::value::fit;
 use crate::form::{EntryKind, OpenEntry, Sealed};
 use crate::intern::{StringTable, Symbol};
 use crate::postcard::{write_varint, write_varint_u32, zigzag};
-use crate::storage::{Cursor, StorageView, append};
+use crate::storage::{Cursor, Storage, StorageView, append};
 use crate::wire::varint_len;
-use crate::{Attribute, Header, SpanContext, Status, StatusCode, Value};
+use crate::{Attribute, Header, Span, SpanContext, Status, StatusCode, Value};
 
 /// What an open entry may still need when it ends: its dropped count with a head.
 const ENTRY_TAIL: usize = 1 + 5;
@@ -22,10 +22,11 @@ const MOST_AROUND_BODY: usize = 1 + 16 + 8 + 8 + 10 + 10 + (1 + 3 * 5) + 1 + 2;
 const FIRST_RESERVE: usize = 1 << 12;
 
 impl<T: StringTable> Sealed for Compact<T> {
-    #[inline]
+    #[inline(always)]
     fn begin<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
-        if !append_name(body, &Symbol::of::<T>(name)) {
-            append_cut_name(header, body, name);
+        let symbol = Symbol::of::<T>(name);
+        if !short::append_name(body, symbol.reference) {
+            append_long_name(header, body, &symbol);
         }
     }
 
@@ -35,7 +36,7 @@ impl<T: StringTable> Sealed for Compact<T> {
             cursor.byte(item::RENAMED);
             write_symbol(cursor, &symbol, 0, 0);
         });
-        count(&mut header.counts.truncated_values, !is_written);
+        count(&mut header.dropped.texts, !is_written);
     }
 
     fn set_trace_state<V: StorageView + ?Sized>(body: &mut V, trace_state: &str) -> bool {
@@ -53,25 +54,53 @@ impl<T: StringTable> Sealed for Compact<T> {
         }
         let room = body.room().saturating_sub(1 + varint_len(body.room() as u64));
         let fitting = fit(message, room);
-        count(&mut header.counts.truncated_values, fitting.len() < message.len());
+        count(&mut header.dropped.texts, fitting.len() < message.len());
         header.status_in_body |= append_text_item(body, item::STATUS_MESSAGE, fitting);
     }
 
     #[inline(never)]
     fn set_attribute<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, key: &str, value: &Value<'_>) {
         let symbol = Symbol::of::<T>(key);
-        let bit = key_bit(&symbol);
-        let counts = &mut header.counts;
-        let is_new = header.seen_keys & bit == 0 || !has_attribute(body.as_slice(), &symbol);
-        let is_allowed = !is_new || counts.attributes < header.limits.attributes;
+        let (own_bit, shared_bit) = key_bits(&symbol);
+        let is_new = header.own_keys & own_bit == 0
+            && (header.seen_keys & shared_bit == 0 || !has_attribute(body.as_slice(), &symbol));
+        let is_allowed = !is_new || header.recorded.attributes < header.limits.attributes;
         let mut writing = Writing::new(header.limits.value_length);
         if is_allowed && append_attribute::<T, V>(body, &symbol, value, 0, &mut writing) {
-            header.seen_keys |= bit;
-            counts.attributes += u16::from(is_new);
-            count(&mut counts.truncated_values, writing.clipped);
+            header.own_keys |= own_bit;
+            header.seen_keys |= shared_bit;
+            header.recorded.attributes += u16::from(is_new);
+            count(&mut header.dropped.texts, writing.clipped);
         } else {
-            count(&mut counts.dropped_attributes, true);
+            count(&mut header.dropped.attributes, true);
         }
+    }
+
+    #[inline(always)]
+    fn set<S: Storage>(span: &mut Span<S, Self>, key: &str, value: &Value<'_>) {
+        let reference = Symbol::of::<T>(key).reference;
+        if has_own_bit(reference) {
+            match *value {
+                Value::Bool(truth) => return short::set_bool(span, reference, truth),
+                Value::I64(number) => {
+                    if let Ok(number) = i32::try_from(number) {
+                        return short::set_number(span, reference, tag::I64, short::zigzag(number));
+                    }
+                }
+                Value::F64(number) => return short::set_double(span, reference, number),
+                Value::Str(text) => {
+                    // Where the compiler knows the text, it knows this.
+                    let interned = Symbol::of::<T>(text).reference;
+                    if interned != 0 && span.limits().value_length == u32::MAX {
+                        return short::set_number(span, reference, tag::INTERNED, interned);
+                    }
+                    return short::set_text(span, reference, text);
+                }
+                _ => {}
+            }
+        }
+        let (header, body) = span.header_and_body();
+        Self::set_attribute(header, body, key, value);
     }
 
     fn begin_event<V: StorageView + ?Sized>(
@@ -83,17 +112,17 @@ impl<T: StringTable> Sealed for Compact<T> {
         let symbol = Symbol::of::<T>(name);
         let start = body.as_slice().len();
         let delta = zigzag(time.wrapping_sub(header.start_time).cast_signed());
-        let fits = header.counts.events < header.limits.events
+        let fits = header.recorded.events < header.limits.events
             && append_whole(body, ENTRY_TAIL, |cursor| {
                 write_symbol(cursor, &symbol, 2, 1);
                 write_varint(cursor, delta);
                 cursor.byte(item::END);
             });
         if !fits {
-            count(&mut header.counts.dropped_events, true);
+            count(&mut header.dropped.events, true);
             return None;
         }
-        header.counts.events += 1;
+        header.recorded.events += 1;
         Some(OpenEntry::new(EntryKind::Event, start, 0))
     }
 
@@ -104,7 +133,7 @@ impl<T: StringTable> Sealed for Compact<T> {
         trace_state: &str,
     ) -> Option<OpenEntry> {
         let start = body.as_slice().len();
-        let fits = header.counts.links < header.limits.links
+        let fits = header.recorded.links < header.limits.links
             && append_whole(body, ENTRY_TAIL, |cursor| {
                 cursor.byte(item::LINK);
                 cursor.bytes(&context.trace_id().to_bytes());
@@ -114,10 +143,10 @@ impl<T: StringTable> Sealed for Compact<T> {
                 cursor.byte(item::END);
             });
         if !fits {
-            count(&mut header.counts.dropped_links, true);
+            count(&mut header.dropped.links, true);
             return None;
         }
-        header.counts.links += 1;
+        header.recorded.links += 1;
         Some(OpenEntry::new(EntryKind::Link, start, 0))
     }
 
@@ -143,7 +172,7 @@ impl<T: StringTable> Sealed for Compact<T> {
         body.truncate(end);
         let mut writing = Writing::new(header.limits.value_length);
         if append_attribute::<T, V>(body, &symbol, value, 1 + ENTRY_TAIL, &mut writing) {
-            count(&mut header.counts.truncated_values, writing.clipped);
+            count(&mut header.dropped.texts, writing.clipped);
             entry.attributes += u16::from(is_new);
         } else {
             count(&mut entry.dropped_attributes, true);
@@ -168,7 +197,7 @@ impl<T: StringTable> Sealed for Compact<T> {
     fn move_start<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, start_time: u64) {
         let by = start_time.wrapping_sub(header.start_time).cast_signed();
         // Events hold their distance to the start, so those that are there must learn of the move.
-        let is_written = header.counts.events == 0
+        let is_written = header.recorded.events == 0
             || append_whole(body, 0, |cursor| {
                 cursor.byte(item::START_MOVED);
                 write_varint(cursor, zigzag(by));
@@ -176,7 +205,7 @@ impl<T: StringTable> Sealed for Compact<T> {
         if is_written {
             header.start_time = start_time;
         } else {
-            count(&mut header.counts.truncated_values, true);
+            count(&mut header.dropped.texts, true);
         }
     }
 
@@ -217,8 +246,7 @@ impl<T: StringTable> Sealed for Compact<T> {
 }
 
 fn outcome(header: &Header) -> [u32; 3] {
-    let counts = &header.counts;
-    [counts.dropped_attributes, counts.dropped_events, counts.dropped_links]
+    [header.dropped.attributes, header.dropped.events, header.dropped.links]
 }
 
 /// Appends all that is written, leaving `tail` bytes free behind it, or nothing. How much that is shows only in writing, so
@@ -236,16 +264,15 @@ fn append_whole<V: StorageView + ?Sized>(body: &mut V, tail: usize, mut write: i
     true
 }
 
-fn append_name<V: StorageView + ?Sized>(body: &mut V, symbol: &Symbol<'_>) -> bool {
-    append_whole(body, 0, |cursor| write_symbol(cursor, symbol, 0, 0))
-}
-
-#[cold]
+/// Appends a name that takes more than a byte, cut if it must be.
 #[inline(never)]
-fn append_cut_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &str) {
-    let fitting = fit(name, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
-    count(&mut header.counts.truncated_values, true);
-    append_name(body, &Symbol { reference: 0, text: fitting });
+fn append_long_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, name: &Symbol<'_>) {
+    let append = |body: &mut V, name: &Symbol<'_>| append_whole(body, 0, |cursor| write_symbol(cursor, name, 0, 0));
+    if !append(body, name) {
+        let fitting = fit(name.text, body.room().saturating_sub(1 + varint_len(body.room() as u64)));
+        count(&mut header.dropped.texts, true);
+        append(body, &Symbol { reference: 0, text: fitting });
+    }
 }
 
 fn append_text_item<V: StorageView + ?Sized>(body: &mut V, head: u8, text: &str) -> bool {
@@ -274,16 +301,26 @@ fn append_attribute<T: StringTable, V: StorageView + ?Sized>(
         })
 }
 
-/// One of 32 bits for a key: a clear bit proves that the key is new, without looking at the body.
+/// Whether the key with this reference has a bit that no other key has.
+#[inline(always)]
+const fn has_own_bit(reference: u32) -> bool {
+    0 < reference && reference < 32
+}
+
+/// The bit of a key among those seen: its own, which the first 31 keys of the table have, or one that it shares with others.
+/// A clear one proves that the key is new, without looking at the body.
 #[inline]
-fn key_bit(key: &Symbol<'_>) -> u64 {
+fn key_bits(key: &Symbol<'_>) -> (u32, u64) {
+    if has_own_bit(key.reference) {
+        return (1 << key.reference, 0);
+    }
     let mix = if key.reference == 0 {
         let last = key.text.as_bytes().last().copied().unwrap_or(0);
         key.text.len() ^ usize::from(last)
     } else {
         key.reference as usize
     };
-    (1_u32 << (mix & 31)).into()
+    (0, 1 << (mix & 63))
 }
 
 /// Writes attributes outside a span, such as a resource's, all texts written out.
