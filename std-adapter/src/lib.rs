@@ -43,6 +43,8 @@ mod sampler;
 #[cfg(feature = "server")]
 pub mod server;
 mod span;
+#[cfg(feature = "spool")]
+pub mod spool;
 #[cfg(any(feature = "console", feature = "cli"))]
 #[doc(hidden)]
 pub mod terminal;

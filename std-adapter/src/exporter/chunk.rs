@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::fate::{Fate, Fates, FatesRange};
+use super::fate::{Fates, FatesRange};
 use super::wire::Fields;
 
 /// Names an instrumentation scope that was registered with [`Envelope::scope`](super::Envelope::scope).
@@ -70,11 +70,9 @@ impl Chunk {
         self.fates = Some(FatesRange::new(fates));
     }
 
-    /// Enters what became of the spans from `from` to `to` where several exporters share them.
-    pub(super) fn settle(&self, from: usize, to: usize, fate: Fate) {
-        if let Some(fates) = &self.fates {
-            fates.settle(from, to, fate);
-        }
+    /// The fates of its spans, where several exporters share them.
+    pub(super) fn fates(&self) -> Option<&FatesRange> {
+        self.fates.as_ref()
     }
 
     /// Cuts off and returns everything behind the first spans that stay within both limits, without copying.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::SpanExporter;
-use super::worker::WorkerSettings;
+use super::settings::WorkerSettings;
+#[cfg(feature = "spool")]
+use crate::spool::SpoolOptions;
 
 /// One of the places that a pipeline's spans go to (see [`PipelineBuilder::destination`]).
 ///
@@ -14,6 +16,8 @@ pub struct Destination {
     pub(crate) name: String,
     pub(crate) exporter: Box<dyn SpanExporter>,
     pub(crate) settings: WorkerSettings,
+    #[cfg(feature = "spool")]
+    pub(crate) spool: Option<SpoolOptions>,
 }
 
 impl Destination {
@@ -23,13 +27,27 @@ impl Destination {
     /// one only.
     #[must_use]
     pub fn new(name: impl Into<String>, exporter: Box<dyn SpanExporter>) -> Self {
-        Self { name: name.into(), exporter, settings: WorkerSettings::default() }
+        Self {
+            name: name.into(),
+            exporter,
+            settings: WorkerSettings::default(),
+            #[cfg(feature = "spool")]
+            spool: None,
+        }
     }
 
     /// Sets how its queue and its retries work.
     #[must_use]
     pub fn settings(mut self, settings: WorkerSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Keeps spans on disk while the collector is away (feature `spool`).
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn spool(mut self, options: SpoolOptions) -> Self {
+        self.spool = Some(options);
         self
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::chunk::Chunk;
 use super::stats::{Counters, DropReason};
 
 /// How a span ended for one exporter, from best to worst.
@@ -22,8 +23,17 @@ pub(crate) struct Fates {
     spans: Arc<Mutex<Box<[Open]>>>,
 }
 
-/// For one span: how many exporters have yet to say, and the worst that was said.
-type Open = (u8, Fate);
+/// One span that several exporters send.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// How many exporters have yet to say.
+    waiting: u8,
+    /// The worst that was said.
+    worst: Fate,
+    /// How many of them have it on disk.
+    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "only a spool puts spans on disk"))]
+    spooled: u8,
+}
 
 impl Fates {
     /// `count` spans that go to `exporters` exporters. What becomes of each is added to `totals` when the last of them has
@@ -31,7 +41,8 @@ impl Fates {
     pub(crate) fn new(totals: Arc<Counters>, count: usize, exporters: usize) -> Self {
         totals.received(count);
         let waiting = u8::try_from(exporters).unwrap_or(u8::MAX);
-        Self { totals, spans: Arc::new(Mutex::new(vec![(waiting, Fate::Delivered); count].into())) }
+        let open = Open { waiting, worst: Fate::Delivered, spooled: 0 };
+        Self { totals, spans: Arc::new(Mutex::new(vec![open; count].into())) }
     }
 }
 
@@ -56,19 +67,60 @@ impl FatesRange {
         let mut spans = self.fates.spans.lock().unwrap_or_else(PoisonError::into_inner);
         let (from, to) = (self.start + from, self.start + to);
         let mut run = (Fate::Delivered, 0);
-        for (waiting, worst) in spans.get_mut(from..to).unwrap_or_default() {
-            *worst = fate.max(*worst);
-            *waiting = waiting.saturating_sub(1);
-            if *waiting > 0 {
+        for span in spans.get_mut(from..to).unwrap_or_default() {
+            span.worst = fate.max(span.worst);
+            span.waiting = span.waiting.saturating_sub(1);
+            if span.waiting > 0 {
                 continue;
             }
-            if run.0 != *worst {
+            if run.0 != span.worst {
                 self.fates.totals.settled(run.0, run.1);
-                run = (*worst, 0);
+                run = (span.worst, 0);
             }
             run.1 += 1;
         }
         self.fates.totals.settled(run.0, run.1);
+    }
+
+    /// One exporter has put the first `count` spans on disk, or has them there no longer.
+    #[cfg(feature = "spool")]
+    fn spooled(&self, count: usize, is_spooled: bool) {
+        let mut spans = self.fates.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = 0;
+        for span in spans.get_mut(self.start..self.start + count).unwrap_or_default() {
+            let was_spooled = span.spooled > 0;
+            span.spooled = if is_spooled { span.spooled.saturating_add(1) } else { span.spooled.saturating_sub(1) };
+            changed += u64::from(was_spooled != (span.spooled > 0));
+        }
+        if is_spooled { self.fates.totals.spooled(changed) } else { self.fates.totals.unspooled(changed) }
+    }
+}
+
+/// What is needed to say of the spans of some chunks what became of them, without the chunks.
+#[derive(Debug)]
+pub(crate) struct Parts(Vec<(FatesRange, usize)>);
+
+impl Parts {
+    /// The spans of `chunks`: nothing where one exporter sends them alone.
+    pub(crate) fn of(chunks: &[Chunk]) -> Self {
+        Self(chunks.iter().filter_map(|chunk| Some((chunk.fates()?.clone(), chunk.count()))).collect())
+    }
+
+    /// Enters what became of the `first` spans and of the rest.
+    pub(crate) fn settle(&self, first: usize, fate: Fate, rest: Fate) {
+        let mut left = first;
+        for (fates, count) in &self.0 {
+            let cut = left.min(*count);
+            fates.settle(0, cut, fate);
+            fates.settle(cut, *count, rest);
+            left -= cut;
+        }
+    }
+
+    /// Enters that the spans lie on disk, or no longer do.
+    #[cfg(feature = "spool")]
+    pub(crate) fn spooled(&self, is_spooled: bool) {
+        self.0.iter().for_each(|(fates, count)| fates.spooled(*count, is_spooled));
     }
 }
 

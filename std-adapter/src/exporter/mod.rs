@@ -8,12 +8,16 @@ mod chunk;
 #[cfg(feature = "console")]
 mod console;
 mod destination;
+#[cfg_attr(not(feature = "spool"), path = "no_disk.rs")]
+mod disk;
 mod envelope;
 mod error;
+mod exporting;
 mod fate;
 mod finished;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
+mod hand;
 #[cfg(feature = "otlp-http")]
 mod http;
 mod joined;
@@ -21,10 +25,13 @@ mod joined;
 mod json;
 mod memory;
 mod queue;
+#[cfg(feature = "spool")]
+mod replay;
 mod report;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod response;
 pub mod retry;
+mod settings;
 mod stats;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod target;
@@ -47,19 +54,22 @@ pub use destination::Destination;
 pub use envelope::Envelope;
 pub use error::ExporterError;
 pub(crate) use fate::Fates;
+#[cfg(feature = "spool")]
+pub(crate) use fate::{Fate, Parts};
 pub use finished::{FinishedEvent, FinishedLink, FinishedResource, FinishedScope, FinishedSpan, OwnedValue};
 #[cfg(feature = "otlp-grpc")]
 pub use grpc::OtlpGrpcExporter;
 #[cfg(feature = "otlp-http")]
 pub use http::{HttpEncoding, OtlpHttpExporter};
 pub use memory::MemoryExporter;
+pub use settings::WorkerSettings;
 pub(crate) use stats::Counters;
-pub use stats::{DropReason, Dropped, Stats};
+pub use stats::{DropReason, Dropped, Inherited, Stats};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use target::Target;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use tls::{TlsFile, TlsFileProblem, TlsFiles};
-pub use worker::{Source, TimedOut, Worker, WorkerSettings};
+pub use worker::{Source, StartError, TimedOut, Worker};
 #[cfg(feature = "zipkin")]
 pub use zipkin::ZipkinExporter;
 

@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::exporting::shielded;
 use super::stats::Stats;
-use super::worker::shielded;
+
+/// How long the collector must be away before a line says so: one that fails now and then is no news.
+#[cfg(feature = "spool")]
+const ABSENCE_WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// Where lines go.
 pub(super) type Sink = Box<dyn FnMut(&str) + Send>;
@@ -20,6 +24,15 @@ pub(super) struct Reporter {
     loss: Option<Loss>,
     last_error: Option<String>,
     last_warning: Option<String>,
+    #[cfg(feature = "spool")]
+    away: Option<Away>,
+}
+
+/// An absence of the collector during which spans are kept on disk.
+#[cfg(feature = "spool")]
+struct Away {
+    since: Instant,
+    is_told: bool,
 }
 
 /// A loss that has been reported and has not ended.
@@ -34,7 +47,17 @@ impl Reporter {
     /// A reporter for the destination called `name`, which may be empty.
     pub(super) fn new(name: &str, sink: Sink, quiet: Duration) -> Self {
         let prefix = if name.is_empty() { "clewline: ".to_owned() } else { format!("clewline: {name}: ") };
-        Self { prefix, sink, quiet, lost: 0, loss: None, last_error: None, last_warning: None }
+        Self {
+            prefix,
+            sink,
+            quiet,
+            lost: 0,
+            loss: None,
+            last_error: None,
+            last_warning: None,
+            #[cfg(feature = "spool")]
+            away: None,
+        }
     }
 
     /// Writes a line. Where it goes is the program's own code, whose panic must not end the exporter thread.
@@ -56,8 +79,49 @@ impl Reporter {
         }
     }
 
+    /// Tells the operator something.
+    #[cfg(feature = "spool")]
+    pub(super) fn say(&mut self, text: &str) {
+        self.line(text);
+    }
+
+    /// Spans are kept on disk from now on. A line says so if that lasts.
+    #[cfg(feature = "spool")]
+    pub(super) fn away(&mut self, now: Instant) {
+        self.away.get_or_insert(Away { since: now, is_told: false });
+    }
+
+    /// What was kept on disk has left.
+    #[cfg(feature = "spool")]
+    pub(super) fn back(&mut self, now: Instant) {
+        if let Some(Away { since, is_told: true }) = self.away.take() {
+            let seconds = (now - since).as_secs_f64();
+            self.line(&format!("the collector is back; what was kept on disk for {seconds:.1} s has been sent"));
+        }
+    }
+
+    #[cfg(feature = "spool")]
+    fn observe_absence(&mut self, now: Instant, stats: &Stats) {
+        if let Some(away) = &mut self.away
+            && !away.is_told
+            && now.saturating_duration_since(away.since) >= ABSENCE_WORTH_TELLING
+        {
+            away.is_told = true;
+            let kept = stats.spooled + stats.inherited.waiting;
+            let error = self.error();
+            self.line(&format!("the collector is away; spans are kept on disk: {kept} so far{error}"));
+        }
+    }
+
+    /// What went wrong last, to end a line with.
+    fn error(&self) -> String {
+        self.last_error.as_ref().map_or_else(String::new, |error| format!("; last error: {error}"))
+    }
+
     /// Looks at the ledger and writes a line if a loss began or ended.
     pub(super) fn observe(&mut self, now: Instant, stats: &Stats) {
+        #[cfg(feature = "spool")]
+        self.observe_absence(now, stats);
         let lost = stats.lost();
         if lost > self.lost {
             let lost_before = self.lost;
@@ -90,7 +154,7 @@ impl Reporter {
 
     fn begin(&mut self, now: Instant, lost_before: u64, stats: &Stats) {
         let count = self.lost - lost_before;
-        let error = self.last_error.as_ref().map_or_else(String::new, |error| format!("; last error: {error}"));
+        let error = self.error();
         self.line(&format!("spans are being lost: {count} so far ({stats}){error}"));
         self.loss = Some(Loss { since: now, latest: now, lost_before, delivered_at_latest: stats.delivered });
     }

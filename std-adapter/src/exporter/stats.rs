@@ -17,6 +17,10 @@ pub enum DropReason {
     TooLarge,
     /// The exporter was shut down first.
     Shutdown,
+    /// The disk spool was full.
+    SpoolFull,
+    /// The disk spool could not be written, or was damaged.
+    SpoolFailed,
 }
 
 /// Spans dropped, by [`DropReason`].
@@ -31,13 +35,17 @@ pub struct Dropped {
     pub too_large: u64,
     /// [`DropReason::Shutdown`]
     pub shutdown: u64,
+    /// [`DropReason::SpoolFull`]
+    pub spool_full: u64,
+    /// [`DropReason::SpoolFailed`]
+    pub spool_failed: u64,
 }
 
 impl Dropped {
     /// All of them.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.queue_full + self.undeliverable + self.too_large + self.shutdown
+        self.queue_full + self.undeliverable + self.too_large + self.shutdown + self.spool_full + self.spool_failed
     }
 }
 
@@ -53,12 +61,33 @@ pub struct Stats {
     pub rejected: u64,
     /// Spans dropped here.
     pub dropped: Dropped,
-    /// Spans waiting, or on their way.
+    /// Spans waiting, on disk, or on their way.
     pub pending: u64,
+    /// Those of the pending spans that are safe on disk (feature `spool`).
+    pub spooled: u64,
+    /// What an earlier process left on disk; not part of the other numbers.
+    pub inherited: Inherited,
     /// Attempts to deliver a request.
     pub attempts: u64,
     /// Attempts that repeated an earlier one.
     pub retries: u64,
+}
+
+/// What became of the spans that an earlier process left in the disk spool:
+/// `found = delivered + rejected + dropped + waiting`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inherited {
+    /// Spans that were on disk when the pipeline started.
+    pub found: u64,
+    /// Spans that the collector took since.
+    pub delivered: u64,
+    /// Spans that the collector refused for good.
+    pub rejected: u64,
+    /// Spans dropped because the spool was full, could not be written, or was damaged; or too large to be sent.
+    pub dropped: u64,
+    /// Spans still on disk.
+    pub waiting: u64,
 }
 
 impl Stats {
@@ -78,6 +107,8 @@ impl fmt::Display for Stats {
             ("refused by the collector", self.rejected),
             ("too large", self.dropped.too_large),
             ("shut down", self.dropped.shutdown),
+            ("spool full", self.dropped.spool_full),
+            ("spool failed", self.dropped.spool_failed),
         ];
         for (index, (reason, count)) in reasons.into_iter().filter(|(_, count)| *count > 0).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
@@ -97,6 +128,10 @@ pub(crate) struct Counters {
     undeliverable: AtomicU64,
     too_large: AtomicU64,
     shutdown: AtomicU64,
+    spool_full: AtomicU64,
+    spool_failed: AtomicU64,
+    spooled: AtomicU64,
+    inherited: [AtomicU64; 4],
     attempts: AtomicU64,
     retries: AtomicU64,
 }
@@ -121,17 +156,55 @@ impl Counters {
             DropReason::Undeliverable => &self.undeliverable,
             DropReason::TooLarge => &self.too_large,
             DropReason::Shutdown => &self.shutdown,
+            DropReason::SpoolFull => &self.spool_full,
+            DropReason::SpoolFailed => &self.spool_failed,
         };
         counter.fetch_add(spans, Ordering::Release);
     }
 
     /// What became of some spans.
-    pub(super) fn settled(&self, fate: Fate, spans: u64) {
+    pub(crate) fn settled(&self, fate: Fate, spans: u64) {
         match fate {
             Fate::Delivered => self.delivered(spans),
             Fate::Rejected => self.rejected(spans),
             Fate::Dropped(reason) => self.dropped(reason, spans),
         }
+    }
+
+    /// Spans have reached the disk. Counted before they can be settled.
+    #[cfg(feature = "spool")]
+    pub(crate) fn spooled(&self, spans: u64) {
+        self.spooled.fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// Spans are no longer on disk.
+    #[cfg(feature = "spool")]
+    pub(crate) fn unspooled(&self, spans: u64) {
+        self.spooled.fetch_sub(spans, Ordering::Relaxed);
+    }
+
+    /// An earlier process left spans on disk.
+    #[cfg(feature = "spool")]
+    pub(crate) fn inherited(&self, spans: usize) {
+        self.inherited[0].fetch_add(spans as u64, Ordering::Relaxed);
+    }
+
+    /// What became of spans that an earlier process left on disk.
+    #[cfg(feature = "spool")]
+    pub(crate) fn settled_inherited(&self, fate: Fate, spans: u64) {
+        let index = match fate {
+            Fate::Delivered => 1,
+            Fate::Rejected => 2,
+            Fate::Dropped(_) => 3,
+        };
+        self.inherited[index].fetch_add(spans, Ordering::Release);
+    }
+
+    fn read_inherited(&self) -> Inherited {
+        let [found, delivered, rejected, dropped] = &self.inherited;
+        let [delivered, rejected, dropped] = [delivered, rejected, dropped].map(|count| count.load(Ordering::Acquire));
+        let found = found.load(Ordering::Acquire);
+        Inherited { found, delivered, rejected, dropped, waiting: found - delivered - rejected - dropped }
     }
 
     pub(super) fn attempt(&self, is_repeated: bool) {
@@ -149,7 +222,11 @@ impl Counters {
                 undeliverable: self.undeliverable.load(Ordering::Acquire),
                 too_large: self.too_large.load(Ordering::Acquire),
                 shutdown: self.shutdown.load(Ordering::Acquire),
+                spool_full: self.spool_full.load(Ordering::Acquire),
+                spool_failed: self.spool_failed.load(Ordering::Acquire),
             },
+            inherited: self.read_inherited(),
+            spooled: self.spooled.load(Ordering::Acquire),
             attempts: self.attempts.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Acquire),

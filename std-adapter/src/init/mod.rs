@@ -5,8 +5,6 @@ mod destinations;
 mod filter;
 mod guard;
 
-use std::io;
-
 pub use guard::Guard;
 #[cfg(feature = "tracing")]
 pub use guard::NoFilter;
@@ -15,6 +13,7 @@ use self::destinations::Destinations;
 #[cfg(feature = "tracing")]
 use self::filter::ChangeableFilter;
 use crate::config::TracingConfig;
+use crate::exporter::StartError;
 use crate::pipeline::{Pipeline, PipelineBuilder, PipelineOptions};
 use crate::propagation::{self, Propagators};
 use crate::{sampler, tracer};
@@ -44,9 +43,9 @@ pub enum InitError {
     /// The sampler cannot do its work.
     #[error("the sampler cannot be used: {0}")]
     Sampler(#[from] crate::config::SamplerError),
-    /// The operating system refused a thread.
-    #[error("the exporter thread cannot be started: {0}")]
-    Thread(#[from] io::Error),
+    /// The pipeline cannot be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// Starts tracing as the `OTEL_*` variables say, and sets a `tracing` subscriber with Clewline's layer.

@@ -1,7 +1,6 @@
 //! `PipelineBuilder`: puts a pipeline together and starts it.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -11,7 +10,7 @@ use clewline_core::{AlwaysOn, Attribute, ParentBased, Resource, SpanProcessor, S
 use super::registry::Registry;
 use super::source::{Buffers, RingSource};
 use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
-use crate::exporter::{Destination, Envelope, Worker};
+use crate::exporter::{Destination, Envelope, StartError, Worker};
 
 /// A pipeline to be started: call [`start`](Self::start).
 ///
@@ -27,7 +26,7 @@ use crate::exporter::{Destination, Envelope, Worker};
 ///     }
 /// }
 ///
-/// # fn main() -> std::io::Result<()> {
+/// # fn main() -> Result<(), clewline::exporter::StartError> {
 /// let pipeline = Pipeline::builder(&[("service.name", Value::from("shop"))])
 ///     .destination(Destination::new("collector", Box::new(Discard)))
 ///     .destination(Destination::new("archive", Box::new(Discard)))
@@ -88,8 +87,8 @@ impl<'a> PipelineBuilder<'a> {
     /// tests.
     ///
     /// # Errors
-    /// The operating system's, if it cannot start a thread.
-    pub fn start(mut self) -> io::Result<&'static Pipeline> {
+    /// The operating system refused a thread, or a disk spool cannot be used.
+    pub fn start(mut self) -> Result<&'static Pipeline, StartError> {
         if self.destinations.is_empty() {
             self.processors.push(Box::new(HoldBack));
         }
@@ -114,7 +113,7 @@ impl<'a> PipelineBuilder<'a> {
         let spawn = |(number, destination)| {
             Worker::spawn(destination, Arc::clone(&envelope), Box::new(RingSource::new(pipeline, number)))
         };
-        let workers = self.destinations.into_iter().enumerate().map(spawn).collect::<io::Result<Vec<_>>>()?;
+        let workers = self.destinations.into_iter().enumerate().map(spawn).collect::<Result<Vec<_>, _>>()?;
         pipeline.workers.get_or_init(|| workers);
         Ok(pipeline)
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::ring::Counters;
-use crate::exporter::{Dropped, Stats};
+use crate::exporter::{Dropped, Inherited, Stats};
 
 /// What became of every recorded span, at one moment. Nothing is missing:
 /// `started = delivered + rejected + dropped() + not_exported + pending`.
@@ -27,8 +27,10 @@ pub struct Ledger {
     pub dropped_exporting: Dropped,
     /// Spans that a processor held back, or that were recorded for processors only.
     pub not_exported: u64,
-    /// Spans that go on, wait, or are on their way.
+    /// Spans that go on, wait, lie on disk, or are on their way.
     pub pending: u64,
+    /// Those of the pending spans that are safe on disk (feature `spool`): at least one destination has them there.
+    pub spooled: u64,
     /// Attributes, events and links that finished spans had to refuse, and texts that were cut.
     pub dropped_content: u64,
 }
@@ -49,6 +51,7 @@ impl Ledger {
             dropped_exporting: export.dropped,
             not_exported: totals.not_exported,
             pending: 0,
+            spooled: export.spooled,
             dropped_content: totals.dropped_content,
         };
         let ended = ledger.delivered + ledger.rejected + ledger.dropped() + ledger.not_exported;
@@ -71,11 +74,19 @@ pub struct ExporterLedger<'p> {
     pub attempts: u64,
     /// Attempts that repeated an earlier one.
     pub retries: u64,
+    /// What an earlier process left in the disk spool; not part of the ledger.
+    pub inherited: Inherited,
 }
 
 impl<'p> ExporterLedger<'p> {
     pub(super) fn new(name: &'p str, export: Stats, ledger: impl FnOnce(Stats) -> Ledger) -> Self {
-        Self { name, ledger: ledger(export), attempts: export.attempts, retries: export.retries }
+        Self {
+            name,
+            ledger: ledger(export),
+            attempts: export.attempts,
+            retries: export.retries,
+            inherited: export.inherited,
+        }
     }
 }
 

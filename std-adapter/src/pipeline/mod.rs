@@ -20,7 +20,6 @@ mod thread;
 mod told;
 
 use std::fmt;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -33,7 +32,7 @@ use clewline_core::{
 };
 
 use crate::exporter::{
-    Counters, Destination, Envelope, ScopeIndex, SpanExporter, Stats, TimedOut, Worker, WorkerSettings,
+    Counters, Destination, Envelope, ScopeIndex, SpanExporter, StartError, Stats, TimedOut, Worker, WorkerSettings,
 };
 
 #[cfg(feature = "tracing")]
@@ -190,7 +189,7 @@ impl Pipeline {
         options: PipelineOptions,
         settings: WorkerSettings,
         exporter: Box<dyn SpanExporter>,
-    ) -> io::Result<&'static Self> {
+    ) -> Result<&'static Self, StartError> {
         let builder = Self::builder(resource).sampler(sampler).options(options);
         let builder = processors.into_iter().fold(builder, PipelineBuilder::processor);
         builder.destination(Destination::new("", exporter).settings(settings)).start()

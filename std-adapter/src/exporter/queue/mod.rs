@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::chunk::Chunk;
-use super::fate::Fate;
+use super::fate::{Fate, Parts};
+use super::hand::Hand;
 use super::stats::{Counters, DropReason};
+
+#[cfg(feature = "spool")]
+mod away;
 
 /// What the queue holds at most, and when it is worth a request.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +26,7 @@ pub(super) struct QueueLimits {
 #[derive(Debug)]
 pub(super) struct Queue {
     limits: QueueLimits,
-    pub(super) counters: Counters,
+    pub(super) counters: Arc<Counters>,
     state: Mutex<State>,
     /// The exporter thread waits here.
     work: Condvar,
@@ -43,6 +47,10 @@ struct State {
     /// The exporter thread takes nothing more.
     is_over: bool,
     is_finished: bool,
+    /// The number that the next batch gets.
+    next_number: u64,
+    #[cfg(feature = "spool")]
+    disk: away::DiskState,
 }
 
 /// Why the exporter thread stopped waiting.
@@ -56,11 +64,12 @@ pub(super) struct Call {
 }
 
 impl Queue {
-    pub(super) fn new(limits: QueueLimits) -> Self {
+    /// A queue whose batches are numbered from `first_number` on.
+    pub(super) fn new(limits: QueueLimits, counters: Arc<Counters>, first_number: u64) -> Self {
         Self {
             limits,
-            counters: Counters::default(),
-            state: Mutex::default(),
+            counters,
+            state: Mutex::new(State { next_number: first_number, ..State::default() }),
             work: Condvar::new(),
             progress: Condvar::new(),
             is_woken: AtomicBool::new(false),
@@ -108,7 +117,7 @@ impl Queue {
         } else if fits(&self.limits, &state) {
             state.push(chunk);
             if self.limits.is_worth_sending(&state) {
-                self.work.notify_one();
+                self.work.notify_all();
             }
         } else {
             drop(state);
@@ -122,25 +131,18 @@ impl Queue {
 
     /// Enters what became of the spans in `batch`: of the `first` ones, and of the rest.
     pub(super) fn settle(&self, batch: &[Chunk], first: usize, fate: Fate, rest: Fate) {
-        let mut left = first;
-        let mut total = 0;
-        for chunk in batch {
-            let cut = left.min(chunk.count());
-            chunk.settle(0, cut, fate);
-            chunk.settle(cut, chunk.count(), rest);
-            left -= cut;
-            total += chunk.count();
-        }
+        let total: usize = batch.iter().map(Chunk::count).sum();
         let first = first.min(total);
         self.counters.settled(fate, first as u64);
         self.counters.settled(rest, (total - first) as u64);
+        Parts::of(batch).settle(first, fate, rest);
     }
 
     pub(super) fn wake(&self) {
         if !self.is_woken.swap(true, Ordering::AcqRel) {
             // The lock keeps the signal from falling between the exporter thread's look and its sleep.
             let _state = self.lock();
-            self.work.notify_one();
+            self.work.notify_all();
         }
     }
 
@@ -148,7 +150,7 @@ impl Queue {
     pub(super) fn begin_flush(&self) -> u64 {
         let mut state = self.lock();
         state.flush_wanted += 1;
-        self.work.notify_one();
+        self.work.notify_all();
         state.flush_wanted
     }
 
@@ -161,7 +163,7 @@ impl Queue {
     pub(super) fn shut_down(&self, deadline: Instant) {
         let mut state = self.lock();
         state.shutdown_by.get_or_insert(deadline);
-        self.work.notify_one();
+        self.work.notify_all();
     }
 
     pub(super) fn is_shut_down(&self) -> bool {
@@ -204,24 +206,27 @@ impl Queue {
             if is_due || is_woken || self.limits.is_worth_sending(&state) {
                 return Call { flush: state.flush_wanted, is_due, is_shutdown };
             }
-            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.wait_on_work(state, left);
         }
     }
 
-    /// Waits until `until`, or until a shutdown whose deadline is not later. Calls `look_around` at every
+    /// Waits until `until`, or until a shutdown whose deadline is not later, or any while spans go to the disk. Calls `look_around` at every
     /// [`Queue::wake`] and at least this `often`. Returns whether `until` was reached.
     pub(super) fn pause(&self, until: Instant, often: Duration, mut look_around: impl FnMut()) -> bool {
         let mut next_look = Instant::now() + often;
         let mut state = self.lock();
         loop {
-            if state.shutdown_by.is_some_and(|deadline| deadline <= until) {
+            // What is on disk need not leave before the end.
+            if state.shutdown_by.is_some_and(|deadline| deadline <= until || state.is_away()) {
                 return false;
             }
             let now = Instant::now();
             if now >= until {
                 return true;
             }
-            if self.is_woken.swap(false, Ordering::AcqRel) || now >= next_look {
+            // While spans go to the disk, another thread comes when it is woken.
+            let is_woken = !state.is_away() && self.is_woken.swap(false, Ordering::AcqRel);
+            if is_woken || now >= next_look {
                 drop(state);
                 look_around();
                 next_look = now + often;
@@ -229,8 +234,12 @@ impl Queue {
                 continue;
             }
             let left = until.min(next_look).saturating_duration_since(now);
-            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.wait_on_work(state, left);
         }
+    }
+
+    fn wait_on_work<'q>(&self, state: MutexGuard<'q, State>, at_most: Duration) -> MutexGuard<'q, State> {
+        self.work.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// When everything must have ended, once a shutdown was asked for.
@@ -260,10 +269,11 @@ impl Queue {
         }
     }
 
-    /// Moves the oldest chunks that fit one request into `batch`, and returns how many spans they hold.
-    pub(super) fn take_batch(&self, batch: &mut Vec<Chunk>) -> usize {
+    /// Takes the oldest chunks that fit one request.
+    pub(super) fn take_batch(&self) -> Option<Hand> {
         let QueueLimits { batch_spans, batch_bytes, .. } = self.limits;
         let mut state = self.lock();
+        let mut batch = Vec::new();
         let (mut spans, mut bytes) = (0, 0);
         while let Some(mut chunk) = state.pop() {
             let is_over = spans + chunk.count() > batch_spans || bytes + chunk.size() > batch_bytes;
@@ -280,7 +290,11 @@ impl Queue {
             bytes += chunk.size();
             batch.push(chunk);
         }
-        spans
+        if batch.is_empty() {
+            return None;
+        }
+        state.next_number += 1;
+        Some(Hand::new(state.next_number - 1, batch, spans))
     }
 
     /// Says that everything up to this flush has left the queue and its outcome is known.
@@ -320,6 +334,17 @@ impl QueueLimits {
 }
 
 impl State {
+    #[cfg(feature = "spool")]
+    fn is_away(&self) -> bool {
+        self.disk.is_away
+    }
+
+    #[cfg(not(feature = "spool"))]
+    #[expect(clippy::unused_self, reason = "as with the feature `spool`")]
+    fn is_away(&self) -> bool {
+        false
+    }
+
     fn push(&mut self, chunk: Chunk) {
         self.count_in(&chunk);
         self.chunks.push_back(chunk);

@@ -1,0 +1,75 @@
+//! The spool's file stays within its bound, and what does not fit is counted.
+
+use clewline::spool::{SpoolOptions, WhenFull};
+
+use super::support::{Collector, Directory, Mood, PATIENCE, record, start, wait_for};
+
+const BOUND: u64 = 2 << 20;
+
+/// Records much more than fits, and answers the spans that were left, and all.
+fn overfill(when_full: WhenFull) -> (Vec<String>, Vec<String>) {
+    let directory = Directory::new("bounds");
+    let collector = Collector::new(Mood::Away);
+    let options = directory.options().max_bytes(BOUND).when_full(when_full);
+    let (pipeline, tracer) = start(options, &collector);
+    let mut all = Vec::new();
+    for round in 0..60 {
+        all.extend(record(tracer, &format!("a-name-that-takes-its-room-{round}"), 500));
+        pipeline.flush(PATIENCE).unwrap();
+        let size = std::fs::metadata(directory.file()).unwrap().len();
+        assert!(size <= BOUND, "{size} bytes after {round} rounds");
+    }
+    let ledger = pipeline.ledger();
+    assert_eq!(ledger.dropped_exporting.spool_full + ledger.spooled, 30_000, "{ledger:?}");
+    assert!(ledger.spooled > 3_000 && ledger.dropped() > 10_000, "{ledger:?}");
+    collector.is(Mood::There);
+    let after = wait_for(pipeline, |ledger| ledger.pending == 0);
+    assert_eq!((after.delivered, after.dropped()), (ledger.spooled, ledger.dropped()), "{after:?}");
+    let taken = collector.taken();
+    assert_eq!(taken.len() as u64, ledger.spooled);
+    (taken, all)
+}
+
+#[test]
+fn the_oldest_go_when_it_is_full() {
+    let (taken, all) = overfill(WhenFull::DropOldest);
+    assert_eq!(taken, all[all.len() - taken.len()..]);
+}
+
+#[test]
+fn or_the_newest() {
+    let (taken, all) = overfill(WhenFull::DropNewest);
+    // Smaller batches may still find room where larger ones did not.
+    assert_eq!(taken[..3000], all[..3000]);
+}
+
+#[test]
+fn a_bound_too_small_to_work_with_counts_as_the_least() {
+    let directory = Directory::new("least");
+    let collector = Collector::new(Mood::Away);
+    let (pipeline, tracer) = start(directory.options().max_bytes(1), &collector);
+    record(tracer, "work", 1000);
+    pipeline.flush(PATIENCE).unwrap();
+    assert_eq!((pipeline.ledger().spooled, pipeline.ledger().dropped()), (1000, 0));
+    let size = std::fs::metadata(directory.file()).unwrap().len();
+    assert!(size <= SpoolOptions::LEAST_MAX_BYTES, "{size}");
+}
+
+#[test]
+fn requests_of_every_size_stay_within_the_bound() {
+    let directory = Directory::new("sizes");
+    let collector = Collector::new(Mood::Away);
+    let (pipeline, tracer) = start(directory.options().max_bytes(16 << 20), &collector);
+    let mut worst = 0;
+    for round in 0..120_usize {
+        let value = "x".repeat(1 + round * 7919 % 60_000);
+        for _ in 0..1 + round * 31 % 40 {
+            tracer.span("large").start().set("value", value.as_str());
+        }
+        pipeline.flush(PATIENCE).unwrap();
+        worst = worst.max(std::fs::metadata(directory.file()).unwrap().len());
+    }
+    assert!(worst <= 16 << 20, "{worst}");
+    assert!(pipeline.ledger().dropped_exporting.spool_full > 0, "the bound was reached: {:?}", pipeline.ledger());
+    assert_eq!(pipeline.ledger().dropped_exporting.spool_failed, 0);
+}
