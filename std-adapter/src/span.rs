@@ -5,7 +5,6 @@ use std::fmt;
 use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, Status, Value};
 
 use crate::ToValue;
-use crate::current::carried::Shared;
 use crate::current::{Context, EnteredSpan};
 use crate::pipeline::{GrowingBuffer, Recording, Started};
 
@@ -17,25 +16,23 @@ pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
 /// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
 pub struct Span {
     state: Started,
-    /// What it hands on beside its own context.
-    carried: Shared,
 }
 
 impl Span {
     #[inline]
-    pub(crate) fn new(started: Started, carried: Shared) -> Self {
-        Self { state: started, carried }
+    pub(crate) fn new(started: Started) -> Self {
+        Self { state: started }
+    }
+
+    /// A span that records nothing and has no context.
+    pub(crate) fn none() -> Self {
+        Self::new(Started::default())
     }
 
     /// What is being recorded.
     #[inline]
     pub(crate) fn recording(&mut self) -> Option<&mut Recording> {
         self.state.recording()
-    }
-
-    /// A span that records nothing and has no context.
-    pub(crate) fn none() -> Self {
-        Self::new(Started::default(), None)
     }
 
     /// Takes everything out. What stays records nothing.
@@ -69,9 +66,10 @@ impl Span {
     }
 
     /// What it hands on to what happens within it: its context, the tracestate list and the baggage.
+    #[inline]
     #[must_use]
     pub fn hand_on(&self) -> Context {
-        Context::with_carried(self.context(), self.carried.clone())
+        Context::with_carried(self.context(), self.state.carried.clone())
     }
 
     /// Whether anything is recorded.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind, TraceStateUpdate};
+use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
 
 use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
@@ -75,9 +75,17 @@ impl Tracer {
             tracer: *self,
             name,
             kind: SpanKind::Internal,
+            is_contextual: true,
             parent: None,
             carried: None,
-            details: SpanDetails { attributes: &[], links: &[], trace_state: "", start_time: None, told: None },
+            details: SpanDetails {
+                attributes: &[],
+                links: &[],
+                trace_state: "",
+                start_time: None,
+                told: None,
+                carried: None,
+            },
             has_details: false,
         }
     }
@@ -100,8 +108,9 @@ pub struct SpanBuilder<'a> {
     tracer: Tracer,
     name: &'a str,
     kind: SpanKind,
-    /// `None` is the current span.
-    parent: Option<Option<SpanContext>>,
+    /// The parent is the current span.
+    is_contextual: bool,
+    parent: Option<SpanContext>,
     carried: Shared,
     details: SpanDetails<'a>,
     has_details: bool,
@@ -166,9 +175,10 @@ impl<'a> SpanBuilder<'a> {
     /// is a child of the [current span](crate::current_span), whichever door that came through.
     #[inline]
     pub fn child_of(mut self, parent: impl Parent) -> Self {
-        let (parent, carried) = parent.parent().into_parts();
-        self.parent = Some(parent);
+        let (context, carried) = parent.parent().into_parts();
+        self.parent = context;
         self.carried = carried;
+        self.is_contextual = false;
         self
     }
 
@@ -176,14 +186,16 @@ impl<'a> SpanBuilder<'a> {
     #[inline]
     pub fn root(mut self) -> Self {
         let (_, carried) = current::context().into_parts();
-        self.parent = Some(None);
+        self.parent = None;
         self.carried = Carried::into_new_trace(carried);
+        self.is_contextual = false;
         self
     }
 
     /// The tracestate list of the trace, if it is not the parent's. One that breaks a rule is none.
     pub const fn trace_state(mut self, trace_state: &'a str) -> Self {
         self.details.trace_state = trace_state;
+        self.has_details = true;
         self
     }
 
@@ -212,44 +224,46 @@ impl<'a> SpanBuilder<'a> {
     #[inline]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> Span {
-        // Neither is common, and what they need must not cost the others anything.
-        if current::is_anything() || self.carried.is_some() || !self.details.trace_state.is_empty() {
-            return self.start_within();
-        }
-        let Self { tracer, name, kind, parent, details, has_details, .. } = self;
-        let parent = parent.flatten();
-        let Some(pipeline) = tracer.pipeline else {
-            return Span::new(Started::passing(parent), None);
-        };
+        let Self { tracer, name, kind, is_contextual, parent, carried, details, has_details } = self;
         let details = if has_details { Some(&details) } else { None };
-        let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details);
-        let carried = match started.update {
-            TraceStateUpdate::Keep => None,
-            update => Carried::into_span(None, update),
+        // Neither is common, and what they need must not cost the others anything.
+        let has_list = details.is_some_and(|details| !details.trace_state.is_empty());
+        if current::is_anything() || carried.is_some() || has_list {
+            let parent = if is_contextual { None } else { Some(parent.as_ref()) };
+            return tracer.start_within(name, kind, parent, carried, details);
+        }
+        let Some(pipeline) = tracer.pipeline else {
+            return Span::new(Started::passing(parent, None));
         };
-        Span::new(started, carried)
+        Span::new(pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details))
     }
+}
 
-    /// Starts it where something is current, or where more is to be handed on than the parent's context.
+impl Tracer {
+    /// Starts a span where something is current, or where more is to be handed on than the parent's context.
+    #[cold]
     #[inline(never)]
-    fn start_within(self) -> Span {
-        let Self { tracer, name, kind, parent, carried, details, .. } = self;
+    fn start_within(
+        self,
+        name: &str,
+        kind: SpanKind,
+        parent: Option<Option<&SpanContext>>,
+        carried: Shared,
+        details: Option<&SpanDetails<'_>>,
+    ) -> Span {
         let (parent, mut carried) = match parent {
-            Some(parent) => (parent, carried),
+            Some(parent) => (parent.copied(), carried),
             None => current::context().into_parts(),
         };
-        if !details.trace_state.is_empty() {
-            Carried::set_trace_state(&mut carried, details.trace_state);
+        let SpanDetails { attributes, links, trace_state, start_time, .. } = details.copied().unwrap_or_default();
+        if !trace_state.is_empty() {
+            Carried::set_trace_state(&mut carried, trace_state);
         }
-        let Some(pipeline) = tracer.pipeline.filter(|_| !current::is_suppressed()) else {
-            return Span::new(Started::passing(parent), carried);
+        let Some(pipeline) = self.pipeline.filter(|_| !current::is_suppressed()) else {
+            return Span::new(Started::passing(parent, carried));
         };
-        let details = match &carried {
-            Some(carried) => SpanDetails { told: carried.sampling, trace_state: &carried.trace_state, ..details },
-            None => SpanDetails { trace_state: "", ..details },
-        };
-        let started = pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), Some(&details));
-        let update = started.update;
-        Span::new(started, Carried::into_span(carried, update))
+        let handed_on = carried.as_ref().map(Carried::details).unwrap_or_default();
+        let details = SpanDetails { attributes, links, start_time, ..handed_on };
+        Span::new(pipeline.start_span(self.scope, name, kind, parent.as_ref(), Some(&details)))
     }
 }

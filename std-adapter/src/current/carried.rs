@@ -7,7 +7,6 @@ use clewline_core::b3::SamplingState;
 use clewline_core::tracestate::TraceState;
 
 use crate::pipeline::GrowingBuffer;
-#[cfg(feature = "tracing")]
 use crate::pipeline::SpanDetails;
 
 /// A `baggage` list on the heap.
@@ -48,9 +47,9 @@ impl Carried {
     }
 
     /// What a span begins with of it.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn details(&self) -> SpanDetails<'_> {
-        SpanDetails { trace_state: &self.trace_state, told: self.sampling, ..SpanDetails::default() }
+    pub(crate) fn details(carried: &Arc<Self>) -> SpanDetails<'_> {
+        let Self { trace_state, sampling, .. } = &**carried;
+        SpanDetails { trace_state, told: *sampling, carried: Some(carried), ..SpanDetails::default() }
     }
 
     /// What a span hands on of what it was given: the list as the sampler left it; a decision that was left open has been made.

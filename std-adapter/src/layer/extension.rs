@@ -144,12 +144,12 @@ pub(crate) fn nearest_to_current() -> Option<Context> {
 }
 
 /// The context of a span that a layer knows by `number`.
-pub(crate) fn context_of(layer: u64, number: u64) -> Option<Context> {
+pub(crate) fn context_of(layer: u32, number: u64) -> Option<Context> {
     numbered(layer, |layer| layer.spans.find(number)?.hand_on())
 }
 
 /// Works on what a span records that a layer knows by `number`; no foreign code may run inside `work`.
-pub(crate) fn with_recording_of<R>(layer: u64, number: u64, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
+pub(crate) fn with_recording_of<R>(layer: u32, number: u64, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
     numbered(layer, |layer| {
         let mut work = Some(work);
         let found = layer.spans.find(number)?;
@@ -159,7 +159,7 @@ pub(crate) fn with_recording_of<R>(layer: u64, number: u64, work: impl FnOnce(&m
 
 /// Finds a layer: mostly that of the thread's own subscriber, else, as spans may be entered on threads with another
 /// subscriber or none, among all that there are.
-fn numbered<R>(number: u64, work: impl FnOnce(&ClewlineLayer) -> Option<R>) -> Option<R> {
+fn numbered<R>(number: u32, work: impl FnOnce(&ClewlineLayer) -> Option<R>) -> Option<R> {
     let mut work = Some(work);
     let of_thread = tracing_core::dispatcher::get_default(|dispatch| {
         let layer = dispatch.downcast_ref::<ClewlineLayer>().filter(|layer| layer.number == number)?;
@@ -175,17 +175,17 @@ fn numbered<R>(number: u64, work: impl FnOnce(&ClewlineLayer) -> Option<R>) -> O
     }
 }
 
-static LAYERS: RwLock<Vec<(u64, WeakDispatch)>> = RwLock::new(Vec::new());
+static LAYERS: RwLock<Vec<(u32, WeakDispatch)>> = RwLock::new(Vec::new());
 
 /// Remembers which subscriber a layer belongs to.
-pub(super) fn register(layer: u64, dispatch: WeakDispatch) {
+pub(super) fn register(layer: u32, dispatch: WeakDispatch) {
     let mut layers = LAYERS.write().unwrap_or_else(PoisonError::into_inner);
     layers.retain(|(_, dispatch)| dispatch.upgrade().is_some());
     layers.push((layer, dispatch));
 }
 
 #[cold]
-fn registered(layer: u64) -> Option<Dispatch> {
+fn registered(layer: u32) -> Option<Dispatch> {
     let layers = LAYERS.read().unwrap_or_else(PoisonError::into_inner);
     layers.iter().find(|(number, _)| *number == layer)?.1.upgrade()
 }

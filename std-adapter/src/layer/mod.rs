@@ -25,7 +25,7 @@ mod table;
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clewline_core::{SpanContext, SpanKind};
 use tracing_core::span::{Attributes, Id, Record};
@@ -63,7 +63,7 @@ pub fn layer() -> ClewlineLayer {
 /// Records `tracing` spans; see [`layer`].
 pub struct ClewlineLayer {
     /// Tells this layer's spans from those of others.
-    number: u64,
+    number: u32,
     pipeline: OnceLock<&'static Pipeline>,
     spans: Table,
     callsites: Callsites,
@@ -88,7 +88,7 @@ impl ClewlineLayer {
     }
 
     fn with_pipeline(pipeline: OnceLock<&'static Pipeline>) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        static NEXT: AtomicU32 = AtomicU32::new(1);
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             pipeline,
@@ -287,7 +287,7 @@ where
         let callsite = self.callsites.get(pipeline, metadata);
         let (parent, carried) = self.parent_of(attributes, id, &context).unwrap_or_default();
         let scope = callsite.scope();
-        let details = carried.as_deref().map(Carried::details);
+        let details = carried.as_ref().map(Carried::details);
         let start = |name: &str, kind| {
             let mut started = pipeline.start_span(scope, name, kind, parent.as_ref(), details.as_ref());
             let context = started.context()?;
@@ -299,7 +299,7 @@ where
                     None
                 }
             });
-            Some((context, recording, started.update))
+            Some((context, recording, started.carried.take()))
         };
         let started = if callsite.names_itself() {
             with_scratch(|scratch| {
@@ -309,7 +309,7 @@ where
         } else {
             start(metadata.name(), SpanKind::Internal)
         };
-        let Some((context, recording, update)) = started else { return };
+        let Some((context, recording, carried)) = started else { return };
         let mut live = Live(recording);
         if let Some(recording) = live.0.as_deref_mut() {
             if self.has_location {
@@ -319,7 +319,6 @@ where
                 with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
             }
         }
-        let carried = Carried::into_span(carried, update);
         if let Err(recording) = self.spans.insert(id.into_u64(), &context, live.0.take(), carried) {
             // Eight million spans are open. This one ends at once, so that it is not lost.
             drop(Live(recording));

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
@@ -55,43 +56,58 @@ impl Drop for Untouched {
     }
 }
 
-/// A place that stands in OpenTelemetry's context until this is dropped.
+/// How a place stands in OpenTelemetry's context, where it stays until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Attached(Option<ContextGuard>);
+pub(crate) struct Attached {
+    shown: Option<SpanId>,
+    guard: Option<ContextGuard>,
+}
+
+impl Attached {
+    /// The span that OpenTelemetry's context shows while the place is the innermost one.
+    pub(crate) fn shown(&self) -> Option<SpanId> {
+        self.shown
+    }
+
+    /// Whether that is the place's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.guard.is_some()
+    }
+}
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let guard = self.0.take();
-        shielded(|| drop(guard));
+        if let Some(guard) = self.guard.take() {
+            shielded(|| drop(guard));
+        }
     }
 }
 
-/// Attaches a place, and answers with the span that OpenTelemetry's context shows from now on.
-pub(crate) fn attach(place: &Place) -> (Option<SpanId>, Option<Attached>) {
-    if IS_BORROWED.get() {
-        return (shown(), None);
-    }
-    let Some(context) = place.context() else { return (shown(), None) };
-    let span_id = context.span_context().map(|span| span.span_id());
-    let attached = shielded(|| {
-        let span = to_span_context(&context);
-        let mut cx = match place {
-            Place::Attached(_) => OtelContext::map_current(|cx| cx.with_remote_span_context(span)),
-            place => OtelContext::current_with_span(PlaceSpan { place: place.clone(), context: span }),
-        };
-        if !context.baggage().is_empty() {
-            cx = cx.with_baggage(to_baggage(context.baggage()));
-        }
-        Attached(Some(cx.attach()))
+/// Attaches a place, if that is possible here.
+pub(crate) fn attach(place: &Place) -> Attached {
+    let context = if IS_BORROWED.get() { None } else { place.context() };
+    let guard = context.as_ref().and_then(|context| {
+        shielded(|| {
+            let span = to_span_context(context);
+            let mut cx = match place {
+                Place::Attached(_) => OtelContext::map_current(|cx| cx.with_remote_span_context(span)),
+                place => OtelContext::current_with_span(PlaceSpan { place: place.clone(), context: span }),
+            };
+            if !context.baggage().is_empty() {
+                cx = cx.with_baggage(to_baggage(context.baggage()));
+            }
+            cx.attach()
+        })
     });
-    match attached {
-        Some(attached) => (span_id, Some(attached)),
-        None => (shown(), None),
-    }
+    let shown = match (&guard, context) {
+        (Some(_), Some(context)) => context.span_context().map(|span| span.span_id()),
+        _ => shown(),
+    };
+    Attached { shown, guard }
 }
 
 /// The span that OpenTelemetry's context shows.
-pub(crate) fn shown() -> Option<SpanId> {
+fn shown() -> Option<SpanId> {
     read(|cx| SpanId::from_bytes(cx.span().span_context().span_id().to_bytes())).flatten()
 }
 
@@ -102,7 +118,7 @@ pub(crate) fn other_than(expected: Option<SpanId>) -> Option<Place> {
     read(|cx| {
         let span = cx.span();
         let shown = SpanId::from_bytes(span.span_context().span_id().to_bytes())?;
-        (Some(shown) != expected).then(|| Place::OpenTelemetry(cx.clone()))
+        (Some(shown) != expected).then(|| Place::OpenTelemetry(Arc::new(cx.clone())))
     })
     .flatten()
 }

@@ -27,10 +27,11 @@ use std::time::Duration;
 
 use clewline_core::b3::SamplingState;
 use clewline_core::{
-    Attribute, Link, ReadWriteSpan, Sampler, Scope, Span, SpanContext, SpanId, SpanKind, SpanLimits, SpanProcessor,
-    SpanRequest, SpanStart, TraceFlags, TraceId, TraceStateUpdate, Verdict,
+    Attribute, Link, RandomIds, ReadWriteSpan, Sampler, Scope, Span, SpanContext, SpanDecision, SpanId, SpanKind,
+    SpanLimits, SpanProcessor, SpanRequest, SpanStart, TraceFlags, TraceId, TraceStateUpdate, Verdict,
 };
 
+use crate::current::carried::{Carried, Shared};
 use crate::exporter::{
     Counters, Destination, Envelope, ScopeIndex, SpanExporter, StartError, Stats, TimedOut, Worker, WorkerSettings,
 };
@@ -99,6 +100,8 @@ pub(crate) struct SpanDetails<'a> {
     pub(crate) start_time: Option<u64>,
     /// What was handed on about recording and the parent's sampled flag does not say.
     pub(crate) told: Option<SamplingState>,
+    /// All that was handed on.
+    pub(crate) carried: Option<&'a Arc<Carried>>,
 }
 
 /// What comes of starting a span.
@@ -108,15 +111,15 @@ pub(crate) struct Started {
     /// and this is the parent's. A recording has its own.
     unrecorded: Option<SpanContext>,
     recording: Option<Box<Recording>>,
-    /// What the sampler makes of the tracestate list.
-    pub(crate) update: TraceStateUpdate,
+    /// What it hands on beside its own context.
+    pub(crate) carried: Shared,
 }
 
 impl Started {
-    /// A span that is not recorded and passes `context` on.
+    /// A span that is not recorded and passes on what its parent handed to it.
     #[inline]
-    pub(crate) fn passing(context: Option<SpanContext>) -> Self {
-        Self { unrecorded: context, ..Self::default() }
+    pub(crate) fn passing(context: Option<SpanContext>, carried: Shared) -> Self {
+        Self { unrecorded: context, recording: None, carried }
     }
 
     #[inline]
@@ -247,6 +250,42 @@ impl Pipeline {
         parent: Option<&SpanContext>,
         details: Option<&SpanDetails<'_>>,
     ) -> Started {
+        match details.and_then(|details| details.told) {
+            None => self.start_decided(scope, name, kind, parent, details, |request, ids, sampler| {
+                request.decide(ids, sampler)
+            }),
+            Some(told) => self.start_told(scope, name, kind, parent, details, told),
+        }
+    }
+
+    /// Begins to record a span about which more was handed on than the sampled flag says. A piece of code of its own: where two
+    /// ways of deciding meet, the decision would go through memory.
+    #[cold]
+    #[inline(never)]
+    fn start_told(
+        &'static self,
+        scope: u16,
+        name: &str,
+        kind: SpanKind,
+        parent: Option<&SpanContext>,
+        details: Option<&SpanDetails<'_>>,
+        told: SamplingState,
+    ) -> Started {
+        self.start_decided(scope, name, kind, parent, details, |request, ids, sampler| {
+            told::decide(request, told, ids, sampler)
+        })
+    }
+
+    #[inline(always)]
+    fn start_decided(
+        &'static self,
+        scope: u16,
+        name: &str,
+        kind: SpanKind,
+        parent: Option<&SpanContext>,
+        details: Option<&SpanDetails<'_>>,
+        decide: impl for<'s> FnOnce(&SpanRequest<'_>, &RandomIds, &'s (dyn Sampler + Send + Sync)) -> SpanDecision<'s>,
+    ) -> Started {
         let mut started = Started::default();
         let has_run = with_local(self, |local| {
             // Before the arguments are copied to where the sampler sees them, so that the rare other way does not disturb that.
@@ -256,11 +295,11 @@ impl Pipeline {
             let (attributes, links) = details.map_or((&[][..], &[][..]), |details| (details.attributes, details.links));
             let trace_state = details.map_or("", |details| details.trace_state);
             let request = SpanRequest { name, kind, parent, trace_state, attributes, links };
-            let decision = match details.and_then(|details| details.told) {
-                Some(told) => told::decide(&request, told, ids, sampler),
-                None => request.decide(ids, sampler),
-            };
-            started.update = decision.sampling.trace_state;
+            let decision = decide(&request, ids, sampler);
+            let update = decision.sampling.trace_state;
+            if update != TraceStateUpdate::Keep || details.is_some_and(|details| details.carried.is_some()) {
+                started.carried = hand_on(details, update);
+            }
             let context = decision.context;
             if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
                 started.unrecorded = Some(context);
@@ -278,8 +317,8 @@ impl Pipeline {
             };
             let mut recording = begin(pool, producer).unwrap_or_else(|| self.allocate());
             recording.span.restart(&start);
-            if decision.sampling.trace_state != TraceStateUpdate::Keep {
-                restart_updated(&mut recording.span, &start, decision.sampling.trace_state);
+            if update != TraceStateUpdate::Keep {
+                restart_updated(&mut recording.span, &start, update);
             }
             recording.scope = scope;
             for (key, value) in attributes.iter().chain(decision.sampling.attributes) {
@@ -295,7 +334,11 @@ impl Pipeline {
             recording.start_ticks = if start_time.is_some() { 0 } else { self.clock.ticks() };
             started.recording = Some(recording);
         });
-        if has_run { started } else { Started::passing(parent.copied()) }
+        if has_run {
+            started
+        } else {
+            Started::passing(parent.copied(), details.and_then(|details| details.carried).cloned())
+        }
     }
 
     /// Tells the processors of a recorded span that begins.
@@ -448,6 +491,13 @@ fn restart_updated(span: &mut Span<GrowingBuffer>, start: &SpanStart<'_>, update
     let list = update.apply(start.trace_state);
     span.restart(&SpanStart { trace_state: list.as_str(), ..*start });
     span.count_truncated(list.dropped());
+}
+
+/// What a span hands on whose parent handed on more than its context, or whose sampler changes that.
+#[cold]
+#[inline(never)]
+fn hand_on(details: Option<&SpanDetails<'_>>, update: TraceStateUpdate) -> Shared {
+    Carried::into_span(details.and_then(|details| details.carried).cloned(), update)
 }
 
 /// Runs a processor's code. If it panics, the span goes on without it: it is neither lost nor left pending, and the panic has

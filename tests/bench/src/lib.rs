@@ -27,6 +27,7 @@ pub mod arrivals;
 pub mod case;
 pub mod clewline_core;
 pub mod clewline_native;
+pub mod clewline_opentelemetry;
 pub mod clewline_tracing;
 pub mod core_rows;
 pub mod library;

@@ -8,6 +8,7 @@ pub mod tracing_plain;
 
 use crate::clewline_core::ClewlineCore;
 use crate::clewline_native::ClewlineNative;
+use crate::clewline_opentelemetry::ClewlineOpenTelemetry;
 use crate::clewline_tracing::ClewlineTracing;
 use crate::library::Library;
 use crate::peers::opentelemetry::OpenTelemetry;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Box<dyn Library>> {
         Box::new(ClewlineCore),
         Box::new(ClewlineNative),
         Box::new(ClewlineTracing),
+        Box::new(ClewlineOpenTelemetry),
         Box::new(fastrace::Fastrace),
         Box::new(OpenTelemetry::Discarding),
         Box::new(OpenTelemetry::Batching),

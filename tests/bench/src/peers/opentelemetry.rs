@@ -24,8 +24,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanEvents, SpanExporter, SpanLinks,
-    SpanProcessor,
+    BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData, SpanEvents, SpanExporter, SpanLinks, SpanProcessor,
 };
 use prost::Message as _;
 use std::hint::black_box;
@@ -94,26 +93,12 @@ struct Provider {
 
 impl Installed for Provider {
     fn routine(&self, case: Case) -> Option<Routine> {
-        let tracer = self.provider.tracer(workload::SCOPE);
         match (case, self.configuration) {
-            (Case::Root | Case::SampledOut, _) => Some(Routine::repeat(move || tracer.start(workload::ROOT).end())),
-            (Case::RootAndChild, _) => Some(Routine::repeat(move || root_and_child(&tracer))),
-            (Case::HundredChildren, _) => Some(Routine::repeat(move || hundred_children(&tracer))),
-            (Case::AddEvent, _) => Some(Routine::prepared(
-                workload::EVENTS_PER_SPAN,
-                move || tracer.start(workload::ROOT),
-                |mut span| {
-                    for _ in 0..workload::EVENTS_PER_SPAN {
-                        span.add_event(workload::EVENT, Vec::new());
-                    }
-                    span
-                },
-            )),
             // The batch processor changes nothing in these.
             (Case::Encode, OpenTelemetry::Discarding) => Some(encode()),
-            (Case::ParseTraceparent, OpenTelemetry::Discarding) => Some(parse()),
-            (Case::FormatTraceparent, OpenTelemetry::Discarding) => Some(format()),
-            _ => None,
+            (Case::ParseTraceparent, OpenTelemetry::Discarding) => Some(parse(TraceContextPropagator::new())),
+            (Case::FormatTraceparent, OpenTelemetry::Discarding) => Some(format(TraceContextPropagator::new())),
+            _ => recording(self.provider.tracer(workload::SCOPE), case),
         }
     }
 
@@ -126,7 +111,30 @@ impl Installed for Provider {
     }
 }
 
-fn root_and_child(tracer: &SdkTracer) {
+/// The cases that record, through the API: the same code for every tracer.
+pub(crate) fn recording<T>(tracer: T, case: Case) -> Option<Routine>
+where
+    T: Tracer<Span: Send + Sync> + Send + 'static,
+{
+    match case {
+        Case::Root | Case::SampledOut => Some(Routine::repeat(move || tracer.start(workload::ROOT).end())),
+        Case::RootAndChild => Some(Routine::repeat(move || root_and_child(&tracer))),
+        Case::HundredChildren => Some(Routine::repeat(move || hundred_children(&tracer))),
+        Case::AddEvent => Some(Routine::prepared(
+            workload::EVENTS_PER_SPAN,
+            move || tracer.start(workload::ROOT),
+            |mut span| {
+                for _ in 0..workload::EVENTS_PER_SPAN {
+                    span.add_event(workload::EVENT, Vec::new());
+                }
+                span
+            },
+        )),
+        _ => None,
+    }
+}
+
+fn root_and_child<T: Tracer<Span: Send + Sync + 'static>>(tracer: &T) {
     let context = Context::new().with_span(tracer.start(workload::ROOT));
     let mut child = tracer.start_with_context(workload::CHILD, &context);
     for (key, value) in workload::CHILD_ATTRIBUTES {
@@ -136,7 +144,7 @@ fn root_and_child(tracer: &SdkTracer) {
     context.span().end();
 }
 
-fn hundred_children(tracer: &SdkTracer) {
+fn hundred_children<T: Tracer<Span: Send + Sync + 'static>>(tracer: &T) {
     let context = Context::new().with_span(tracer.start(workload::ROOT));
     for _ in 0..workload::CHILDREN {
         tracer.start_with_context(workload::CHILD, &context).end();
@@ -214,14 +222,14 @@ impl Injector for Header {
     }
 }
 
-fn parse() -> Routine {
-    let propagator = TraceContextPropagator::new();
+/// Case g1 through the API.
+pub(crate) fn parse(propagator: impl TextMapPropagator + 'static) -> Routine {
     let context = Context::new();
     Routine::repeat(move || propagator.extract_with_context(&context, black_box(&Header(workload::TRACEPARENT))))
 }
 
-fn format() -> Routine {
-    let propagator = TraceContextPropagator::new();
+/// Case g2 through the API.
+pub(crate) fn format(propagator: impl TextMapPropagator + 'static) -> Routine {
     let context = propagator.extract_with_context(&Context::new(), &Header(workload::TRACEPARENT));
     assert!(context.has_active_span(), "the header of the workload is valid");
     Routine::repeat(move || {

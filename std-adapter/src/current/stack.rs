@@ -1,0 +1,316 @@
+//! Every thread's stack of the places it is in, and what OpenTelemetry's context says beside it.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+
+#[cfg(feature = "opentelemetry")]
+use clewline_core::SpanId;
+
+#[cfg(feature = "opentelemetry")]
+use super::Context;
+use super::Place;
+#[cfg(feature = "opentelemetry")]
+use crate::opentelemetry::current as otel;
+
+thread_local! {
+    static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+    /// How many entries there are, and [`SUPPRESSED`]: cheaper to read than the stack itself, which most spans find empty.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Names the entries of guards, which may be dropped in any order.
+    static NEXT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A bit of the depth: nothing that starts on this thread is to be recorded.
+const SUPPRESSED: usize = 1 << (usize::BITS - 1);
+
+/// One place that has not been left.
+struct Entry {
+    place: Place,
+    /// The guard that it belongs to; the layer finds its entries by their place.
+    guard: u32,
+    /// A `tracing` span that was entered while it was entered does not become current a second time, as in the registry.
+    is_again: bool,
+    /// How it stands in OpenTelemetry's context.
+    #[cfg(feature = "opentelemetry")]
+    attached: Option<Box<otel::Attached>>,
+}
+
+impl Entry {
+    #[inline]
+    fn new(place: Place, guard: u32, is_again: bool) -> Self {
+        Self {
+            place,
+            guard,
+            is_again,
+            #[cfg(feature = "opentelemetry")]
+            attached: None,
+        }
+    }
+
+    #[inline]
+    fn is_of_guard(&self, number: u32) -> bool {
+        #[cfg(feature = "tracing")]
+        if let Place::Tracing { .. } = self.place {
+            return false;
+        }
+        self.guard == number
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline]
+    fn is_of(&self, wanted: (u32, u64)) -> bool {
+        matches!(self.place, Place::Tracing { layer, number } if (layer, number) == wanted)
+    }
+}
+
+/// Keeps a place current on this thread; dropped, it leaves it. Guards may be dropped in any order.
+#[must_use = "the context is current until the guard is dropped: keep it in a variable such as `_guard`"]
+#[derive(Debug)]
+pub struct ContextGuard {
+    number: u32,
+    /// It belongs to this thread's stack.
+    not_send: PhantomData<*const ()>,
+}
+
+impl ContextGuard {
+    pub(crate) fn enter(place: Place) -> Self {
+        let number = NEXT.with(|next| next.replace(next.get().wrapping_add(1)));
+        #[cfg(feature = "opentelemetry")]
+        let attached = otel::is_active().then(|| otel::attach(&place));
+        with_stack(|stack| {
+            stack.push(Entry::new(place, number, false));
+            #[cfg(feature = "opentelemetry")]
+            if let (Some(entry), Some(attached)) = (stack.last_mut(), attached) {
+                entry.attached = Some(Box::new(attached));
+            }
+        });
+        Self { number, not_send: PhantomData }
+    }
+}
+
+impl Drop for ContextGuard {
+    fn drop(&mut self) {
+        let entry = with_stack(|stack| remove(stack, |entry| entry.is_of_guard(self.number)));
+        // What the entry held is dropped when the stack is free again.
+        drop(entry);
+    }
+}
+
+/// Works on this thread's stack, or does nothing: a thread that is being torn down has none any more, and no current span.
+#[inline]
+fn with_stack<R>(work: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
+    let with_stack = |stack: &RefCell<Vec<Entry>>| {
+        let mut stack = stack.try_borrow_mut().ok()?;
+        let result = work(&mut stack);
+        DEPTH.set(DEPTH.get() & SUPPRESSED | stack.len());
+        Some(result)
+    };
+    STACK.try_with(with_stack).ok().flatten()
+}
+
+/// Looks at the entries that count, the innermost first.
+#[inline]
+fn find<R>(of: impl FnMut(&Entry) -> Option<R>) -> Option<R> {
+    let find = |stack: &RefCell<Vec<Entry>>| {
+        let stack = stack.try_borrow().ok()?;
+        stack.iter().rev().filter(|entry| !entry.is_again).find_map(of)
+    };
+    STACK.try_with(find).ok().flatten()
+}
+
+/// Takes the uppermost entry that is `wanted` off the stack.
+#[inline]
+fn remove(stack: &mut Vec<Entry>, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    if stack.last().is_some_and(&wanted) {
+        return stack.pop();
+    }
+    stack.iter().rposition(wanted).map(|at| stack.remove(at))
+}
+
+/// Notes that this thread enters a span of a layer.
+#[cfg(feature = "tracing")]
+#[inline]
+pub(crate) fn enter_tracing(layer: u32, number: u64) {
+    let place = Place::Tracing { layer, number };
+    let is_again = with_stack(|stack| {
+        let is_again = stack.iter().any(|entry| entry.is_of((layer, number)));
+        stack.push(Entry::new(place, 0, is_again));
+        is_again
+    });
+    #[cfg(feature = "opentelemetry")]
+    if otel::is_active() && is_again == Some(false) {
+        attach(layer, number);
+    }
+    #[cfg(not(feature = "opentelemetry"))]
+    let _ = is_again;
+}
+
+/// Notes that this thread leaves a span of a layer; spans may be left in any order.
+#[cfg(feature = "tracing")]
+#[inline]
+pub(crate) fn exit_tracing(layer: u32, number: u64) {
+    let entry = with_stack(|stack| remove(stack, |entry| entry.is_of((layer, number))));
+    // What the entry held is dropped when the stack is free again.
+    drop(entry);
+}
+
+/// Attaches the span of a layer that this thread is in to OpenTelemetry's context.
+#[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+#[cold]
+fn attach(layer: u32, number: u64) {
+    let attached = Box::new(otel::attach(&Place::Tracing { layer, number }));
+    let before = with_stack(|stack| stack.last_mut().and_then(|entry| entry.attached.replace(attached)));
+    drop(before);
+}
+
+/// Attaches a layer's span to OpenTelemetry's context anew, because it has been given another trace.
+#[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+pub(crate) fn moved(layer: u32, number: u64) {
+    // Only where it is the innermost place: further out, contexts that were attached later would be lost.
+    let is_last = |stack: &mut Vec<Entry>| stack.last().is_some_and(|entry| entry.is_of((layer, number)));
+    if otel::is_active() && further_in().is_none() && with_stack(is_last) == Some(true) {
+        let before = with_stack(|stack| stack.last_mut().and_then(|entry| entry.attached.take()));
+        drop(before);
+        attach(layer, number);
+    }
+}
+
+/// OpenTelemetry's context, if it was attached inside of the innermost place of the stack.
+#[cfg(feature = "opentelemetry")]
+#[inline]
+fn further_in() -> Option<Place> {
+    if !otel::is_active() {
+        return None;
+    }
+    let shown = find(|entry| Some(entry.attached.as_ref().and_then(|attached| attached.shown())));
+    otel::other_than(shown.flatten())
+}
+
+/// The context of the place with this span that the thread is in, asked of its own door.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn entered(span_id: SpanId) -> Option<Context> {
+    let place = find(|entry| {
+        let attached = entry.attached.as_ref()?;
+        (attached.is_own() && attached.shown() == Some(span_id)).then(|| entry.place.clone())
+    });
+    place?.context()
+}
+
+/// Whether there may be anything current at all, or anything else that spans have to look at when they start.
+#[inline]
+pub(crate) fn is_anything() -> bool {
+    #[cfg(feature = "opentelemetry")]
+    if otel::is_active() {
+        return true;
+    }
+    DEPTH.get() != 0
+}
+
+/// Whether nothing that starts on this thread is to be recorded: an exporter is at work, whose own requests would otherwise be
+/// exported for ever.
+#[inline]
+pub(crate) fn is_suppressed() -> bool {
+    if DEPTH.get() & SUPPRESSED != 0 {
+        return true;
+    }
+    #[cfg(feature = "opentelemetry")]
+    return otel::is_active() && otel::is_suppressed();
+    #[cfg(not(feature = "opentelemetry"))]
+    false
+}
+
+/// Keeps what starts on this thread from being recorded until dropped.
+#[cfg(feature = "opentelemetry-sdk")]
+pub(crate) fn suppress() -> Suppressed {
+    Suppressed { before: DEPTH.replace(DEPTH.get() | SUPPRESSED) & SUPPRESSED }
+}
+
+/// See [`suppress`].
+#[cfg(feature = "opentelemetry-sdk")]
+#[derive(Debug)]
+pub(crate) struct Suppressed {
+    before: usize,
+}
+
+#[cfg(feature = "opentelemetry-sdk")]
+impl Drop for Suppressed {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() & !SUPPRESSED | self.before);
+    }
+}
+
+/// Where a layer's new span or event belongs.
+#[cfg(feature = "tracing")]
+#[derive(Debug)]
+pub(crate) enum Within {
+    /// This layer has entered nothing that still matters.
+    Nothing,
+    /// A span of this layer.
+    Tracing(u64),
+    /// A span or context that came through another door.
+    Other(Place),
+}
+
+/// The innermost place as one layer sees it: spans of other layers belong to other subscribers.
+#[cfg(feature = "tracing")]
+#[inline]
+pub(crate) fn within(of: u32) -> Within {
+    #[cfg(feature = "opentelemetry")]
+    if let Some(place) = further_in() {
+        return Within::Other(place);
+    }
+    let within = find(|entry| match &entry.place {
+        Place::Tracing { layer, number } if *layer == of => Some(Within::Tracing(*number)),
+        Place::Tracing { .. } => None,
+        other => Some(Within::Other(other.clone())),
+    });
+    within.unwrap_or(Within::Nothing)
+}
+
+/// The innermost place.
+#[inline]
+pub(super) fn top() -> Option<Place> {
+    #[cfg(feature = "opentelemetry")]
+    if let Some(place) = further_in() {
+        return Some(place);
+    }
+    if DEPTH.get() & !SUPPRESSED == 0 {
+        return None;
+    }
+    find(|entry| Some(entry.place.clone()))
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use super::*;
+
+    fn current(layer: u32) -> Option<u64> {
+        if let Within::Tracing(number) = within(layer) { Some(number) } else { None }
+    }
+
+    #[test]
+    fn the_current_span_is_the_last_that_was_entered_first() {
+        let layer = 1;
+        assert_eq!(current(layer), None);
+        enter_tracing(layer, 10);
+        enter_tracing(layer, 11);
+        enter_tracing(2, 99);
+        assert_eq!((current(layer), current(2)), (Some(11), Some(99)));
+        enter_tracing(layer, 10);
+        assert_eq!(current(layer), Some(11), "10 was entered before 11");
+        exit_tracing(layer, 10);
+        assert_eq!(current(layer), Some(11));
+        exit_tracing(layer, 10);
+        exit_tracing(layer, 10);
+        assert_eq!(current(layer), Some(11), "left out of order");
+        exit_tracing(layer, 11);
+        assert_eq!((current(layer), current(2)), (None, Some(99)));
+        exit_tracing(2, 99);
+    }
+
+    /// Every span that is entered is written there, and read again by its children.
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 32);
+    }
+}
