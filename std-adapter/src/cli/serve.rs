@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 
 use clap::Args;
-use clewline::server::{DEFAULT_PORT, Server, ServerConfig};
+use clewline::server::{DEFAULT_GRPC_PORT, DEFAULT_PORT, Server, ServerConfig};
 
 use crate::size::parse_size;
 
@@ -18,6 +19,14 @@ pub(crate) struct ServeArguments {
     /// Port to listen on at 127.0.0.1: short for --listen 127.0.0.1:PORT.
     #[arg(long, short, value_name = "PORT")]
     port: Option<u16>,
+
+    /// Further address, for OTLP/gRPC. [default: 127.0.0.1:4317, unless --listen or --port is given; every address takes it]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    grpc_listen: Option<SocketAddr>,
+
+    /// Connections at a time; further ones wait.
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_CONNECTIONS)]
+    max_connections: NonZeroU16,
 
     /// Memory for traces, in bytes or with a unit; over it the oldest traces are evicted.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
@@ -36,18 +45,33 @@ pub(crate) struct ServeArguments {
     allow_host: Vec<String>,
 }
 
+const DEFAULT_CONNECTIONS: NonZeroU16 = NonZeroU16::new(512).unwrap();
+
+impl ServeArguments {
+    /// The second address: the one that was asked for, or the usual one beside the usual first.
+    fn grpc_address(&self, listen: SocketAddr) -> Option<SocketAddr> {
+        let usual = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DEFAULT_PORT);
+        let beside = (listen == usual).then(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DEFAULT_GRPC_PORT));
+        self.grpc_listen.or(beside)
+    }
+}
+
 /// Runs until the process is asked to end.
 pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
     let listen = match arguments.port {
         Some(port) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
         None => arguments.listen,
     };
-    let server = Server::bind(ServerConfig {
+    let grpc = arguments.grpc_address(listen);
+    let is_grpc_asked_for = arguments.grpc_listen.is_some();
+    let mut server = Server::bind(ServerConfig {
         listen,
         allowed_origins: arguments.allow_origin,
         allowed_hosts: arguments.allow_host,
         body_limit: arguments.body_limit,
         memory_limit: arguments.memory_limit,
+        max_connections: arguments.max_connections.get().into(),
+        ..ServerConfig::default()
     })
     .await
     .map_err(|error| cannot_listen(listen, &error))?;
@@ -56,6 +80,14 @@ pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
     println!(
         "Clewline: viewer at http://{address}/ , send OTLP/HTTP spans to http://{address}/v1/traces (Ctrl-C ends)"
     );
+    if let Some(grpc) = grpc {
+        match server.also_listen(grpc).await {
+            Ok(address) => println!("Clewline: OTLP/gRPC spans at http://{}", reachable(address)),
+            Err(error) if is_grpc_asked_for => return Err(cannot_listen(grpc, &error)),
+            // Nobody asked for it, and the first address takes them too.
+            Err(error) => eprintln!("clewline: OTLP/gRPC only at {address}: {grpc} cannot be listened on: {error}"),
+        }
+    }
     server.run(end).await.map_err(|error| format!("the server stopped: {error}"))
 }
 

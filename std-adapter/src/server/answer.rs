@@ -53,7 +53,7 @@ impl Refusal {
     }
 
     /// The `google.rpc.Code` closest to the HTTP status (googleapis `google/rpc/code.proto`).
-    fn code(&self) -> u8 {
+    pub(super) fn code(&self) -> u8 {
         match self.status {
             StatusCode::REQUEST_TIMEOUT => 4,
             StatusCode::FORBIDDEN => 7,
@@ -106,18 +106,21 @@ pub(super) fn export_response(encoding: Encoding, rejected_spans: u64, error_mes
             partial_success: partial
                 .then(|| PartialSuccess { rejected_spans: rejected_spans.to_string(), error_message }),
         }),
-        Encoding::Protobuf => {
-            let mut writer = Writer::default();
-            if partial {
-                writer.message(1, |partial_success| {
-                    partial_success.varint(1, rejected_spans);
-                    partial_success.bytes(2, error_message.as_bytes());
-                });
-            }
-            writer.into_bytes()
-        }
+        Encoding::Protobuf => export_message(rejected_spans, error_message),
     };
     ([(header::CONTENT_TYPE, encoding.content_type())], body).into_response()
+}
+
+/// The same in protobuf, as gRPC frames it.
+pub(super) fn export_message(rejected_spans: u64, error_message: &str) -> Vec<u8> {
+    let mut writer = Writer::default();
+    if rejected_spans > 0 {
+        writer.message(1, |partial_success| {
+            partial_success.varint(1, rejected_spans);
+            partial_success.bytes(2, error_message.as_bytes());
+        });
+    }
+    writer.into_bytes()
 }
 
 /// JSON of a value whose serialisation cannot fail.

@@ -1,9 +1,20 @@
 //! What a server may be told: where to listen, whom to admit, and how much to keep.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// The port OTLP/HTTP uses by default (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Default Port").
 pub const DEFAULT_PORT: u16 = 4318;
+
+/// The port OTLP/gRPC uses by default (opentelemetry-proto `docs/specification.md`, "OTLP/gRPC Default Port").
+pub const DEFAULT_GRPC_PORT: u16 = 4317;
+
+/// How many connections there may be at a time, when nothing else is said: below the 1024 files that a process may have open
+/// on many systems.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 512;
+
+/// How long the head of a request may take, when nothing else is said.
+pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The body limit used when none is given, in bytes: 64 MiB, the size a sender should not exceed
 /// (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Request").
@@ -28,6 +39,10 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// How many bytes of spans are kept before the oldest traces are evicted.
     pub memory_limit: usize,
+    /// How many connections there may be at a time, at least one; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// How long the head of a request may take, and how long a connection may be idle between requests in HTTP/1.1.
+    pub header_timeout: Duration,
 }
 
 impl Default for ServerConfig {
@@ -38,6 +53,8 @@ impl Default for ServerConfig {
             allowed_hosts: Vec::new(),
             body_limit: DEFAULT_BODY_LIMIT,
             memory_limit: DEFAULT_MEMORY_LIMIT,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            header_timeout: DEFAULT_HEADER_TIMEOUT,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The trace receiver, store, query API and viewer behind `clewline serve`.
 //!
-//! A [`Server`] is a door, not a database: it takes OTLP over HTTP from anyone, keeps the newest traces in a bounded amount
+//! A [`Server`] is a door, not a database: it takes OTLP over HTTP and gRPC from anyone, keeps the newest traces in a bounded amount
 //! of memory and shows them. It never re-encodes a span: what arrives as protobuf is kept as it came and read through
 //! [`SpanView`](clewline_core::SpanView).
 //!
@@ -10,6 +10,9 @@
 //! `partial_success`; everything else in the request is kept. Errors are a `google.rpc.Status` in the request's encoding:
 //! 400 (unreadable, and where), 403 (origin not admitted), 405, 408 (no body within 30 s), 413 (over the body limit, before or
 //! after decompression), 415, 503 (bodies of four times the limit are on their way already).
+//!
+//! Every address also speaks HTTP/2 without TLS, and there OTLP over gRPC: one message, plain or gzip, with the same bounds.
+//! Connections are limited in number; the head of a request must arrive within the configured time.
 //!
 //! # Reading
 //! All answers are JSON; errors are `{"error": "…"}`. Numbers that may exceed 2^53 are strings.
@@ -43,7 +46,9 @@ mod answer;
 mod api;
 mod body;
 mod config;
+mod connections;
 mod cors;
+mod grpc;
 mod host;
 mod otlp_json;
 mod page;
@@ -67,9 +72,13 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-pub use config::{DEFAULT_BODY_LIMIT, DEFAULT_MEMORY_LIMIT, DEFAULT_PORT, ServerConfig};
+pub use config::{
+    DEFAULT_BODY_LIMIT, DEFAULT_GRPC_PORT, DEFAULT_HEADER_TIMEOUT, DEFAULT_MAX_CONNECTIONS, DEFAULT_MEMORY_LIMIT,
+    DEFAULT_PORT, ServerConfig,
+};
+use connections::Limits;
 use cors::Cors;
 use host::Hosts;
 pub use otlp_json::{JsonError, to_protobuf as json_to_protobuf};
@@ -96,6 +105,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// For gRPC alone; everything is answered on both.
+    second: Option<TcpListener>,
     config: ServerConfig,
 }
 
@@ -107,7 +118,18 @@ impl Server {
     pub async fn bind(config: ServerConfig) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, config })
+        Ok(Self { listener, address, second: None, config })
+    }
+
+    /// Takes a second address, by custom [`DEFAULT_GRPC_PORT`], for senders of OTLP over gRPC that expect one of their own.
+    ///
+    /// # Errors
+    /// The system's answer, when the address cannot be listened on; the server goes on without it.
+    pub async fn also_listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        self.second = Some(listener);
+        Ok(address)
     }
 
     /// The address the server listens on, with the port the system chose if port 0 was asked for.
@@ -123,23 +145,22 @@ impl Server {
     pub async fn run(self, end: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         let (ending, watch_ending) = watch::channel(false);
         let router = router(&self.config, self.address, watch_ending.clone());
-        let announce = async move {
+        tokio::spawn(async move {
             end.await;
             ending.send_replace(true);
             // Dropping the sender would also end the streams, but only this says that it was meant.
             drop(ending);
+        });
+        let limits = Limits {
+            connections: Arc::new(Semaphore::new(self.config.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
+            header_timeout: self.config.header_timeout,
         };
-        let serving = axum::serve(self.listener, router).with_graceful_shutdown(announce).into_future();
-        let too_late = async move {
-            let mut ending = watch_ending;
-            // An error means that the sender is gone, which happens right after it told.
-            let _ = ending.wait_for(|ending| *ending).await;
-            tokio::time::sleep(GRACE).await;
-        };
-        tokio::select! {
-            served = serving => served,
-            () = too_late => Ok(()),
+        let serve = |listener, router| connections::serve(listener, router, &limits, watch_ending.clone(), GRACE);
+        match self.second {
+            Some(second) => drop(tokio::join!(serve(self.listener, router.clone()), serve(second, router))),
+            None => serve(self.listener, router).await,
         }
+        Ok(())
     }
 }
 
@@ -160,6 +181,7 @@ fn router(config: &ServerConfig, address: SocketAddr, ending: watch::Receiver<bo
         .route_layer(middleware::from_fn_with_state(Hosts::new(address, &config.allowed_hosts), check_host));
     Router::new()
         .route("/v1/traces", any(receive::receive))
+        .route(grpc::PATH, any(grpc::export))
         .with_state(receiver)
         .route("/healthz", get(api::healthz))
         .merge(reading)

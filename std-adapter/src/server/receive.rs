@@ -43,24 +43,57 @@ impl Receiver {
         Self { store, cors: Arc::new(cors), places: Arc::new(Semaphore::new(AT_A_TIME)), bounds }
     }
 
-    /// Reads the body, in one of its forms, into the store.
-    async fn read(&self, encoding: Encoding, headers: &HeaderMap, body: Body) -> Result<Ingested, Refusal> {
+    /// Whether the request's origin may send spans.
+    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
+        self.cors.admits(headers)
+    }
+
+    /// Notes a request that could not be read.
+    pub(super) fn count_rejected(&self) {
+        self.store.count_rejected_request();
+    }
+
+    /// Reads the body, in one of its forms, into the store. `unwrap` takes the message out of the body as it came.
+    pub(super) async fn read(
+        &self,
+        encoding: Encoding,
+        headers: &HeaderMap,
+        body: Body,
+        unwrap: impl FnOnce(Vec<u8>) -> Result<Message, Refusal> + Send + 'static,
+    ) -> Result<Ingested, Refusal> {
         let limit = self.bounds.limit;
         let refused = |error| refusal(&error, limit);
-        let compression = ContentEncoding::of(headers).map_err(refused)?;
         let Collected { bytes: body, room } = body::collect(headers, body, &self.bounds).await.map_err(refused)?;
         let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to read this request");
         let place = Arc::clone(&self.places).acquire_owned().await;
         let store = Arc::clone(&self.store);
         let work = move || {
             let _place = place;
-            let body = body::decompress(compression, body, limit).map_err(|error| refusal(&error, limit))?;
+            let Message { bytes, compression } = unwrap(body)?;
+            let body = body::decompress(compression, bytes, limit).map_err(|error| refusal(&error, limit))?;
             // Read one after another, bodies that are decompressed are bounded by their places.
             drop(room);
             ingest(&store, encoding, &body)
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?
     }
+}
+
+impl Receiver {
+    /// Reads a body of OTLP/HTTP.
+    async fn read_http(&self, encoding: Encoding, headers: &HeaderMap, body: Body) -> Result<Ingested, Refusal> {
+        let compression = ContentEncoding::of(headers).map_err(|error| refusal(&error, self.bounds.limit))?;
+        self.read(encoding, headers, body, move |bytes| Ok(Message { bytes, compression })).await
+    }
+}
+
+/// A message as it was sent.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// Compressed or not.
+    pub(super) bytes: Vec<u8>,
+    /// How.
+    pub(super) compression: ContentEncoding,
 }
 
 /// The handler for every method on `/v1/traces`.
@@ -76,7 +109,7 @@ pub(super) async fn receive(State(receiver): State<Receiver>, request: Request) 
     } else if !receiver.cors.admits(&head.headers) {
         Err(Refusal::new(StatusCode::FORBIDDEN, "this origin may not send spans here (see --allow-origin)"))
     } else if let Some(encoding) = encoding {
-        receiver.read(encoding, &head.headers, body).await
+        receiver.read_http(encoding, &head.headers, body).await
     } else {
         let given = head.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let given = given.as_deref().unwrap_or("missing");
@@ -88,7 +121,7 @@ pub(super) async fn receive(State(receiver): State<Receiver>, request: Request) 
     let mut response = match outcome {
         Ok(ingested) => export_response(encoding, ingested.rejected_spans, &ingested.error_message),
         Err(refusal) => {
-            receiver.store.count_rejected_request();
+            receiver.count_rejected();
             let status = refusal.status;
             let mut response = refusal.into_response(encoding);
             if status == StatusCode::METHOD_NOT_ALLOWED {

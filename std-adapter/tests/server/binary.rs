@@ -54,6 +54,15 @@ impl Drop for Running {
 }
 
 #[test]
+fn serve_takes_grpc_at_a_second_address_too() {
+    let mut serve = Running::start(&["serve", "--port", "0", "--grpc-listen", "127.0.0.1:0"]);
+    assert!(serve.line().contains("viewer at"));
+    let line = serve.line();
+    let address = line.split("OTLP/gRPC spans at http://").nth(1).unwrap_or_else(|| panic!("{line}"));
+    assert!(!address.ends_with(":0") && std::net::TcpStream::connect(address).is_ok(), "{line}");
+}
+
+#[test]
 fn serve_says_where_it_is_and_ends_on_request() {
     let mut serve = Running::start(&["serve", "--port", "0"]);
     let line = serve.line();

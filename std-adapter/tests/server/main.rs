@@ -4,6 +4,8 @@
 #[cfg(feature = "cli")]
 mod binary;
 mod browsers;
+mod connections;
+mod grpc;
 mod json;
 mod query;
 mod receive;
