@@ -1,42 +1,38 @@
-//! The filter in front of all layers: by level and target, and changed while the program runs.
+//! The filter in front of the subscriber: by level and target, and changed while the program runs.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::fmt;
 
-use tracing_core::callsite;
-use tracing_core::subscriber::{Interest, Subscriber};
-use tracing_core::{LevelFilter, Metadata};
+use tracing_core::{Dispatch, LevelFilter};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::{Context, Layer};
 
+use crate::ClewlineSubscriber;
 use crate::config::{FilterConfig, FilterLevel};
 
-/// Lets through what a [`FilterConfig`] says. Clones share what they say.
-///
-/// It decides for each place in the program once, and anew when it is changed: `tracing` remembers that, so that the lock is
-/// not taken for spans. `tracing_subscriber`'s own reloading layer takes one at every entry and exit of a span.
-#[derive(Clone, Debug)]
+/// The subscriber whose targets are changed.
 pub(super) struct ChangeableFilter {
-    targets: Arc<RwLock<Targets>>,
+    subscriber: Dispatch,
 }
 
 impl ChangeableFilter {
-    pub(super) fn new(config: &FilterConfig) -> Self {
-        Self { targets: Arc::new(RwLock::new(targets(config))) }
+    pub(super) fn new(subscriber: Dispatch) -> Self {
+        Self { subscriber }
     }
 
     /// Lets other spans and events through from now on. Spans that are open stay as they are.
     pub(super) fn set(&self, config: &FilterConfig) {
-        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets(config);
-        callsite::rebuild_interest_cache();
-    }
-
-    fn lets(&self, metadata: &Metadata<'_>) -> bool {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        targets.would_enable(metadata.target(), metadata.level())
+        if let Some(subscriber) = self.subscriber.downcast_ref::<ClewlineSubscriber>() {
+            subscriber.set_targets(targets(config));
+        }
     }
 }
 
-fn targets(config: &FilterConfig) -> Targets {
+impl fmt::Debug for ChangeableFilter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ChangeableFilter").finish_non_exhaustive()
+    }
+}
+
+pub(super) fn targets(config: &FilterConfig) -> Targets {
     let targets = config.targets.iter().map(|(target, level)| (target.clone(), filter(*level)));
     Targets::new().with_default(filter(config.level)).with_targets(targets)
 }
@@ -49,20 +45,5 @@ fn filter(level: FilterLevel) -> LevelFilter {
         FilterLevel::Info => LevelFilter::INFO,
         FilterLevel::Debug => LevelFilter::DEBUG,
         FilterLevel::Trace => LevelFilter::TRACE,
-    }
-}
-
-impl<S: Subscriber> Layer<S> for ChangeableFilter {
-    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.lets(metadata) { Interest::always() } else { Interest::never() }
-    }
-
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.lets(metadata)
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        Layer::<S>::max_level_hint(&*targets)
     }
 }

@@ -48,7 +48,7 @@ pub enum InitError {
     Start(#[from] StartError),
 }
 
-/// Starts tracing as the `OTEL_*` variables say, and sets a `tracing` subscriber with Clewline's layer.
+/// Starts tracing as the `OTEL_*` variables say, and sets Clewline's [`subscriber`](crate::subscriber) for `tracing`.
 ///
 /// Spans of level INFO and above are recorded, or those that `RUST_LOG` asks for (`level` or `target=level,…`). To combine
 /// the layer with others, call [`start`] and add [`layer`](crate::layer) to your own subscriber.
@@ -75,18 +75,15 @@ pub fn init() -> Result<Guard, InitError> {
 /// As [`init`].
 #[cfg(feature = "tracing")]
 pub fn init_with(config: &TracingConfig) -> Result<Guard, InitError> {
-    use tracing_subscriber::layer::SubscriberExt as _;
-
     // Looked at before anything is started, so that `start` can still be called when this fails.
     if tracing_core::dispatcher::has_been_set() {
         return Err(InitError::SubscriberSet);
     }
     let mut guard = start(config)?;
-    let filter = ChangeableFilter::new(config.filter.get());
-    let subscriber = tracing_subscriber::registry().with(filter.clone()).with(crate::layer());
-    tracing_core::dispatcher::set_global_default(tracing_core::Dispatch::new(subscriber))
-        .map_err(|_| InitError::SubscriberSet)?;
-    guard.filter = Some(filter);
+    let subscriber = crate::subscriber().with_targets(filter::targets(config.filter.get()));
+    let dispatch = tracing_core::Dispatch::new(subscriber);
+    tracing_core::dispatcher::set_global_default(dispatch.clone()).map_err(|_| InitError::SubscriberSet)?;
+    guard.filter = Some(ChangeableFilter::new(dispatch));
     Ok(guard)
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use clewline_core::{Status, StatusCode};
 use tracing_core::{Level, Metadata};
 
+use super::options::describe_location;
 use super::scratch::{Scratch, Staged};
 use crate::pipeline::Recording;
 
@@ -16,6 +17,7 @@ pub(super) struct Staging<'s> {
     /// The message of the error, and its sources if they are known.
     error: Option<(&'s Range<usize>, Option<&'s Range<usize>>)>,
     target: &'s str,
+    has_location: bool,
 }
 
 impl<'s> Staging<'s> {
@@ -24,8 +26,9 @@ impl<'s> Staging<'s> {
     /// An error is a field of type `dyn Error`, or, in an event without a message, a field named `error`: so
     /// `#[instrument(err)]` reports the error that a function returns.
     #[inline]
-    pub(super) fn new(scratch: &'s Scratch, metadata: &'static Metadata<'static>) -> Self {
-        let mut staging = Self { scratch, metadata, message: None, error: None, target: metadata.target() };
+    pub(super) fn new(scratch: &'s Scratch, metadata: &'static Metadata<'static>, has_location: bool) -> Self {
+        let mut staging =
+            Self { scratch, metadata, message: None, error: None, target: metadata.target(), has_location };
         let mut displayed = None;
         for (name, staged) in scratch.fields() {
             match staged {
@@ -61,6 +64,11 @@ impl<'s> Staging<'s> {
             if let Some(message) = message {
                 event.set("message", message);
             }
+        }
+        if self.has_location {
+            describe_location(self.metadata, |key, value| {
+                event.set(key, value);
+            });
         }
         for (name, staged) in scratch.fields() {
             if !self.has_a_place(name, staged) {

@@ -7,9 +7,12 @@ use clewline_core::{SpanContext, SpanKind, Status, Value};
 use tracing_core::Dispatch;
 use tracing_core::dispatcher::WeakDispatch;
 
-use super::ClewlineLayer;
 use super::fields::set_error;
+use super::place::Found;
+use super::recorder::Door;
+use super::recorder::IN_SLOTS;
 use super::scratch::with_scratch;
+use super::{ClewlineLayer, ClewlineSubscriber, slots};
 use crate::current::Context;
 use crate::pipeline::Recording;
 use crate::tracer::Parent;
@@ -64,18 +67,23 @@ pub trait SpanExt {
 
 impl SpanExt for tracing::Span {
     fn context(&self) -> Option<SpanContext> {
-        with_layer(self, |layer, number| layer.nearest(number)?.context())
+        with_door(self, |door, number| door.find_nearest(number)?.context())
     }
 
     fn hand_on(&self) -> Context {
-        with_layer(self, |layer, number| layer.nearest(number)?.hand_on()).unwrap_or_default()
+        with_door(self, |door, number| Some(door.find_nearest(number)?.hand_on())).unwrap_or_default()
     }
 
     fn set_parent(&self, parent: impl Parent) {
         let parent = parent.parent();
         if !parent.is_empty() {
             let metadata = self.metadata();
-            with_layer(self, |layer, number| layer.adopt(number, metadata?, parent));
+            with_door(self, |door, number| {
+                door.recorder().adopt(door.find(number)?, metadata?, parent);
+                #[cfg(feature = "opentelemetry")]
+                crate::current::moved(door.recorder().number, number);
+                Some(())
+            });
         }
     }
 
@@ -109,20 +117,20 @@ impl SpanExt for tracing::Span {
     }
 
     fn record_error<E: Error + ?Sized>(&self, error: &E) {
-        with_layer(self, |layer, number| {
-            let found = layer.spans.find(number)?;
+        with_door(self, |door, number| {
+            let found = door.find(number)?;
             found.has_recording().then(|| {
                 with_scratch(|scratch| {
                     let (message, sources) = scratch.format_error(error);
                     let (message, sources) = (scratch.text(&message), scratch.text(&sources));
-                    found.with(|recording| set_error(recording, type_name::<E>(), message, sources));
+                    door.recorder().work(found, |recording| set_error(recording, type_name::<E>(), message, sources));
                 });
             })
         });
     }
 
     fn is_recording(&self) -> bool {
-        with_layer(self, |layer, number| layer.spans.find(number)?.with(|recording| !recording.is_on_trial()))
+        with_door(self, |door, number| door.find(number)?.with(|recording| !recording.is_on_trial()).done())
             .unwrap_or(false)
     }
 }
@@ -140,39 +148,35 @@ impl Parent for tracing::Span {
 /// The context of the current `tracing` span, or of its nearest ancestor that the layer knows.
 pub(crate) fn nearest_to_current() -> Option<Context> {
     let context = tracing::Span::current().hand_on();
-    context.span_context().is_some().then_some(context)
+    (!context.is_empty()).then_some(context)
 }
 
-/// The context of a span that a layer knows by `number`.
-pub(crate) fn context_of(layer: u32, number: u64) -> Option<Context> {
-    numbered(layer, |layer| layer.spans.find(number)?.hand_on())
+/// The context of a span that a door knows by `number`.
+pub(crate) fn context_of(door: u32, number: u64) -> Option<Context> {
+    find(door, number, |found| Some(found.hand_on()))
 }
 
-/// Works on what a span records that a layer knows by `number`; no foreign code may run inside `work`.
-pub(crate) fn with_recording_of<R>(layer: u32, number: u64, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
-    numbered(layer, |layer| {
+/// Works on what a span records that a door knows by `number`; no foreign code may run inside `work`.
+pub(crate) fn with_recording_of<R>(door: u32, number: u64, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
+    find(door, number, |found| {
         let mut work = Some(work);
-        let found = layer.spans.find(number)?;
-        found.with(|recording| if recording.is_on_trial() { None } else { Some(work.take()?(recording)) })?
+        found.with(|recording| if recording.is_on_trial() { None } else { Some(work.take()?(recording)) }).done()?
     })
 }
 
-/// Finds a layer: mostly that of the thread's own subscriber, else, as spans may be entered on threads with another
-/// subscriber or none, among all that there are.
-fn numbered<R>(number: u32, work: impl FnOnce(&ClewlineLayer) -> Option<R>) -> Option<R> {
-    let mut work = Some(work);
-    let of_thread = tracing_core::dispatcher::get_default(|dispatch| {
-        let layer = dispatch.downcast_ref::<ClewlineLayer>().filter(|layer| layer.number == number)?;
-        Some(work.take()?(layer))
-    });
-    match of_thread {
-        Some(result) => result,
-        None => {
-            let dispatch = registered(number)?;
-            let layer = dispatch.downcast_ref::<ClewlineLayer>().filter(|layer| layer.number == number)?;
-            work.take()?(layer)
-        }
+/// Finds a span: that of a subscriber in its slot; that of a layer mostly in the thread's own subscriber, else, as spans may be
+/// entered on threads with another subscriber or none, among all that there are.
+fn find<R>(door: u32, number: u64, work: impl FnOnce(Found<'_>) -> Option<R>) -> Option<R> {
+    if door & IN_SLOTS != 0 {
+        return work(slots::find(number)?);
     }
+    let mut work = Some(work);
+    let mut in_layer = |dispatch: &Dispatch| {
+        let layer = dispatch.downcast_ref::<ClewlineLayer>().filter(|layer| layer.recorder().number == door)?;
+        Some(layer.find(number).and_then(work.take()?))
+    };
+    let of_thread = tracing_core::dispatcher::get_default(&mut in_layer);
+    of_thread.or_else(|| in_layer(&registered(door)?)).flatten()
 }
 
 static LAYERS: RwLock<Vec<(u32, WeakDispatch)>> = RwLock::new(Vec::new());
@@ -196,12 +200,19 @@ fn type_name<E: ?Sized>() -> &'static str {
     if name.starts_with("dyn ") { "" } else { name }
 }
 
-/// Finds the layer of the subscriber that the span belongs to, and the number that it knows the span by.
-fn with_layer<R>(span: &tracing::Span, work: impl FnOnce(&ClewlineLayer, u64) -> Option<R>) -> Option<R> {
-    span.with_subscriber(|(id, dispatch)| work(dispatch.downcast_ref::<ClewlineLayer>()?, id.into_u64())).flatten()
+/// Finds the door of the subscriber that the span belongs to, and the number that it knows the span by.
+fn with_door<R>(span: &tracing::Span, work: impl FnOnce(&dyn Door, u64) -> Option<R>) -> Option<R> {
+    span.with_subscriber(|(id, dispatch)| {
+        let door: &dyn Door = match dispatch.downcast_ref::<ClewlineSubscriber>() {
+            Some(subscriber) => subscriber,
+            None => dispatch.downcast_ref::<ClewlineLayer>()?,
+        };
+        work(door, id.into_u64())
+    })
+    .flatten()
 }
 
-/// Works on what is being recorded; `work` runs while the span is locked, so it runs no foreign code.
+/// Works on what is being recorded; `work` runs while the recording is lent, so it runs no foreign code.
 fn with_recording(span: &tracing::Span, work: impl FnOnce(&mut Recording)) {
-    with_layer(span, |layer, number| layer.spans.find(number)?.with(work));
+    with_door(span, |door, number| door.recorder().work(door.find(number)?, work));
 }

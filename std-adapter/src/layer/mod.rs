@@ -16,36 +16,42 @@
 //! - `follows_from` becomes a link.
 //! - The sampler sees the name, the kind and the parent of a span, but not its other fields.
 
+mod activity;
 mod callsite;
+mod context_cell;
 mod event;
 mod extension;
 mod fields;
+mod loan;
+mod options;
+mod place;
+mod recorder;
 mod scratch;
+mod slots;
+mod subscriber;
 mod table;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use clewline_core::{SpanContext, SpanKind};
 use tracing_core::span::{Attributes, Id, Record};
-use tracing_core::{Dispatch, Event, Metadata, Subscriber, dispatcher::WeakDispatch};
+use tracing_core::{Dispatch, Event, Subscriber, dispatcher::WeakDispatch};
 use tracing_subscriber::filter::Filtered;
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use self::callsite::Callsites;
-use self::event::Staging;
-use self::fields::{NewSpan, name_and_kind, set_staged};
-use self::scratch::with_scratch;
-use self::table::{Found, Table};
-use crate::current::carried::{Carried, Shared};
+use self::options::option_methods;
+use self::place::Found;
+use self::recorder::{Door, HandedOn, Recorder};
+use self::table::Table;
 use crate::current::{self, Within};
-use crate::pipeline::{Pipeline, Recording, adopted_context, sample_again};
-use crate::tracer;
+use crate::pipeline::Pipeline;
 
+pub(crate) use activity::Activity;
 pub use extension::SpanExt;
 pub(crate) use extension::{context_of, nearest_to_current, with_recording_of};
+pub use subscriber::{ClewlineSubscriber, subscriber};
 
 /// A layer that records spans with the pipeline that [`init`](crate::init) or [`start`](crate::start) started, for any
 /// subscriber that is based on `tracing_subscriber`'s registry. Spans from before that moment are not recorded.
@@ -57,24 +63,17 @@ pub(crate) use extension::{context_of, nearest_to_current, with_recording_of};
 /// ```
 #[must_use]
 pub fn layer() -> ClewlineLayer {
-    ClewlineLayer::with_pipeline(OnceLock::new())
+    ClewlineLayer::default()
 }
 
 /// Records `tracing` spans; see [`layer`].
 pub struct ClewlineLayer {
-    /// Tells this layer's spans from those of others.
-    number: u32,
-    pipeline: OnceLock<&'static Pipeline>,
+    recorder: Recorder,
     spans: Table,
-    callsites: Callsites,
-    has_location: bool,
     is_filtered: bool,
     dispatch: OnceLock<WeakDispatch>,
     ancestor: Option<Ancestor>,
 }
-
-/// What a new span gets of its parent.
-type HandedOn = (Option<SpanContext>, Shared);
 
 /// Finds the nearest span that the layer knows, upwards from one that it does not know. What type the subscriber has is known
 /// only when the layer is added to it.
@@ -84,30 +83,14 @@ impl ClewlineLayer {
     /// A layer with a pipeline of its own.
     #[must_use]
     pub fn new(pipeline: &'static Pipeline) -> Self {
-        Self::with_pipeline(OnceLock::from(pipeline))
+        Self::with_recorder(Recorder::new(Some(pipeline)))
     }
 
-    fn with_pipeline(pipeline: OnceLock<&'static Pipeline>) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        Self {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-            pipeline,
-            spans: Table::new(),
-            callsites: Callsites::new(),
-            has_location: false,
-            is_filtered: false,
-            dispatch: OnceLock::new(),
-            ancestor: None,
-        }
+    fn with_recorder(recorder: Recorder) -> Self {
+        Self { recorder, spans: Table::new(), is_filtered: false, dispatch: OnceLock::new(), ancestor: None }
     }
 
-    /// Whether spans say where in the source they are: `code.file.path`, `code.line.number` and `code.module.name`. Off
-    /// unless asked for.
-    #[must_use]
-    pub fn with_location(mut self, has_location: bool) -> Self {
-        self.has_location = has_location;
-        self
-    }
+    option_methods!();
 
     /// The layer behind a filter of its own, as [`Layer::with_filter`] makes it.
     ///
@@ -121,22 +104,6 @@ impl ClewlineLayer {
     {
         self.is_filtered = true;
         Layer::with_filter(self, filter)
-    }
-
-    #[inline]
-    fn pipeline(&self) -> Option<&'static Pipeline> {
-        match self.pipeline.get() {
-            Some(pipeline) => Some(pipeline),
-            None => tracer::global().map(|pipeline| *self.pipeline.get_or_init(|| pipeline)),
-        }
-    }
-
-    /// A span, or the nearest ancestor that this layer knows.
-    fn nearest(&self, number: u64) -> Option<Found<'_>> {
-        match self.spans.find(number) {
-            Some(found) => Some(found),
-            None => self.spans.find(self.nearest_ancestor(number)?),
-        }
     }
 
     /// The nearest span that this layer knows above one that it does not.
@@ -164,13 +131,13 @@ impl ClewlineLayer {
             Some(found) => found,
             None => self.filtered_parent(id, context)?,
         };
-        Some((Some(found.context()?), found.carried()))
+        Some((found.context(), found.carried()))
     }
 
     /// What the thread is in.
     #[inline]
     fn current<S: Subscriber>(&self, context: &Context<'_, S>) -> Within {
-        match current::within(self.number) {
+        match current::within(self.recorder.number) {
             // A span that filters keep from this layer is not on the thread's stack, and has ancestors of its own.
             Within::Tracing(_) | Within::Nothing if self.is_filtered => {}
             Within::Nothing => {}
@@ -189,77 +156,37 @@ impl ClewlineLayer {
         span.scope().skip(1).find_map(|ancestor| self.spans.find(ancestor.id().into_u64()))
     }
 
-    fn record_location(recording: &mut Recording, metadata: &Metadata<'_>) {
-        if let Some(file) = metadata.file() {
-            recording.span.set("code.file.path", file);
-        }
-        if let Some(line) = metadata.line() {
-            recording.span.set("code.line.number", line);
-        }
-        if let Some(module) = metadata.module_path() {
-            recording.span.set("code.module.name", module);
-        }
+    fn new_span<S>(&self, attributes: &Attributes<'_>, id: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let parent = self.parent_of(attributes, id, context).unwrap_or_default();
+        let opening = self.recorder.start(attributes, parent);
+        // Should there be no room, which takes eight million open spans, this one ends at once and is not lost.
+        drop(self.spans.insert(id.into_u64(), opening));
+    }
+}
+
+/// As [`layer`] makes it.
+impl Default for ClewlineLayer {
+    fn default() -> Self {
+        Self::with_recorder(Recorder::new(None))
+    }
+}
+
+impl Door for ClewlineLayer {
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
-    /// Gives a span a parent after it has begun, and what the parent hands on.
-    fn adopt(&self, number: u64, metadata: &'static Metadata<'static>, parent: crate::Context) -> Option<()> {
-        let pipeline = self.pipeline()?;
-        let found = self.spans.find(number)?;
-        let (parent, carried) = parent.into_parts();
-        let told = carried.as_ref().and_then(|carried| carried.sampling);
-        if parent.is_none() && told.is_none() {
-            found.set_carried(carried);
-            return Some(());
-        }
-        let callsite = self.callsites.get(pipeline, metadata);
-        callsite.note_parent();
-        with_scratch(|scratch| {
-            // The sampler may be the program's own code, so it is asked while the span is not locked.
-            let kind = found.with(|recording| {
-                let view = recording.span.view(0);
-                scratch.push_text(view.name());
-                view.kind()
-            });
-            let name = if kind.is_some() { scratch.all_text() } else { metadata.name() };
-            let kind = kind.unwrap_or(SpanKind::Internal);
-            let own = found.context()?;
-            let sampler = pipeline.sampler();
-            let sampling =
-                sample_again(&*sampler, parent.as_ref(), told, trace_state_of(&carried), own.trace_id(), name, kind);
-            let context = adopted_context(&own, parent.as_ref(), &sampling);
-            let mut fresh = None;
-            if !found.has_recording() && context.is_sampled() {
-                fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, parent, "");
-            }
-            let carried = Carried::into_span(carried, sampling.trace_state);
-            let trace_state = trace_state_of(&carried);
-            let mut begun = None;
-            found.replace(|recording| {
-                let mut recording = recording.or_else(|| fresh.take());
-                let has_begun = recording.as_mut().is_some_and(|recording| {
-                    if recording.span.view(0).trace_state() != trace_state {
-                        recording.span.set_trace_state(trace_state);
-                    }
-                    recording.adopt(context, parent, &sampling)
-                });
-                if has_begun {
-                    begun = recording.take();
-                }
-                (context, recording)
-            });
-            found.set_carried(carried);
-            // Processors are the program's own code too, so they get the span while its place is empty and not locked.
-            if let Some(recording) = &mut begun {
-                pipeline.announce(&mut recording.span);
-                found.replace(|_| (context, begun.take()));
-            }
-            if let Some(closed_meanwhile) = begun {
-                closed_meanwhile.finish(None);
-            }
-            #[cfg(feature = "opentelemetry")]
-            current::moved(self.number, number);
-            Some(())
-        })
+    #[inline]
+    fn find(&self, number: u64) -> Option<Found<'_>> {
+        self.spans.find(number)
+    }
+
+    #[inline]
+    fn find_nearest(&self, number: u64) -> Option<Found<'_>> {
+        self.spans.find(number).or_else(|| self.spans.find(self.nearest_ancestor(number)?))
     }
 }
 
@@ -270,7 +197,7 @@ where
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
         // A layer belongs to one subscriber, which is registered once.
         if self.dispatch.set(subscriber.downgrade()).is_ok() {
-            extension::register(self.number, subscriber.downgrade());
+            extension::register(self.recorder.number, subscriber.downgrade());
         }
     }
 
@@ -279,138 +206,70 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(pipeline) = self.pipeline() else { return };
-        if current::is_suppressed() {
-            return;
-        }
-        let metadata = attributes.metadata();
-        let callsite = self.callsites.get(pipeline, metadata);
-        let (parent, carried) = self.parent_of(attributes, id, &context).unwrap_or_default();
-        let scope = callsite.scope();
-        let details = carried.as_ref().map(Carried::details);
-        let start = |name: &str, kind| {
-            let mut started = pipeline.start_span(scope, name, kind, parent.as_ref(), details.as_ref());
-            let context = started.context()?;
-            let recording = started.take().or_else(|| {
-                let is_trial = callsite.wants_trial(parent.is_none());
-                if is_trial {
-                    pipeline.record_on_trial(scope, name, kind, context, parent, trace_state_of(&carried))
-                } else {
-                    None
-                }
-            });
-            Some((context, recording, started.carried.take()))
-        };
-        let started = if callsite.names_itself() {
-            with_scratch(|scratch| {
-                let (name, kind) = name_and_kind(attributes, scratch);
-                start(name, kind)
-            })
-        } else {
-            start(metadata.name(), SpanKind::Internal)
-        };
-        let Some((context, recording, carried)) = started else { return };
-        let mut live = Live(recording);
-        if let Some(recording) = live.0.as_deref_mut() {
-            if self.has_location {
-                Self::record_location(recording, metadata);
+        // The `Debug` of a field may panic. The registry has made the span already, and as nobody gets a handle to it, it would
+        // stay open for ever, and its parent with it.
+        let made = catch_unwind(AssertUnwindSafe(|| self.new_span(attributes, id, &context)));
+        if let Err(panic) = made {
+            if let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade) {
+                dispatch.try_close(id.clone());
             }
-            if !attributes.is_empty() {
-                with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
-            }
-        }
-        if let Err(recording) = self.spans.insert(id.into_u64(), &context, live.0.take(), carried) {
-            // Eight million spans are open. This one ends at once, so that it is not lost.
-            drop(Live(recording));
+            resume_unwind(panic);
         }
     }
 
     #[inline]
     fn on_enter(&self, id: &Id, _: Context<'_, S>) {
-        current::enter_tracing(self.number, id.into_u64());
+        current::enter_tracing(self.recorder.number, id.into_u64());
+        if self.recorder.options.has_inactivity {
+            self.recorder.enter(self, id.into_u64());
+        }
     }
 
     #[inline]
     fn on_exit(&self, id: &Id, _: Context<'_, S>) {
-        current::exit_tracing(self.number, id.into_u64());
+        current::exit_tracing(self.recorder.number, id.into_u64());
+        if self.recorder.options.has_inactivity {
+            self.recorder.exit(self, id.into_u64());
+        }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        if let Some(found) = self.spans.find(id.into_u64())
-            && found.has_recording()
-        {
-            with_scratch(|scratch| {
-                values.record(scratch);
-                found.with(|recording| set_staged(recording, scratch));
-            });
+        if let Some(found) = self.spans.find(id.into_u64()) {
+            self.recorder.record(found, values);
         }
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, _: Context<'_, S>) {
         if let Some(found) = self.spans.find(id.into_u64())
-            && let Some(follows) = self.nearest(follows.into_u64())
-            && let Some(context) = follows.context()
+            && let Some(followed) = self.find_nearest(follows.into_u64())
         {
-            let carried = follows.carried();
-            found.with(|recording| drop(recording.span.link(&context, trace_state_of(&carried))));
+            self.recorder.follow(found, followed);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let within = match event.parent() {
-            Some(parent) => Within::Tracing(parent.into_u64()),
-            None if event.is_contextual() => self.current(&context),
-            None => Within::Nothing,
-        };
-        let Some(pipeline) = self.pipeline() else { return };
-        let stage = |work: &mut dyn FnMut(&Staging<'_>, u64)| {
-            let now = pipeline.now();
-            with_scratch(|scratch| {
-                event.record(scratch);
-                work(&Staging::new(scratch, event.metadata()), now);
-            });
-        };
-        match within {
-            Within::Nothing => {}
-            Within::Tracing(number) => {
-                let found = self.spans.find(number).or_else(|| self.spans.find(self.nearest_ancestor(number)?));
-                if let Some(found) = found
-                    && found.has_recording()
-                {
-                    stage(&mut |staging, now| {
-                        found.with(|recording| staging.record(recording, now));
-                    });
-                }
-            }
-            Within::Other(place) => {
-                if place.is_recording() {
-                    stage(&mut |staging, now| {
-                        place.with(|recording| staging.record(recording, now));
-                    });
-                }
-            }
+        match event.parent() {
+            Some(parent) => self.recorder.event(event, self.find_nearest(parent.into_u64())),
+            None if event.is_contextual() => match self.current(&context) {
+                Within::Nothing => {}
+                Within::Tracing(number) => self.recorder.event(event, self.find_nearest(number)),
+                Within::Other(place) => self.recorder.event_elsewhere(event, &place),
+            },
+            None => {}
         }
     }
 
     fn on_close(&self, id: Id, _: Context<'_, S>) {
-        if let Some(found) = self.spans.find(id.into_u64()) {
-            drop(Live(found.remove()));
+        if let Some(recording) = self.spans.find(id.into_u64()).and_then(Found::remove) {
+            self.recorder.close(recording);
         }
     }
 }
 
 impl fmt::Debug for ClewlineLayer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ClewlineLayer")
-            .field("pipeline", &self.pipeline.get())
-            .field("has_location", &self.has_location)
-            .finish_non_exhaustive()
+        formatter.debug_struct("ClewlineLayer").field("recorder", &self.recorder).finish_non_exhaustive()
     }
-}
-
-fn trace_state_of(carried: &Shared) -> &str {
-    carried.as_ref().map_or("", |carried| &carried.trace_state)
 }
 
 /// Finds the nearest ancestor of a span that the layer knows, in a subscriber of type `S`.
@@ -420,16 +279,4 @@ where
 {
     let span = dispatch.downcast_ref::<S>()?.span(id)?;
     span.scope().map(|ancestor| ancestor.id().into_u64()).find(|&number| layer.spans.find(number).is_some())
-}
-
-/// A recording that ends when dropped: also when a field's `Debug` panics while its span is being made.
-struct Live(Option<Box<Recording>>);
-
-impl Drop for Live {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(recording) = self.0.take() {
-            if recording.is_on_trial() { recording.discard() } else { recording.finish(None) }
-        }
-    }
 }

@@ -2,16 +2,12 @@
 //!
 //! A registry's own extensions allocate for every span. This table does not: a bucket holds eight spans, a number names one
 //! bucket in each segment, and a new segment, twice as large, is added only when that bucket is full in all of them. Buckets
-//! are never moved, so looking up needs no lock. Only what is being recorded is behind a lock, one per span.
+//! are never moved, so looking up needs no lock.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
-
-use crate::current::Context;
-use crate::current::carried::Shared;
-use crate::pipeline::Recording;
+use super::place::{Found, Opening, Place};
 
 /// Spans of one bucket.
 const WIDTH: usize = 8;
@@ -19,6 +15,8 @@ const WIDTH: usize = 8;
 const FIRST_BUCKETS: usize = 64;
 /// Together room for eight million spans at once.
 const SEGMENTS: usize = 14;
+/// Stands in place of a number while a span moves in. `tracing-subscriber`'s registry never counts so far.
+const BUSY: u64 = u64::MAX;
 
 /// The spans of one layer.
 #[derive(Debug)]
@@ -30,32 +28,9 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Bucket {
-    /// The spans' numbers; zero marks a free place, which is taken only while it is locked.
+    /// The spans' numbers; zero marks a free place.
     numbers: [AtomicU64; WIDTH],
     places: [Place; WIDTH],
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    context: ContextCell,
-    held: Mutex<Held>,
-}
-
-/// What is behind a span's lock.
-#[derive(Debug, Default)]
-struct Held {
-    /// `None` in a span that is not recorded.
-    recording: Option<Box<Recording>>,
-    /// What the span hands on beside its context; `None` in almost all.
-    carried: Shared,
-}
-
-/// A place that held the wanted span when it was looked up.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'t> {
-    wanted: u64,
-    number: &'t AtomicU64,
-    place: &'t Place,
 }
 
 impl Table {
@@ -63,16 +38,9 @@ impl Table {
         Self { segments: [const { OnceLock::new() }; SEGMENTS] }
     }
 
-    /// Keeps a span. Gives the recording back if there is no room, which takes millions of open spans.
+    /// Keeps a span. Gives it back if there is no room, which takes millions of open spans.
     #[inline]
-    pub(super) fn insert(
-        &self,
-        number: u64,
-        context: &SpanContext,
-        recording: Option<Box<Recording>>,
-        carried: Shared,
-    ) -> Result<(), Option<Box<Recording>>> {
-        let mut held = Held { recording, carried };
+    pub(super) fn insert(&self, number: u64, opening: Opening) -> Result<(), Opening> {
         for (index, segment) in self.segments.iter().enumerate() {
             let buckets = match segment.get() {
                 Some(buckets) => buckets,
@@ -85,19 +53,16 @@ impl Table {
                 if bucket.numbers[at].load(Ordering::Relaxed) != 0 {
                     continue;
                 }
-                let place = &bucket.places[at];
-                // Who finds the lock taken leaves the place to the other thread.
-                let Some(mut guard) = try_lock(&place.held) else { continue };
-                if bucket.numbers[at].load(Ordering::Relaxed) != 0 {
+                // Acquires what the place's former span left behind. Who comes second leaves the place to the other thread.
+                if bucket.numbers[at].compare_exchange(0, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
                     continue;
                 }
-                place.context.begin(context, held.bits());
-                *guard = std::mem::take(&mut held);
+                bucket.places[at].begin(opening);
                 bucket.numbers[at].store(number, Ordering::Release);
                 return Ok(());
             }
         }
-        Err(held.recording)
+        Err(opening)
     }
 
     /// The place of a span, if this table has it.
@@ -109,7 +74,7 @@ impl Table {
             for offset in 0..WIDTH {
                 let at = (first + offset) % WIDTH;
                 if bucket.numbers[at].load(Ordering::Acquire) == number {
-                    return Some(Found { wanted: number, number: &bucket.numbers[at], place: &bucket.places[at] });
+                    return Some(Found::new(number, &bucket.numbers[at], &bucket.places[at]));
                 }
             }
         }
@@ -142,195 +107,15 @@ fn position(number: u64) -> usize {
     usize::from(number.to_le_bytes()[0]) % WIDTH
 }
 
-impl Found<'_> {
-    /// The span's context; `None` if it has ended meanwhile.
-    #[inline]
-    pub(super) fn context(&self) -> Option<SpanContext> {
-        let context = self.place.context.read()?;
-        // Read after the context: unchanged, it proves that the context was this span's.
-        (self.number.load(Ordering::Relaxed) == self.wanted).then_some(context)
-    }
-
-    /// Whether anything is recorded, on trial or not.
-    #[inline]
-    pub(super) fn has_recording(&self) -> bool {
-        self.place.context.has(HAS_RECORDING)
-    }
-
-    /// What the span hands on; `None` if it has ended meanwhile.
-    pub(super) fn hand_on(&self) -> Option<Context> {
-        let carried = self.carried();
-        Some(Context::with_carried(Some(self.context()?), carried))
-    }
-
-    /// What the span hands on beside its context.
-    #[inline]
-    pub(super) fn carried(&self) -> Shared {
-        if self.place.context.has(HAS_CARRIED) { self.lock()?.carried.clone() } else { None }
-    }
-
-    /// Replaces what the span hands on beside its context.
-    pub(super) fn set_carried(&self, carried: Shared) {
-        if carried.is_none() && !self.place.context.has(HAS_CARRIED) {
-            return;
-        }
-        let Some(mut guard) = self.lock() else { return };
-        let former = std::mem::replace(&mut guard.carried, carried);
-        if let Some(context) = self.place.context.read() {
-            self.place.context.change(&context, guard.bits());
-        }
-        drop(guard);
-        drop(former);
-    }
-
-    /// Works on what is being recorded, or does nothing. No foreign code may run inside `work`: it could come back here.
-    #[inline]
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
-        if !self.has_recording() {
-            return None;
-        }
-        let mut guard = self.lock()?;
-        guard.recording.as_deref_mut().map(work)
-    }
-
-    /// Replaces context and recording at once. `change` gets the recording and answers the new context and recording.
-    pub(super) fn replace(
-        &self,
-        change: impl FnOnce(Option<Box<Recording>>) -> (SpanContext, Option<Box<Recording>>),
-    ) -> bool {
-        let Some(mut guard) = self.lock() else { return false };
-        let (context, recording) = change(guard.recording.take());
-        guard.recording = recording;
-        self.place.context.change(&context, guard.bits());
-        true
-    }
-
-    /// Frees the place.
-    #[inline]
-    pub(super) fn remove(self) -> Option<Box<Recording>> {
-        if !self.place.context.has(HAS_RECORDING | HAS_CARRIED) {
-            self.number.store(0, Ordering::Release);
-            return None;
-        }
-        let mut guard = self.lock()?;
-        self.number.store(0, Ordering::Relaxed);
-        // What is carried is dropped when the lock is free again.
-        let Held { recording, carried } = std::mem::take(&mut *guard);
-        drop(guard);
-        drop(carried);
-        recording
-    }
-
-    #[inline]
-    fn lock(&self) -> Option<MutexGuard<'_, Held>> {
-        // Nothing behind the lock can be left half done, so a panic elsewhere does not matter.
-        let guard = self.place.held.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.number.load(Ordering::Relaxed) == self.wanted).then_some(guard)
-    }
-}
-
-#[inline]
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
-/// A span context that is read without a lock: a sequence lock over four words.
-#[derive(Debug, Default)]
-struct ContextCell {
-    trace_id: [AtomicU64; 2],
-    span_id: AtomicU64,
-    /// Flags in the lowest byte, then the three bits below, then the number of changes; odd while a change goes on.
-    state: AtomicU64,
-}
-
-const IS_REMOTE: u64 = 1 << 8;
-const HAS_RECORDING: u64 = 1 << 9;
-const HAS_CARRIED: u64 = 1 << 10;
-const ONE_CHANGE: u64 = 1 << 16;
-
-impl ContextCell {
-    /// Writes the context of a new span into a free place.
-    #[inline]
-    fn begin(&self, context: &SpanContext, held: u64) {
-        // Who still reads for the former span and sees the new words also sees that the number has changed.
-        fence(Ordering::Release);
-        self.store(context);
-        self.state.store(state_bits(context) | held, Ordering::Relaxed);
-    }
-
-    /// Changes the context of a span that others may be reading. Only one thread may do this at a time.
-    fn change(&self, context: &SpanContext, held: u64) {
-        let count = self.state.load(Ordering::Relaxed) / ONE_CHANGE;
-        self.state.store((count + 1) * ONE_CHANGE, Ordering::Relaxed);
-        fence(Ordering::Release);
-        self.store(context);
-        self.state.store(((count + 2) * ONE_CHANGE) | state_bits(context) | held, Ordering::Release);
-    }
-
-    #[inline]
-    fn store(&self, context: &SpanContext) {
-        let [high, low] = words(context.trace_id().to_bytes());
-        self.trace_id[0].store(high, Ordering::Relaxed);
-        self.trace_id[1].store(low, Ordering::Relaxed);
-        self.span_id.store(u64::from_ne_bytes(context.span_id().to_bytes()), Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn read(&self) -> Option<SpanContext> {
-        loop {
-            let before = self.state.load(Ordering::Acquire);
-            let [high, low] = [0, 1].map(|index| self.trace_id[index].load(Ordering::Relaxed));
-            let span_id = self.span_id.load(Ordering::Relaxed);
-            fence(Ordering::Acquire);
-            if (before / ONE_CHANGE).is_multiple_of(2) && self.state.load(Ordering::Relaxed) == before {
-                let mut trace_id = [0; 16];
-                trace_id[..8].copy_from_slice(&high.to_ne_bytes());
-                trace_id[8..].copy_from_slice(&low.to_ne_bytes());
-                let context = SpanContext::new(
-                    TraceId::from_bytes(trace_id)?,
-                    SpanId::from_bytes(span_id.to_ne_bytes())?,
-                    TraceFlags::from_bits(before.to_le_bytes()[0]),
-                );
-                return Some(if before & IS_REMOTE == 0 { context } else { context.into_remote() });
-            }
-            std::hint::spin_loop();
-        }
-    }
-
-    #[inline]
-    fn has(&self, bits: u64) -> bool {
-        self.state.load(Ordering::Relaxed) & bits != 0
-    }
-}
-
-#[inline]
-fn state_bits(context: &SpanContext) -> u64 {
-    let remote = if context.is_remote() { IS_REMOTE } else { 0 };
-    u64::from(context.flags().bits()) | remote
-}
-
-impl Held {
-    #[inline]
-    fn bits(&self) -> u64 {
-        let recording = if self.recording.is_some() { HAS_RECORDING } else { 0 };
-        let carried = if self.carried.is_some() { HAS_CARRIED } else { 0 };
-        recording | carried
-    }
-}
-
-#[inline]
-fn words(bytes: [u8; 16]) -> [u64; 2] {
-    let word = |at: usize| u64::from_ne_bytes(std::array::from_fn(|index| bytes[at + index]));
-    [word(0), word(8)]
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
+
     use super::*;
+    use crate::current::carried::{Carried, Shared};
+    use crate::layer::loan::Work;
 
     fn context(number: u64) -> SpanContext {
         let mut trace_id = [1; 16];
@@ -341,12 +126,13 @@ mod tests {
 
     #[test]
     fn spans_beyond_the_first_segment_are_found_and_their_places_reused() {
+        const SPANS: u64 = if cfg!(miri) { 600 } else { 5_000 };
         let table = Table::new();
         for round in 0..3_u64 {
             // One bucket's worth of collisions over several segments, and a generation in the high bits.
-            let numbers: Vec<u64> = (1..=5_000).map(|index| (round + 1) << 51 | index).collect();
+            let numbers: Vec<u64> = (1..=SPANS).map(|index| (round + 1) << 51 | index).collect();
             for &number in &numbers {
-                assert!(table.insert(number, &context(number), None, None).is_ok());
+                assert!(table.insert(number, opening(number)).is_ok());
             }
             for &number in &numbers {
                 assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
@@ -357,62 +143,42 @@ mod tests {
             }
         }
         let segments = table.segments.iter().filter(|segment| segment.get().is_some()).count();
-        assert!((4..=5).contains(&segments), "{segments} segments hold 5,000 spans, again and again");
+        assert!((2..=5).contains(&segments), "{segments} segments hold {SPANS} spans, again and again");
+    }
+
+    fn opening(number: u64) -> Opening {
+        Opening { context: Some(context(number)), ..Opening::default() }
     }
 
     #[test]
     fn what_is_carried_goes_with_its_span() {
-        use crate::current::carried::{Carried, Shared};
-        let carried: Shared = Some(std::sync::Arc::new(Carried { trace_state: "a=1".into(), ..Carried::default() }));
+        let carried: Shared = Some(Arc::new(Carried { trace_state: "a=1".into(), ..Carried::default() }));
         let table = Table::new();
-        assert!(table.insert(9, &context(9), None, carried.clone()).is_ok());
+        assert!(table.insert(9, Opening { carried: carried.clone(), ..opening(9) }).is_ok());
         let found = table.find(9).unwrap();
         assert_eq!(found.carried(), carried);
         found.set_carried(None);
         assert_eq!((found.carried(), found.context()), (None, Some(context(9))));
         found.set_carried(carried.clone());
-        assert!(found.replace(|recording| (context(10), recording)));
+        found.set_context(&context(10));
         assert_eq!((found.carried(), found.context()), (carried.clone(), Some(context(10))));
         found.remove();
-        assert!(table.insert(1 << 51 | 9, &context(77), None, None).is_ok());
+        assert!(table.insert(1 << 51 | 9, opening(77)).is_ok());
         assert_eq!((found.carried(), table.find(1 << 51 | 9).unwrap().carried()), (None, None));
-        assert_eq!(std::sync::Arc::strong_count(carried.as_ref().unwrap()), 1, "nobody else holds it any more");
+        assert_eq!(Arc::strong_count(carried.as_ref().unwrap()), 1, "nobody else holds it any more");
     }
 
     #[test]
     fn a_place_that_was_looked_up_answers_no_more_for_another_span() {
         let table = Table::new();
-        assert!(table.insert(9, &context(9), None, None).is_ok());
+        assert!(table.insert(9, opening(9)).is_ok());
         let old = table.find(9).unwrap();
         old.remove();
         assert_eq!(old.context(), None);
         // The same place, by its position.
-        assert!(table.insert(1 << 51 | 9, &context(77), None, None).is_ok());
+        assert!(table.insert(1 << 51 | 9, opening(77)).is_ok());
         assert_eq!(old.context(), None);
-        assert!(!old.replace(|_| unreachable!("the place belongs to another span")));
-    }
-
-    #[test]
-    fn a_context_is_never_seen_half_changed() {
-        const CHANGES: u64 = if cfg!(miri) { 50 } else { 100_000 };
-        let table = Table::new();
-        assert!(table.insert(5, &context(1), None, None).is_ok());
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(|| {
-                let mut last = 0;
-                while last < CHANGES {
-                    let seen = table.find(5).and_then(|found| found.context()).unwrap();
-                    let number = u64::from_be_bytes(seen.span_id().to_bytes());
-                    assert_eq!(seen, context(number));
-                    assert!(number >= last);
-                    last = number;
-                }
-            });
-            for number in 1..=CHANGES {
-                table.find(5).unwrap().replace(|recording| (context(number), recording));
-            }
-            reader.join().unwrap();
-        });
+        assert!(matches!(old.with(|_| ()), Work::NotRecorded));
     }
 
     #[test]
@@ -426,7 +192,7 @@ mod tests {
                     for round in 0..ROUNDS {
                         // All in one bucket, and all begin to look for a place at the same one.
                         let number = 8 * FIRST_BUCKETS as u64 * (round * 4 + thread);
-                        assert!(table.insert(number, &context(number), None, None).is_ok());
+                        assert!(table.insert(number, opening(number)).is_ok());
                         assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
                         table.find(number).unwrap().remove();
                     }

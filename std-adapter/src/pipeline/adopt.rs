@@ -45,6 +45,17 @@ impl Pipeline {
         recording.start_ticks = self.clock.ticks();
         Some(recording)
     }
+
+    /// Whether anyone is told of spans that begin.
+    pub(crate) fn has_processors(&self) -> bool {
+        !self.processors.is_empty()
+    }
+
+    /// Counts something that a span could not take because processors were being told of it; see [`Recording::adopt`].
+    #[cold]
+    pub(crate) fn count_lost_content(&'static self) {
+        with_local(self, Local::count_lost_content);
+    }
 }
 
 /// Asks a pipeline's sampler about a span whose parent is known only now, or of which only the decision was handed on.

@@ -79,6 +79,9 @@ pub(crate) struct Recording {
     /// The sampler dropped it, and the ledger does not know of it; see [`Pipeline::record_on_trial`].
     #[cfg(feature = "tracing")]
     is_on_trial: bool,
+    /// For how long it was entered, if `tracing`'s door tracks that.
+    #[cfg(feature = "tracing")]
+    pub(crate) activity: crate::layer::Activity,
 }
 
 impl fmt::Debug for Recording {
@@ -370,6 +373,8 @@ impl Pipeline {
             start_ticks: 0,
             #[cfg(feature = "tracing")]
             is_on_trial: false,
+            #[cfg(feature = "tracing")]
+            activity: crate::layer::Activity::default(),
         })
     }
 

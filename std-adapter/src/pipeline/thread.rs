@@ -175,6 +175,12 @@ impl Local {
         add(&self.producer.counters().started, 1);
     }
 
+    /// Counts an attribute, event or link that was refused while its span went on.
+    #[cfg(feature = "tracing")]
+    pub(super) fn count_lost_content(&mut self) {
+        add(&self.producer.counters().dropped_content, 1);
+    }
+
     /// Keeps the memory of a span for reuse.
     #[inline]
     pub(super) fn keep(&mut self, mut recording: Box<Recording>) {

@@ -2,7 +2,6 @@
 
 use tracing::instrument::WithSubscriber as _;
 use tracing::{Instrument as _, info, info_span, instrument};
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::{Recorder, assert_child, int, pairs};
 
@@ -32,7 +31,7 @@ async fn task(task: i64) {
 fn interleaved_tasks_keep_their_traces_apart() {
     const TASKS: i64 = 16;
     let recorder = Recorder::new();
-    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(recorder.layer()));
+    let dispatch = recorder.dispatch();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     runtime.block_on(async {
         let tasks: Vec<_> =

@@ -18,7 +18,7 @@ fn an_event_has_the_message_as_name_and_says_level_and_target() {
     assert_eq!(names, ["cache miss for 7", "lookup", "named field", "named.event", "bad"]);
     let levels: Vec<Value> = span.events.iter().map(|event| pairs(&event.attributes)[0].1.clone()).collect();
     assert_eq!(levels, ["INFO", "DEBUG", "WARN", "TRACE", "ERROR"].map(text));
-    assert_eq!(pairs(&span.events[0].attributes), [("level", text("INFO")), ("target", text("layer::events"))]);
+    assert_eq!(pairs(&span.events[0].attributes), [("level", text("INFO")), ("target", text(module_path!()))]);
     assert_eq!(pairs(&span.events[1].attributes)[1], ("target", text("cache")));
     assert_eq!(
         own_pairs(&span.events[1]),

@@ -203,9 +203,10 @@ fn scopes_are_crates_and_locations_are_optional() {
     for span in scopes.iter().flat_map(|scope| &scope.spans) {
         let found = pairs(&span.attributes);
         let keys: Vec<&str> = found.iter().map(|(key, _)| *key).collect();
-        assert_eq!(keys, ["code.file.path", "code.line.number", "code.module.name"]);
+        assert_eq!(keys, ["code.file.path", "code.module.name", "code.line.number", "code.function.name"]);
         assert!(matches!(&found[0].1, Value::StringValue(path) if path.ends_with("fields.rs")));
-        assert_eq!(found[2].1, text(module_path!()));
+        assert_eq!(found[1].1, text(module_path!()));
+        assert_eq!(found[3].1, text(&format!("{}::{}", module_path!(), span.name)));
     }
 }
 

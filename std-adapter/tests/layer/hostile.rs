@@ -6,8 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use clewline::SpanExt as _;
 use tracing::field::Empty;
-use tracing::{Dispatch, dispatcher, info, info_span};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing::{dispatcher, info, info_span};
 
 use crate::support::{Recorder, named, own_pairs, pairs, text};
 
@@ -105,7 +104,7 @@ fn formatting_may_take_locks_that_other_threads_hold_while_they_trace() {
         }
     }
     let recorder = Recorder::new();
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(recorder.layer()));
+    let dispatch = recorder.dispatch();
     let (lock, barrier) = (Arc::new(Mutex::new(7)), Arc::new(Barrier::new(2)));
     let span = dispatcher::with_default(&dispatch, || info_span!("shared", value = Empty));
     std::thread::scope(|scope| {

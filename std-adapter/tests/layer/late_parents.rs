@@ -7,7 +7,6 @@ use clewline::{
 };
 use clewline_core::{AlwaysOff, AlwaysOn, ParentBased};
 use tracing::{info, info_span, instrument};
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::{Recorder, assert_child, int, named, pairs, remote, text};
 
@@ -134,7 +133,7 @@ fn processors_learn_of_a_span_once_it_is_recorded() {
 fn after_shutdown_no_parent_brings_a_span_back() {
     let recorder = Recorder::with_sampler(ParentBased::new(AlwaysOff));
     recorder.pipeline.shutdown(std::time::Duration::from_secs(20)).unwrap();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(recorder.layer()), || {
+    tracing::dispatcher::with_default(&recorder.dispatch(), || {
         let span = info_span!("request", field = 1);
         span.set_parent(remote(SAMPLED));
         assert_eq!(span.context().map(|context| context.trace_id()), Some(remote(SAMPLED).trace_id()));

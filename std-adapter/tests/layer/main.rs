@@ -2,6 +2,9 @@
 
 mod asynchronous;
 mod carried;
+mod disabled;
+#[path = "door_layer.rs"]
+mod door;
 mod errors;
 mod events;
 mod fields;
@@ -9,6 +12,7 @@ mod filters;
 mod hostile;
 mod late_parents;
 mod native;
+mod options;
 mod parents;
 mod support;
 mod threads;

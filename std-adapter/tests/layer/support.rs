@@ -10,10 +10,13 @@ use clewline::{
 use clewline_core::AlwaysOn;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::ScopeSpans;
+pub(crate) use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
-use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use prost::Message as _;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing::Dispatch;
+
+use crate::door::{self, Door};
 
 pub(crate) use any_value::Value;
 pub(crate) use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -63,9 +66,19 @@ impl Recorder {
         ClewlineLayer::new(self.pipeline)
     }
 
-    /// Runs `work` with a registry and the layer, and answers what was exported, in the order of the ends.
+    /// The subscriber through which these tests come.
+    pub(crate) fn dispatch(&self) -> Dispatch {
+        self.dispatch_with(|door| door)
+    }
+
+    /// The same with options.
+    pub(crate) fn dispatch_with(&self, options: impl FnOnce(Door) -> Door) -> Dispatch {
+        door::dispatch(options(Door::new(self.pipeline)))
+    }
+
+    /// Runs `work` with the door as its subscriber, and answers what was exported, in the order of the ends.
     pub(crate) fn run(&self, work: impl FnOnce()) -> Vec<Span> {
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(self.layer()), work);
+        tracing::dispatcher::with_default(&self.dispatch(), work);
         self.spans()
     }
 

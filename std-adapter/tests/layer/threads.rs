@@ -2,12 +2,11 @@
 
 use clewline::SpanExt as _;
 use tracing::{Dispatch, dispatcher, info, info_span};
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::{Recorder, assert_child, int, named, pairs};
 
 fn dispatch(recorder: &Recorder) -> Dispatch {
-    Dispatch::new(tracing_subscriber::registry().with(recorder.layer()))
+    recorder.dispatch()
 }
 
 #[test]

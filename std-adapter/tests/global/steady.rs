@@ -1,4 +1,4 @@
-//! The layer as the process's default subscriber: it does not allocate in the steady state, and formatting may trace.
+//! A door as the process's default subscriber: it does not allocate in the steady state, and formatting may trace.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,11 +8,12 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
-use clewline::{ClewlineLayer, Pipeline, PipelineOptions, Sampler, SpanContext, SpanExt as _, current_context};
+use clewline::{Pipeline, PipelineOptions, Sampler, SpanContext, SpanExt as _, current_context};
 use clewline_core::{AlwaysOn, RequestView, SamplingDecision, SamplingParameters, SamplingResult};
 use tracing::field::Empty;
 use tracing::{info, info_span, instrument};
-use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::door::{self, Door};
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -87,8 +88,7 @@ fn pipeline() -> &'static Pipeline {
     PIPELINE.get_or_init(|| {
         let (options, settings) = (PipelineOptions::default(), WorkerSettings::default());
         let pipeline = Pipeline::start(&[], Box::new(ByName), Vec::new(), options, settings, Box::new(Keep)).unwrap();
-        let subscriber = tracing_subscriber::registry().with(ClewlineLayer::new(pipeline));
-        tracing::subscriber::set_global_default(subscriber).unwrap();
+        tracing::dispatcher::set_global_default(door::dispatch(Door::new(pipeline))).unwrap();
         pipeline
     })
 }
@@ -148,8 +148,8 @@ fn cases() -> [(&'static str, fn()); 9] {
 
 #[test]
 fn nothing_is_allocated_in_the_steady_state() {
-    const ROUNDS: u64 = 500;
     pipeline();
+    const ROUNDS: u64 = 500;
     for (name, case) in cases() {
         // The ring, the pool and the exporter's buffers grow once.
         for _ in 0..ROUNDS {

@@ -1,0 +1,342 @@
+//! `Slots`: the open spans of [`ClewlineSubscriber`](super::ClewlineSubscriber), which numbers its spans itself.
+//!
+//! A span's number is its slot's index and how often the slot has been used, so finding it is one look at one place. Threads
+//! take slots from a list of their own and give them back to it; only a thread that opens many more spans than it closes, or
+//! closes many more, exchanges some with the others. All subscribers of a process share the slots.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tracing_core::Metadata;
+
+use super::place::{Found, Opening, Place};
+use crate::pipeline::Recording;
+
+/// Slots of the first segment; every further one has twice as many as the one before.
+const FIRST_SLOTS: u32 = 256;
+/// Together room for 67 million spans at once.
+const SEGMENTS: usize = 18;
+const MOST_SLOTS: u32 = FIRST_SLOTS * ((1 << SEGMENTS) - 1);
+/// How many slots a thread takes at a time, and how many it keeps at most.
+const TAKEN: u32 = 16;
+const KEPT: usize = 128;
+
+static SLOTS: Slots =
+    Slots { segments: [const { OnceLock::new() }; SEGMENTS], next: AtomicU32::new(0), spare: Mutex::new(Vec::new()) };
+
+thread_local! {
+    static FREE: Free =
+        const { Free { length: Cell::new(0), indices: [const { Cell::new(0) }; KEPT], has_ended: Cell::new(false) } };
+    static ENDING: Ending = const { Ending };
+}
+
+/// The slots of a process.
+#[derive(Debug)]
+struct Slots {
+    segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
+    /// The first slot that was never used.
+    next: AtomicU32,
+    /// Free slots that no thread keeps for itself.
+    spare: Mutex<Vec<u32>>,
+}
+
+// Two cache lines, so that threads do not disturb each other.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Slot {
+    /// The span's number; zero in a free slot.
+    number: AtomicU64,
+    /// How many handles there are.
+    handles: AtomicU32,
+    /// How often the slot was used. Only who has taken the slot writes it.
+    uses: AtomicU32,
+    metadata: AtomicPtr<Metadata<'static>>,
+    place: Place,
+}
+
+/// Opens a span with one handle and answers its number. Gives the span back if there is no slot, which takes millions of open
+/// spans.
+#[inline]
+pub(super) fn open(metadata: &'static Metadata<'static>, opening: Opening) -> Result<u64, Opening> {
+    let Some((index, slot)) = take_index().and_then(|index| Some((index, slot(index)?))) else {
+        return Err(opening);
+    };
+    let uses = slot.uses.load(Ordering::Relaxed).wrapping_add(1);
+    slot.uses.store(uses, Ordering::Relaxed);
+    let number = u64::from(uses) << 32 | u64::from(index + 1);
+    slot.handles.store(1, Ordering::Relaxed);
+    slot.metadata.store(std::ptr::from_ref(metadata).cast_mut(), Ordering::Relaxed);
+    slot.place.begin(opening);
+    slot.number.store(number, Ordering::Release);
+    Ok(number)
+}
+
+/// An open span.
+#[inline]
+pub(super) fn find(number: u64) -> Option<Found<'static>> {
+    let slot = current_slot(number)?;
+    Some(Found::new(number, &slot.number, &slot.place))
+}
+
+/// What a span's call site says.
+#[inline]
+pub(super) fn metadata(number: u64) -> Option<&'static Metadata<'static>> {
+    let pointer = current_slot(number)?.metadata.load(Ordering::Relaxed);
+    // SAFETY: only `open` writes the pointer, and only such that come from a `&'static`; before that it is null.
+    #[expect(unsafe_code, reason = "there is no atomic reference")]
+    unsafe {
+        pointer.as_ref()
+    }
+}
+
+/// Adds a handle.
+#[inline]
+pub(super) fn add_handle(number: u64) {
+    if let Some(slot) = current_slot(number) {
+        slot.handles.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes a handle away. Answers the span if it was the last one: it is then to be closed with [`close`].
+#[inline]
+pub(super) fn remove_handle(number: u64) -> Option<Found<'static>> {
+    let slot = current_slot(number)?;
+    // Alone, nobody else can add or remove one: that takes a handle.
+    if slot.handles.load(Ordering::Acquire) != 1 && slot.handles.fetch_sub(1, Ordering::AcqRel) != 1 {
+        return None;
+    }
+    Some(Found::new(number, &slot.number, &slot.place))
+}
+
+/// Closes a span that has no handles any more: its slot is free.
+#[inline]
+pub(super) fn close(number: u64, found: Found<'_>) -> Option<Box<Recording>> {
+    let recording = found.remove();
+    if let Some(index) = index(number) {
+        give_index(index);
+    }
+    recording
+}
+
+#[inline]
+fn index(number: u64) -> Option<u32> {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d]).checked_sub(1)
+}
+
+#[inline]
+fn current_slot(number: u64) -> Option<&'static Slot> {
+    let slot = slot(index(number)?)?;
+    (slot.number.load(Ordering::Acquire) == number).then_some(slot)
+}
+
+#[inline]
+fn slot(index: u32) -> Option<&'static Slot> {
+    let position = index.checked_add(FIRST_SLOTS)?;
+    let segment = position.ilog2() - FIRST_SLOTS.ilog2();
+    let offset = position - (FIRST_SLOTS << segment);
+    SLOTS.segments.get(segment as usize)?.get()?.get(offset as usize)
+}
+
+/// Free slots of one thread. Needs no tearing down, and so is quick to reach; [`Ending`] sees to what is left.
+struct Free {
+    length: Cell<usize>,
+    indices: [Cell<u32>; KEPT],
+    /// The thread is being torn down: what it keeps now is lost.
+    has_ended: Cell<bool>,
+}
+
+impl Free {
+    #[inline]
+    fn pop(&self) -> Option<u32> {
+        let last = self.length.get().checked_sub(1)?;
+        self.length.set(last);
+        self.indices.get(last).map(Cell::get)
+    }
+
+    /// Keeps a slot, unless there is no room.
+    #[inline]
+    fn push(&self, index: u32) -> bool {
+        let length = self.length.get();
+        let free = self.indices.get(length);
+        if let Some(free) = free {
+            free.set(index);
+            self.length.set(length + 1);
+        }
+        free.is_some()
+    }
+}
+
+/// Gives the others what a thread kept.
+struct Ending;
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        FREE.with(|free| {
+            free.has_ended.set(true);
+            spare().extend(std::iter::from_fn(|| free.pop()));
+        });
+    }
+}
+
+fn spare() -> MutexGuard<'static, Vec<u32>> {
+    // Indices are pushed and popped whole, so the list is fine after a panic elsewhere.
+    SLOTS.spare.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[inline]
+fn take_index() -> Option<u32> {
+    FREE.with(|free| free.pop().or_else(|| refill(free)))
+}
+
+#[inline]
+fn give_index(index: u32) {
+    FREE.with(|free| {
+        // The first one comes the long way, so that somebody takes care of it when the thread ends.
+        if free.length.get() == 0 || !free.push(index) {
+            give_index_slowly(free, index);
+        }
+    });
+}
+
+#[cold]
+#[inline(never)]
+fn give_index_slowly(free: &Free, index: u32) {
+    let has_ended = ENDING.try_with(|_| ()).is_err() || free.has_ended.get();
+    if has_ended {
+        spare().push(index);
+        return;
+    }
+    if free.length.get() >= KEPT {
+        spare().extend(std::iter::from_fn(|| free.pop()).take(KEPT / 2));
+    }
+    free.push(index);
+}
+
+/// Takes some slots that nobody uses; answers one of them.
+#[cold]
+#[inline(never)]
+fn refill(free: &Free) -> Option<u32> {
+    let has_ended = ENDING.try_with(|_| ()).is_err() || free.has_ended.get();
+    let wanted = if has_ended { 1 } else { TAKEN };
+    let mut spare = spare();
+    if spare.is_empty() {
+        let first = SLOTS.next.load(Ordering::Relaxed);
+        if first > MOST_SLOTS - TAKEN {
+            return None;
+        }
+        // The lock makes this thread the only one here.
+        SLOTS.next.store(first + TAKEN, Ordering::Relaxed);
+        for index in (first..first + TAKEN).rev() {
+            make_segment(index);
+            spare.push(index);
+        }
+    }
+    let from = spare.len().saturating_sub(wanted as usize);
+    spare.drain(from..).for_each(|index| {
+        free.push(index);
+    });
+    free.pop()
+}
+
+fn make_segment(index: u32) {
+    let segment = (index + FIRST_SLOTS).ilog2() - FIRST_SLOTS.ilog2();
+    if let Some(cell) = SLOTS.segments.get(segment as usize) {
+        cell.get_or_init(|| (0..FIRST_SLOTS << segment).map(|_| Slot::default()).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
+    use tracing_core::{Level, callsite::Callsite, field::FieldSet, identify_callsite, metadata::Kind};
+
+    use super::*;
+
+    struct Site;
+
+    impl Callsite for Site {
+        fn set_interest(&self, _: tracing_core::Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            &METADATA
+        }
+    }
+
+    static METADATA: Metadata<'static> = Metadata::new(
+        "slot",
+        "tests",
+        Level::INFO,
+        None,
+        None,
+        None,
+        FieldSet::new(&[], identify_callsite!(&Site)),
+        Kind::SPAN,
+    );
+
+    fn opening(number: u64) -> Opening {
+        let mut trace_id = [1; 16];
+        trace_id[..8].copy_from_slice(&number.to_be_bytes());
+        let span_id = SpanId::from_bytes((number + 1).to_be_bytes()).unwrap();
+        let context = SpanContext::new(TraceId::from_bytes(trace_id).unwrap(), span_id, TraceFlags::NONE);
+        Opening { context: Some(context), ..Opening::default() }
+    }
+
+    fn open_one(number: u64) -> u64 {
+        open(&METADATA, opening(number)).unwrap()
+    }
+
+    #[test]
+    fn a_span_lasts_as_long_as_its_last_handle() {
+        let number = open_one(1);
+        assert_eq!(find(number).unwrap().context(), opening(1).context);
+        assert_eq!(metadata(number).map(Metadata::name), Some("slot"));
+        add_handle(number);
+        assert!(remove_handle(number).is_none());
+        let last = remove_handle(number).unwrap();
+        assert!(close(number, last).is_none());
+        assert!(find(number).is_none() && metadata(number).is_none() && remove_handle(number).is_none());
+        add_handle(number);
+        for nothing in [0, 1, u64::MAX, number + 1] {
+            assert!(
+                find(nothing).is_none_or(|found| found.context().is_some()),
+                "{nothing:x} names no span of this test"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slot_is_used_again_under_another_number() {
+        let first = open_one(1);
+        let old = find(first).unwrap();
+        close(first, old);
+        let second = open_one(2);
+        assert_eq!(index(first), index(second), "the thread takes what it gave last");
+        assert_ne!(first, second);
+        assert_eq!((old.context(), find(first).is_none()), (None, true));
+        close(second, find(second).unwrap());
+    }
+
+    #[test]
+    fn threads_exchange_slots_and_leave_them_behind() {
+        const SPANS: u64 = if cfg!(miri) { 200 } else { 5_000 };
+        for _ in 0..3 {
+            // Opened on some threads, each of which ends then, and closed on this one.
+            let opened: Vec<u64> = std::thread::scope(|scope| {
+                let threads: Vec<_> =
+                    (0..3).map(|_| scope.spawn(|| (0..SPANS).map(open_one).collect::<Vec<_>>())).collect();
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            });
+            for (at, number) in opened.iter().enumerate() {
+                assert_eq!(find(*number).unwrap().context(), opening(at as u64 % SPANS).context);
+            }
+            for number in opened {
+                close(number, remove_handle(number).unwrap());
+            }
+        }
+        // Were slots lost, three rounds would have taken three times as many.
+        let used = u64::from(SLOTS.next.load(Ordering::Relaxed));
+        assert!(used < 4 * SPANS, "{used} slots for {} spans at once", 3 * SPANS);
+    }
+}

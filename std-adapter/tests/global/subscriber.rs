@@ -1,0 +1,5 @@
+//! Clewline's own subscriber as the process's default.
+
+#[path = "../layer/door_subscriber.rs"]
+mod door;
+mod steady;
