@@ -9,7 +9,8 @@ use clewline::TracingConfig;
 /// what was wrong.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArguments {
-    /// Configuration file, JSON or TOML; the environment wins over it.
+    /// Configuration file. In JSON or TOML, the environment wins over it; in YAML it is OpenTelemetry's declarative
+    /// configuration, which stands alone.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 

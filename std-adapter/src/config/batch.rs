@@ -47,6 +47,17 @@ impl BatchConfig {
         self.fit(&mut environment.warnings);
     }
 
+    /// Takes every setting that `other` has from somebody.
+    #[cfg(feature = "declarative")]
+    pub(super) fn overlay(&mut self, other: &Self) {
+        self.schedule_delay.overlay(other.schedule_delay.clone());
+        self.export_timeout.overlay(other.export_timeout.clone());
+        self.max_queue_size.overlay(other.max_queue_size.clone());
+        self.max_export_batch_size.overlay(other.max_export_batch_size.clone());
+        // The default follows the queue, and nothing is to be said of it twice.
+        self.fit(&mut Vec::new());
+    }
+
     /// A batch cannot hold more than the queue: the default follows a smaller queue, any other size is cut with a warning.
     pub(super) fn fit(&mut self, warnings: &mut Vec<Warning>) {
         let queue_size = *self.max_queue_size.get();

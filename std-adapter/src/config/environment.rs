@@ -18,9 +18,20 @@ pub(super) enum Show {
     NameOnly,
 }
 
+/// A variable of this process; what in it is no UTF-8 is replaced.
+pub(super) fn of_process(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 impl<'a> Environment<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { lookup, warnings: Vec::new() }
+    }
+
+    /// What finds variables.
+    #[cfg(feature = "serde")]
+    pub(super) fn lookup(&self) -> &'a dyn Fn(&str) -> Option<String> {
+        self.lookup
     }
 
     /// The trimmed value of a variable; an empty one counts as unset (`configuration/common.md`).

@@ -5,6 +5,8 @@
 
 mod batch;
 mod builder;
+#[cfg(feature = "declarative")]
+mod declarative;
 mod endpoint;
 mod environment;
 mod exporters;
@@ -119,6 +121,8 @@ pub struct TracingConfig {
     resource: ResourceConfig,
     /// A file has been read into it.
     has_file: bool,
+    /// The file stands in place of the environment.
+    is_alone: bool,
     warnings: Vec<Warning>,
 }
 
@@ -142,6 +146,7 @@ impl Default for TracingConfig {
             shutdown_timeout: Setting::default(Duration::from_secs(5)),
             resource: ResourceConfig::default(),
             has_file: false,
+            is_alone: false,
             warnings: Vec::new(),
         }
     }
@@ -162,13 +167,14 @@ impl TracingConfig {
     /// Reads the environment of the process over this configuration. What code has set stays.
     #[must_use]
     pub fn with_env(self) -> Self {
-        self.with_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+        self.with_lookup(environment::of_process)
     }
 
     /// As [`with_env`](Self::with_env), from variables that `lookup` finds.
     ///
-    /// Where `OTEL_CONFIG_FILE` names a file that can be read, that file stands in place of all other variables
-    /// (`sdk-environment-variables.md`, "Declarative configuration").
+    /// Where `OTEL_CONFIG_FILE` names a file that can be read, that file stands in place of all other variables but `RUST_LOG`
+    /// (`sdk-environment-variables.md`, "Declarative configuration"). It may be of either kind that
+    /// [`from_file`](Self::from_file) reads.
     #[must_use]
     pub fn with_lookup(mut self, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut environment = Environment::new(&lookup);
@@ -177,7 +183,8 @@ impl TracingConfig {
             remarks.extend(errors.iter().map(|error| format!("{error}; it is left out")));
             Ok(filter)
         });
-        if !self.read_named_file(&mut environment) {
+        self.read_named_file(&mut environment);
+        if !self.is_alone {
             self.read(&mut environment);
         }
         self.warnings.append(&mut environment.warnings);
@@ -266,22 +273,20 @@ impl TracingConfig {
         }
     }
 
-    /// Reads the file that `OTEL_CONFIG_FILE` names. False if there is none, or none that can be used.
-    fn read_named_file(&mut self, environment: &mut Environment<'_>) -> bool {
+    /// Reads the file that `OTEL_CONFIG_FILE` names, which then stands alone. A file that cannot be used is as good as none.
+    fn read_named_file(&mut self, environment: &mut Environment<'_>) {
         const FILE: &str = "OTEL_CONFIG_FILE";
-        let Some(path) = environment.value(FILE) else { return false };
+        let Some(path) = environment.value(FILE) else { return };
         if self.has_file {
-            environment.warn(FILE, Some(&path), "has no effect beside the file that was given");
-            return false;
+            return environment.warn(FILE, Some(&path), "has no effect beside the file that was given");
         }
         #[cfg(feature = "serde")]
-        match self.clone().with_file(&path) {
-            Ok(read) => *self = read,
+        match self.clone().with_file_and_lookup(path.as_ref(), environment.lookup()) {
+            Ok(read) => *self = Self { is_alone: true, ..read },
             Err(error) => environment.warn(FILE, None, format!("{error}; the other variables are used")),
         }
         #[cfg(not(feature = "serde"))]
         environment.warn(FILE, Some(&path), "needs the feature `serde` of clewline; the other variables are used");
-        self.has_file
     }
 
     /// `OTEL_ENABLED` is the inverse of `OTEL_SDK_DISABLED`, which is the specification's and wins if they contradict.

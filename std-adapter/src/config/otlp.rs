@@ -78,6 +78,20 @@ impl OtlpConfig {
         self.endpoint.get().traces_url(*self.protocol.get(), *self.insecure.get())
     }
 
+    /// Takes every setting that `other` has from somebody.
+    #[cfg(feature = "declarative")]
+    pub(super) fn overlay(&mut self, other: Self) {
+        self.endpoint.overlay(other.endpoint);
+        self.protocol.overlay(other.protocol);
+        self.headers.overlay(other.headers);
+        self.timeout.overlay(other.timeout);
+        self.compression.overlay(other.compression);
+        self.insecure.overlay(other.insecure);
+        self.certificate.overlay(other.certificate);
+        self.client_certificate.overlay(other.client_certificate);
+        self.client_key.overlay(other.client_key);
+    }
+
     /// Reads the `OTEL_EXPORTER_OTLP_*` variables; where the `_TRACES_` one is set and good, it replaces the general one.
     pub(super) fn read(&mut self, environment: &mut Environment<'_>) {
         environment.read(

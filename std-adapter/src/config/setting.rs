@@ -71,6 +71,14 @@ impl<T> Setting<T> {
             *self = Self::new(value, source);
         }
     }
+
+    /// Takes what somebody set elsewhere, as [`offer`](Self::offer) does.
+    #[cfg(feature = "declarative")]
+    pub(crate) fn overlay(&mut self, other: Self) {
+        if other.source != Source::Default {
+            self.offer(other.value, other.source);
+        }
+    }
 }
 
 /// A value set by code: `config.limits.event_count = 32.into()`.

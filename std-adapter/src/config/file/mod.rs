@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, DeserializeSeed as _, Deserializer};
 
 use self::section::SectionSeed;
-use super::TracingConfig;
+use super::{TracingConfig, environment};
 
 /// Why a configuration file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,8 @@ impl std::error::Error for ConfigFileError {}
 enum Format {
     Json,
     Toml,
+    /// OpenTelemetry's declarative configuration; in JSON too, which is YAML.
+    Declarative,
 }
 
 impl Format {
@@ -95,16 +97,20 @@ impl Format {
     fn of(path: &Path, text: &str) -> Self {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         match ending.to_ascii_lowercase().as_str() {
-            "json" => Self::Json,
             "toml" => Self::Toml,
-            _ if text.trim_start().starts_with('{') => Self::Json,
+            "yaml" | "yml" => Self::Declarative,
+            "json" if text.contains("\"file_format\"") => Self::Declarative,
+            "json" => Self::Json,
+            _ if text.trim_start().starts_with('{') => Self::of(Path::new(".json"), text),
             _ => Self::Toml,
         }
     }
 }
 
 impl TracingConfig {
-    /// Reads a file, JSON or TOML, over the defaults. The environment is not read; see [`with_env`](Self::with_env).
+    /// Reads a file over the defaults: JSON or TOML, or in YAML OpenTelemetry's [declarative configuration][data-model]. The
+    /// environment is not read, except for what a declarative configuration refers to; see [`with_env`](Self::with_env), which
+    /// leaves one as it is.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -116,6 +122,8 @@ impl TracingConfig {
     /// # Errors
     /// A file that cannot be read, is not well formed, has a field that is not known or a value of the wrong type. A value
     /// that cannot be used, such as a queue for 0 spans, is ignored with a [warning](Self::warnings).
+    ///
+    /// [data-model]: https://opentelemetry.io/docs/specs/otel/configuration/data-model/
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
         Self::default().with_file(path)
     }
@@ -125,7 +133,7 @@ impl TracingConfig {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn from_json(text: &str) -> Result<Self, ConfigFileError> {
-        Self::default().with_text(text, Format::Json)
+        Self::default().with_text(text, Format::Json).map_err(|fault| ConfigFileError::new(None, fault))
     }
 
     /// Reads a configuration in TOML over the defaults.
@@ -133,50 +141,80 @@ impl TracingConfig {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn from_toml(text: &str) -> Result<Self, ConfigFileError> {
-        Self::default().with_text(text, Format::Toml)
+        Self::default().with_text(text, Format::Toml).map_err(|fault| ConfigFileError::new(None, fault))
     }
 
-    /// Reads a file, JSON or TOML, over this configuration. What the environment or code has set stays.
+    /// Reads a file over this configuration, as [`from_file`](Self::from_file) does. What the environment or code has set stays.
     ///
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn with_file(self, path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
-        let path = path.as_ref();
-        let outcome = std::fs::read_to_string(path).map_err(|error| ConfigFileError {
-            path: None,
-            position: None,
-            field: None,
-            problem: error.to_string(),
-        });
-        let outcome = outcome.and_then(|text| self.with_text(&text, Format::of(path, &text)));
-        let outcome = outcome.map(|config| Self { has_file: true, ..config });
-        outcome.map_err(|error| ConfigFileError { path: Some(path.to_owned()), ..error })
+        self.with_file_and_lookup(path.as_ref(), &environment::of_process)
     }
 
-    fn with_text(mut self, text: &str, format: Format) -> Result<Self, ConfigFileError> {
+    /// As [`with_file`](Self::with_file), with the variables that `lookup` finds for references to them.
+    pub(super) fn with_file_and_lookup(
+        self,
+        path: &Path,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigFileError> {
+        let outcome = std::fs::read_to_string(path).map_err(|error| (None, None, error.to_string()));
+        let outcome = outcome.and_then(|text| match Format::of(path, &text) {
+            Format::Declarative => {
+                self.with_declarative(&text, lookup).map_err(|(position, problem)| (position, None, problem))
+            }
+            format => self.with_text(&text, format),
+        });
+        match outcome {
+            Ok(config) => Ok(Self { has_file: true, ..config }),
+            Err(fault) => Err(ConfigFileError::new(Some(path.to_owned()), fault)),
+        }
+    }
+
+    #[cfg(feature = "declarative")]
+    fn with_declarative(mut self, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problem> {
+        match super::declarative::read(&mut self, text, lookup) {
+            Ok(()) => Ok(Self { is_alone: true, ..self }),
+            Err((position, problem)) => Err((Some(position), problem)),
+        }
+    }
+
+    #[cfg(not(feature = "declarative"))]
+    fn with_declarative(self, _: &str, _: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problem> {
+        Err((None, "a declarative configuration needs the feature `declarative` of clewline".to_owned()))
+    }
+
+    fn with_text(mut self, text: &str, format: Format) -> Result<Self, Fault> {
         let mut warnings = Vec::new();
         let mut track = serde_path_to_error::Track::new();
         let seed = SectionSeed { section: &mut self, path: String::new(), warnings: &mut warnings };
-        let outcome = match format {
-            Format::Json => {
-                let mut json = serde_json::Deserializer::from_str(text);
-                seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track))
-                    .and_then(|()| json.end())
-                    .map_err(json_problem)
-            }
-            Format::Toml => toml::Deserializer::parse(text)
+        let outcome = if format == Format::Json {
+            let mut json = serde_json::Deserializer::from_str(text);
+            seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track))
+                .and_then(|()| json.end())
+                .map_err(json_problem)
+        } else {
+            toml::Deserializer::parse(text)
                 .and_then(|toml| seed.deserialize(serde_path_to_error::Deserializer::new(toml, &mut track)))
-                .map_err(|error| toml_problem(text, &error)),
+                .map_err(|error| toml_problem(text, &error))
         };
         if let Err((position, problem)) = outcome {
             let path = track.path().to_string();
             // A problem that names the field itself was met while the table was read, and a file as a whole has no name.
             let is_named = path == "." || path.contains('?') || problem.starts_with("the field ");
-            let field = (!is_named).then_some(path);
-            return Err(ConfigFileError { path: None, position, field, problem });
+            return Err((position, (!is_named).then_some(path), problem));
         }
         self.warnings.append(&mut warnings);
         Ok(self)
+    }
+}
+
+/// Line and column, the field, and what is wrong there.
+type Fault = (Option<(usize, usize)>, Option<String>, String);
+
+impl ConfigFileError {
+    fn new(path: Option<PathBuf>, (position, field, problem): Fault) -> Self {
+        Self { path, position, field, problem }
     }
 }
 
