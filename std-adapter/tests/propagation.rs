@@ -110,6 +110,35 @@ fn debug_travels_from_format_to_format() {
     assert_eq!(value("traceparent"), Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
 }
 
+/// Jaeger has a header for each entry, with values encoded or not; names lose their case in HTTP, and keep it elsewhere.
+#[test]
+fn jaeger_has_baggage_of_its_own() {
+    let jaeger: Propagators = "jaeger".parse().unwrap();
+    let message = [
+        ("uber-trace-id", "a:b:0:1"),
+        ("Uberctx-Tenant", "M%C3%BCller"),
+        ("uberctx-plain", "100% a;b,c"),
+        ("uberctx-", "no key"),
+        ("baggage", "not=read"),
+    ];
+    let extraction = jaeger.read(&message);
+    let context = &extraction.context;
+    assert_eq!(context.baggage().as_str(), "Tenant=M%C3%BCller,plain=100%25%20a%3Bb%2Cc");
+    assert_eq!(extraction.baggage_error, Some(BaggageError::Key));
+    let map = HashMap::from(message);
+    assert_eq!(jaeger.extract(&carrier::map(&map)).baggage().get("plain").unwrap(), "100% a;b,c");
+    let mut headers: Vec<(String, String)> = Vec::new();
+    jaeger.inject(context, &mut carrier::pairs_mut(&mut headers));
+    headers.sort();
+    let expected = [
+        ("uber-trace-id", "0000000000000000000000000000000a:000000000000000b:0:1"),
+        ("uberctx-Tenant", "M%C3%BCller"),
+        ("uberctx-plain", "100%25%20a%3Bb%2Cc"),
+    ];
+    assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(jaeger.extract(headers.as_slice()), *context);
+}
+
 /// A child process gets what the context has, and nothing that somebody else left in the environment.
 #[test]
 fn child_processes_are_handed_the_context() {

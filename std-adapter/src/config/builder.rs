@@ -35,6 +35,14 @@ impl TracingConfig {
         self
     }
 
+    /// Sets the entries of the baggage that every span records as attributes of the same name. Nothing else of it is recorded:
+    /// baggage comes from whoever sent the request.
+    #[must_use]
+    pub fn with_baggage_attributes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        self.baggage_attributes = keys.into_iter().map(str::to_owned).collect();
+        self
+    }
+
     /// Sets what finds out attributes of the resource; an empty list is nothing.
     #[must_use]
     pub fn with_detectors(mut self, detectors: impl Into<Vec<Detector>>) -> Self {

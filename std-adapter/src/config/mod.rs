@@ -118,6 +118,7 @@ pub struct TracingConfig {
     pub filter: Setting<FilterConfig>,
     /// How long a dropped [`Guard`](crate::Guard) waits for the last spans to leave.
     pub shutdown_timeout: Setting<Duration>,
+    pub(crate) baggage_attributes: Vec<String>,
     resource: ResourceConfig,
     /// A file has been read into it.
     has_file: bool,
@@ -144,6 +145,7 @@ impl Default for TracingConfig {
             log_level: Setting::default(LogLevel::Info),
             filter: Setting::default(FilterConfig::default()),
             shutdown_timeout: Setting::default(Duration::from_secs(5)),
+            baggage_attributes: Vec::new(),
             resource: ResourceConfig::default(),
             has_file: false,
             is_alone: false,

@@ -106,7 +106,6 @@ where
 pub(super) fn hand_on(span: &Span, options: &Shared, headers: &mut HeaderMap) {
     let own = span.hand_on();
     let context = if own.is_empty() { Context::current() } else { own };
-    options::record_baggage(options, span, &context);
     inject_missing(options::propagators(options), &context, headers);
 }
 

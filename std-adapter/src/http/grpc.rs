@@ -6,6 +6,7 @@ use tracing::Span;
 
 use super::exchange::Side;
 use crate::SpanExt as _;
+use crate::propagation::decoded;
 
 const CONTENT_TYPE: &str = "application/grpc";
 
@@ -86,6 +87,7 @@ pub(super) fn record(span: &Span, side: Side, status: usize, headers: Option<&He
     if is_error {
         span.set_attribute("error.type", *name);
         let message = headers.and_then(|headers| headers.get("grpc-message"));
+        // Percent-encoded (gRPC over HTTP2, "Status-Message").
         let message = message.map(|message| decoded(message.as_bytes())).unwrap_or_default();
         span.set_status(Status::error(&message));
     }
@@ -99,27 +101,6 @@ pub(super) fn hide_unknown_method(span: &Span, status: usize, method: &str) {
         span.set_attribute("rpc.method", "_OTHER");
         span.set_attribute("rpc.method_original", method);
     }
-}
-
-/// `grpc-message` is percent-encoded; what is not stands for itself (gRPC over HTTP2, "Status-Message").
-fn decoded(message: &[u8]) -> String {
-    let mut bytes = Vec::with_capacity(message.len());
-    let mut rest = message;
-    while let Some((first, tail)) = rest.split_first() {
-        let digits = tail.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let encoded = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        match encoded {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -156,14 +137,5 @@ mod tests {
             assert_eq!(status(&headers("grpc-status", value)).map(|number| NAMES[number]), Some(expected), "{value}");
         }
         assert_eq!(status(&HeaderMap::new()), None);
-    }
-
-    #[test]
-    fn messages_are_decoded_as_far_as_they_are_encoded() {
-        for (given, expected) in
-            [("caf%C3%A9 %41", "café A"), ("100%", "100%"), ("%zz%4", "%zz%4"), ("%ff", "\u{fffd}"), ("", "")]
-        {
-            assert_eq!(decoded(given.as_bytes()), expected);
-        }
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! Spans follow OpenTelemetry's semantic conventions 1.42 for HTTP and RPC. Values in query strings may be secret and are recorded
 //! as `REDACTED`; headers other than `User-Agent` are not recorded, and `Forwarded` and `X-Forwarded-*` are not believed, because
-//! anyone can write them: behind a proxy, `client.address` is the proxy's. [`Options`] change that.
+//! anyone can write them: behind a proxy, `client.address` is the proxy's. [`Options`] change that. Of the baggage nothing is
+//! recorded but what [`TracingConfig::with_baggage_attributes`](crate::TracingConfig::with_baggage_attributes) names.
 //!
 //! ```no_run
 //! # #[cfg(feature = "axum")]

@@ -8,7 +8,7 @@ use tracing::Span;
 
 use super::convention::host_and_port;
 use super::redact::{self, Query};
-use crate::propagation::{self, Context, Propagators};
+use crate::propagation::{self, Propagators};
 use crate::{SpanExt as _, Value};
 
 /// What the layers read, write and record beyond the conventions. The default records no headers and hides the values in query
@@ -18,7 +18,6 @@ use crate::{SpanExt as _, Value};
 /// use clewline::http::{Options, Query, ServerLayer};
 /// let options = Options::new()
 ///     .request_headers(["x-request-id"])
-///     .baggage_attributes(["tenant"])
 ///     .query(Query::Omitted)
 ///     .server_timing(true);
 /// let layer = ServerLayer::with_options(options);
@@ -29,7 +28,6 @@ pub struct Options {
     propagators: Option<Propagators>,
     request_headers: Vec<Captured>,
     response_headers: Vec<Captured>,
-    baggage: Vec<String>,
     query: Query,
     server_timing: bool,
     trust_proxy: bool,
@@ -72,14 +70,6 @@ impl Options {
     #[must_use]
     pub fn response_headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
         self.response_headers = captured("http.response.header.", names);
-        self
-    }
-
-    /// Entries of the baggage to record as attributes of the same name. Nothing else of it is recorded: baggage comes from
-    /// whoever sent the request.
-    #[must_use]
-    pub fn baggage_attributes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
-        self.baggage = keys.into_iter().map(str::to_owned).collect();
         self
     }
 
@@ -161,16 +151,6 @@ pub(super) fn record_request(options: &Shared, span: &Span, headers: &HeaderMap)
 pub(super) fn record_response(options: &Shared, span: &Span, headers: &HeaderMap) {
     if let Some(options) = options {
         record(span, &options.response_headers, headers);
-    }
-}
-
-/// Records the chosen entries of the baggage.
-pub(super) fn record_baggage(options: &Shared, span: &Span, context: &Context) {
-    let Some(options) = options else { return };
-    for key in &options.baggage {
-        if let Some(value) = context.baggage().get(key) {
-            span.set_attribute(key, &*value.to_string());
-        }
     }
 }
 

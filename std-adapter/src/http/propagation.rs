@@ -58,6 +58,11 @@ impl HeaderSource for Source<'_> {
     fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
     }
+
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let found = self.headers.iter().filter(move |(name, _)| name.as_str().starts_with(prefix));
+        found.map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
 }
 
 /// The headers as something to write a context to.

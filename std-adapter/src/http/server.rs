@@ -167,7 +167,6 @@ fn begin<B>(request: &Request<B>, options: &Shared) -> Exchange {
     };
     span.set_parent(&context);
     options::record_request(options, &span, request.headers());
-    options::record_baggage(options, &span, &context);
     for error in errors.iter() {
         span.in_scope(|| tracing::debug!(target: TARGET, error = %error, "a header is invalid, and was left out"));
     }

@@ -114,7 +114,11 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
     config.sampler.get().check()?;
     let Destinations { list, memory } = Destinations::new(config)?;
     let pipeline = config.with_resource(|resource| {
-        let options = PipelineOptions { limits: config.span_limits(), ..PipelineOptions::default() };
+        let options = PipelineOptions {
+            limits: config.span_limits(),
+            baggage_attributes: config.baggage_attributes.clone(),
+            ..PipelineOptions::default()
+        };
         let builder = Pipeline::builder(resource).sampler(sampler::build(config.sampler.get())).options(options);
         list.into_iter().fold(builder, PipelineBuilder::destination).start()
     })?;

@@ -246,6 +246,9 @@ impl Recorder {
             return;
         };
         if parent.is_none() && told.is_none() {
+            if let Some(carried) = &carried {
+                self.work(found, |recording| pipeline.record_baggage(&mut recording.span, carried));
+            }
             found.set_carried(carried);
             return;
         }
@@ -278,6 +281,9 @@ impl Recorder {
                     if lent.span.view(0).trace_state() != list {
                         lent.span.set_trace_state(list);
                     }
+                    if let Some(carried) = &carried {
+                        pipeline.record_baggage(&mut lent.span, carried);
+                    }
                     let has_begun = lent.adopt(context, parent, &sampling);
                     if has_begun && pipeline.has_processors() {
                         // Processors are the program's own code too. What others record meanwhile is counted as lost.
@@ -291,6 +297,9 @@ impl Recorder {
                 Work::NotRecorded if sampling.decision != SamplingDecision::Drop => {
                     let fresh = pipeline.record_on_trial(callsite.scope(), name, kind, context, parent, list);
                     if let Some(mut recording) = fresh {
+                        if let Some(carried) = &carried {
+                            pipeline.record_baggage(&mut recording.span, carried);
+                        }
                         if recording.adopt(context, parent, &sampling) {
                             pipeline.announce(&mut recording.span);
                         }

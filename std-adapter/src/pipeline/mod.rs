@@ -57,11 +57,19 @@ pub struct PipelineOptions {
     pub span_bytes: usize,
     /// Bytes in which finished spans of one thread wait for the exporter thread; a power of two, at least 1024.
     pub ring_bytes: usize,
+    /// Entries of the baggage that every span records as attributes of the same name. Nothing else of it is recorded: baggage
+    /// comes from whoever sent the request.
+    pub baggage_attributes: Vec<String>,
 }
 
 impl Default for PipelineOptions {
     fn default() -> Self {
-        Self { limits: SpanLimits::DEFAULT, span_bytes: 64 * 1024, ring_bytes: 256 * 1024 }
+        Self {
+            limits: SpanLimits::DEFAULT,
+            span_bytes: 64 * 1024,
+            ring_bytes: 256 * 1024,
+            baggage_attributes: Vec::new(),
+        }
     }
 }
 
@@ -324,6 +332,9 @@ impl Pipeline {
                 restart_updated(&mut recording.span, &start, update);
             }
             recording.scope = scope;
+            if let Some(carried) = details.and_then(|details| details.carried) {
+                self.record_baggage(&mut recording.span, carried);
+            }
             for (key, value) in attributes.iter().chain(decision.sampling.attributes) {
                 recording.span.set(key, *value);
             }
@@ -341,6 +352,19 @@ impl Pipeline {
             started
         } else {
             Started::passing(parent.copied(), details.and_then(|details| details.carried).cloned())
+        }
+    }
+
+    /// Records the entries of the baggage that are wanted.
+    #[cold]
+    pub(crate) fn record_baggage(&self, span: &mut Span<GrowingBuffer>, carried: &Carried) {
+        for key in &self.options.baggage_attributes {
+            if let Some(value) = carried.baggage.get(key) {
+                match value.as_plain() {
+                    Some(value) => span.set(key, value),
+                    None => span.set(key, value.to_string().as_str()),
+                };
+            }
         }
     }
 

@@ -33,6 +33,16 @@ where
         let found = map.into_iter().filter(move |(key, _)| key.as_ref().eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_ref())
     }
+
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let map: &'m M = self.map;
+        let found = map.into_iter().filter(move |(key, _)| has_prefix(key.as_ref(), prefix));
+        found.map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// Writes into a map of texts.

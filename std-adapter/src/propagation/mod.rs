@@ -25,6 +25,7 @@
 
 pub mod carrier;
 mod future;
+mod percent;
 mod propagators;
 
 pub use crate::current::{Baggage, Context, ContextGuard};
@@ -33,4 +34,6 @@ pub use clewline_core::baggage::BaggageError;
 pub use clewline_core::propagation::{Format, HeaderSink, HeaderSource, PropagationErrors};
 pub use clewline_core::tracestate::TraceStateError;
 pub use future::{InContext, WithContext};
+#[cfg(feature = "http")]
+pub(crate) use percent::decoded;
 pub use propagators::{Extraction, Propagators, UnknownPropagator, global, set_global};

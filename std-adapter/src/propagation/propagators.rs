@@ -9,11 +9,12 @@ use clewline_core::b3::SamplingState;
 use clewline_core::baggage::{self, BaggageError};
 use clewline_core::propagation::{self, Extracted, Format, HeaderSink, HeaderSource, Outgoing, PropagationErrors};
 
+use super::percent::decoded;
 use crate::current::{Baggage, Context};
 use crate::pipeline::GrowingBuffer;
 
 /// What is read and written, in order (OpenTelemetry, "Composite Propagator"): when reading, later formats overrule
-/// earlier ones.
+/// earlier ones. `jaeger` includes Jaeger's own baggage, a header `uberctx-<key>` for each entry.
 ///
 /// ```
 /// use clewline::propagation::Propagators;
@@ -131,12 +132,15 @@ impl Propagators {
         let extracted: Extracted<GrowingBuffer> = propagation::extract(&self.formats, source);
         let mut context = Context::new(extracted.context).with_sampling(extracted.sampling);
         context = context.with_trace_state(extracted.trace_state.as_str());
-        let mut baggage_error = None;
-        if self.baggage {
-            let baggage = Baggage::read(source.lines(baggage::NAME));
-            baggage_error = baggage.error();
-            context = context.with_baggage(baggage);
+        let mut baggage = if self.baggage { Baggage::read(source.lines(baggage::NAME)) } else { Baggage::default() };
+        let mut baggage_error = baggage.error();
+        if self.formats.contains(&Format::Jaeger) {
+            for (name, value) in source.with_prefix(JAEGER_BAGGAGE) {
+                let set = baggage.set(name.get(JAEGER_BAGGAGE.len()..).unwrap_or_default(), &decoded(value));
+                baggage_error = baggage_error.or(set.err());
+            }
         }
+        context = context.with_baggage(baggage);
         Extraction { context, errors: extracted.errors, baggage_error }
     }
 
@@ -175,16 +179,29 @@ impl Part {
         match (self, context.span_context()) {
             (Self::Format(format), Some(span)) => {
                 let debug = context.sampling() == SamplingState::Debug;
+                if format == Format::Jaeger {
+                    inject_jaeger_baggage(context, sink);
+                }
                 propagation::inject(
                     &[format],
                     &Outgoing { context: span, trace_state: context.trace_state(), debug },
                     sink,
                 );
             }
+            (Self::Format(Format::Jaeger), None) => inject_jaeger_baggage(context, sink),
             (Self::Format(_), None) => {}
             (Self::Baggage, _) if context.baggage().is_empty() => {}
             (Self::Baggage, _) => sink.set(baggage::NAME, context.baggage().as_str()),
         }
+    }
+}
+
+/// What stands before the keys of Jaeger's baggage, one header each (Jaeger client libraries, "Propagation Format: Baggage").
+const JAEGER_BAGGAGE: &str = "uberctx-";
+
+fn inject_jaeger_baggage(context: &Context, sink: &mut (impl HeaderSink + ?Sized)) {
+    for member in context.baggage().iter() {
+        sink.set(&format!("{JAEGER_BAGGAGE}{}", member.key()), member.value().as_encoded());
     }
 }
 

@@ -56,8 +56,9 @@ fn recording() -> &'static Recording {
         let sampler: Box<dyn Sampler + Send + Sync> = Box::new(ParentBased::new(AlwaysOn));
         let settings = WorkerSettings::new(&TracingConfig::default());
         let exporter = Box::new(Decoder(Arc::clone(&spans)));
-        let pipeline =
-            Pipeline::start(&resource, sampler, Vec::new(), PipelineOptions::default(), settings, exporter).unwrap();
+        let mut options = PipelineOptions::default();
+        options.baggage_attributes = vec!["tenant".to_owned()];
+        let pipeline = Pipeline::start(&resource, sampler, Vec::new(), options, settings, exporter).unwrap();
         let filter = tracing_subscriber::filter::Targets::new()
             .with_default(tracing::Level::INFO)
             .with_target("clewline::http", tracing::Level::DEBUG);

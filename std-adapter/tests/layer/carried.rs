@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use clewline::propagation::{Propagators, WithContext as _, carrier};
-use clewline::{Context, SpanExt as _, TraceFlags, tracer_in};
+use clewline::{Context, PipelineOptions, SpanExt as _, TraceFlags, tracer_in};
 use clewline_core::{AlwaysOff, AlwaysOn, ParentBased, ProbabilitySampler, Scope};
 use tracing::{Instrument as _, info_span};
 
-use crate::support::{Recorder, assert_child, named, record, remote};
+use crate::support::{Recorder, assert_child, named, pairs, record, remote, text};
 
 /// A remote parent with all there is.
 fn whole(flags: TraceFlags) -> Context {
@@ -196,5 +196,27 @@ fn the_list_is_handed_on_as_the_sampler_left_it() {
         for span in &spans {
             assert!(span.trace_state.starts_with("ot=th:0"), "{span:?}");
         }
+    }
+}
+
+#[test]
+fn chosen_entries_of_the_baggage_become_attributes_of_every_span() {
+    let mut options = PipelineOptions::default();
+    options.baggage_attributes = vec!["tenant".to_owned(), "absent".to_owned()];
+    let recorder = Recorder::with_options(options);
+    let spans = recorder.run(|| {
+        let server = info_span!("server");
+        server.set_parent(whole(TraceFlags::SAMPLED).with_baggage_entry("secret", "x").unwrap());
+        let _server = server.entered();
+        drop(info_span!("child"));
+        let changed = Context::current().with_baggage_entry("tenant", "Müller").unwrap();
+        drop(recorder.pipeline.tracer(&Scope::default()).span("native").child_of(&changed).start());
+        let told = info_span!("told", other = 1);
+        told.set_parent(Context::default().with_baggage_entry("tenant", "late").unwrap());
+    });
+    for (name, tenant) in [("server", "acme"), ("child", "acme"), ("native", "Müller"), ("told", "late")] {
+        let found: Vec<_> =
+            pairs(&named(&spans, name).attributes).into_iter().filter(|(key, _)| *key != "other").collect();
+        assert_eq!(found, [("tenant", text(tenant))], "{name}");
     }
 }

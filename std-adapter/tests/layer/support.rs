@@ -54,10 +54,21 @@ impl Recorder {
         sampler: impl Sampler + Send + Sync + 'static,
         processors: Vec<Box<dyn SpanProcessor + Send + Sync>>,
     ) -> Self {
+        Self::with_all(sampler, processors, PipelineOptions::default())
+    }
+
+    pub(crate) fn with_options(options: PipelineOptions) -> Self {
+        Self::with_all(AlwaysOn, Vec::new(), options)
+    }
+
+    fn with_all(
+        sampler: impl Sampler + Send + Sync + 'static,
+        processors: Vec<Box<dyn SpanProcessor + Send + Sync>>,
+        options: PipelineOptions,
+    ) -> Self {
         let exported = Arc::default();
         let exporter = Box::new(Keep(Arc::clone(&exported)));
         let settings = WorkerSettings { max_queue_spans: 1_000_000, ..WorkerSettings::default() };
-        let options = PipelineOptions::default();
         let pipeline = Pipeline::start(&[], Box::new(sampler), processors, options, settings, exporter).unwrap();
         Self { pipeline, exported }
     }

@@ -18,6 +18,13 @@ pub trait HeaderSource {
     /// The values of all headers called `name`, in the order in which they arrived. `name` is given in lower case; where
     /// names have no case, as in HTTP, any spelling of it counts.
     fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]>;
+
+    /// Names and values of all headers whose name begins with `prefix`, in lower case, in the order in which they arrived.
+    /// Carriers that cannot list what they hold have none.
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let _ = prefix;
+        core::iter::empty()
+    }
 }
 
 /// Pairs of name and value, in order; names have no case.
@@ -25,11 +32,21 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> HeaderSource for [(N, V)] {
     fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter().filter(move |(key, _)| key.as_ref().eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
     }
+
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let has_prefix =
+            move |key: &str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        self.iter().filter(move |(key, _)| has_prefix(key.as_ref())).map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
 }
 
 impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> HeaderSource for [(N, V); LENGTH] {
     fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.as_slice().lines(name)
+    }
+
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.as_slice().with_prefix(prefix)
     }
 }
 
