@@ -1,5 +1,6 @@
 //! Setters for code: each wins over files and the environment, whichever is read first.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::{self, Endpoint, EndpointError};
@@ -193,6 +194,13 @@ impl TracingConfig {
         let queue = max_queue_size.max(1);
         self.batch.max_queue_size = queue.into();
         self.batch.max_export_batch_size = max_export_batch_size.clamp(1, queue).into();
+        self
+    }
+
+    /// Keeps spans in files in this directory while their collector is away (feature `spool`).
+    #[must_use]
+    pub fn with_spool(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spool.directory = Some(directory.into()).into();
         self
     }
 

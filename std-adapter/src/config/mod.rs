@@ -24,6 +24,8 @@ mod report;
 mod resource;
 mod sampler;
 mod setting;
+mod spans;
+mod spool;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +51,8 @@ pub use report::Report;
 pub use resource::{Detector, ResourceValue};
 pub use sampler::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, SamplerError, SamplerTextError};
 pub use setting::{Setting, Source, Warning};
+pub use spans::SpansConfig;
+pub use spool::{SpoolConfig, SpoolOverflow};
 
 use environment::{Environment, Show};
 use names::named;
@@ -110,6 +114,10 @@ pub struct TracingConfig {
     pub batch: BatchConfig,
     /// Limits of a span.
     pub limits: LimitsConfig,
+    /// What `tracing` spans say about themselves.
+    pub spans: SpansConfig,
+    /// Where spans are kept while a collector is away.
+    pub spool: SpoolConfig,
     /// What finds out attributes of the resource (`OTEL_RUST_RESOURCE_DETECTORS`).
     pub detectors: Setting<Vec<Detector>>,
     /// How much the pipeline says about itself.
@@ -141,6 +149,8 @@ impl Default for TracingConfig {
             zipkin: ZipkinConfig::default(),
             batch: BatchConfig::default(),
             limits: LimitsConfig::default(),
+            spans: SpansConfig::default(),
+            spool: SpoolConfig::default(),
             detectors: Setting::default(Detector::DEFAULT.to_vec()),
             log_level: Setting::default(LogLevel::Info),
             filter: Setting::default(FilterConfig::default()),
@@ -269,6 +279,7 @@ impl TracingConfig {
         self.zipkin.read(environment);
         self.batch.read(environment);
         self.limits.read(environment);
+        self.spool.read(environment);
         const ENTITIES: &str = "OTEL_ENTITIES";
         if environment.value(ENTITIES).is_some() {
             environment.warn(ENTITIES, None, "in development, and not supported in this version; it has no effect");

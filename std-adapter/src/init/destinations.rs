@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::InitError;
-use crate::config::{ExporterKind, OtlpConfig, TracingConfig};
+use crate::config::{ExporterKind, OtlpConfig, SpoolConfig, TracingConfig};
 use crate::exporter::{Destination, MemoryExporter, SpanExporter, WorkerSettings};
 
 /// How many spans the exporter `memory` keeps.
@@ -28,9 +28,10 @@ impl Destinations {
             if !config.says_warnings() {
                 settings.report = Box::new(|_| ());
             }
-            // A name tells destinations from each other; one alone needs none.
-            let name = if kinds.len() > 1 { kind.name() } else { "" };
-            destinations.list.push(Destination::new(name, exporter).settings(settings));
+            // Named also where it is alone: its spool has its name, and is to be found again when it has company.
+            let destination = Destination::new(kind.name(), exporter).settings(settings);
+            let sends = matches!(kind, ExporterKind::Otlp | ExporterKind::Jaeger | ExporterKind::Zipkin);
+            destinations.list.push(if sends { spooled(destination, &config.spool)? } else { destination });
         }
         Ok(destinations)
     }
@@ -51,6 +52,29 @@ impl Destinations {
                 Ok((Box::new(memory.clone()), None))
             }
         }
+    }
+}
+
+/// The destination with a spool, if one is configured.
+#[cfg(feature = "spool")]
+fn spooled(destination: Destination, config: &SpoolConfig) -> Result<Destination, InitError> {
+    use crate::config::SpoolOverflow;
+    use crate::spool::{SpoolOptions, WhenFull};
+
+    let Some(directory) = config.directory.get() else { return Ok(destination) };
+    let when_full = match config.overflow.get() {
+        SpoolOverflow::DropOldest => WhenFull::DropOldest,
+        SpoolOverflow::DropNewest => WhenFull::DropNewest,
+    };
+    let max_bytes = u64::try_from(*config.max_bytes.get()).unwrap_or(u64::MAX);
+    Ok(destination.spool(SpoolOptions::new(directory).max_bytes(max_bytes).when_full(when_full)))
+}
+
+#[cfg(not(feature = "spool"))]
+fn spooled(destination: Destination, config: &SpoolConfig) -> Result<Destination, InitError> {
+    match config.directory.get() {
+        Some(_) => Err(InitError::NotBuiltIn { name: "spool", feature: "spool" }),
+        None => Ok(destination),
     }
 }
 

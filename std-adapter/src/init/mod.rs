@@ -80,7 +80,14 @@ pub fn init_with(config: &TracingConfig) -> Result<Guard, InitError> {
         return Err(InitError::SubscriberSet);
     }
     let mut guard = start(config)?;
-    let subscriber = crate::subscriber().with_targets(filter::targets(config.filter.get()));
+    let spans = &config.spans;
+    let subscriber = crate::subscriber()
+        .with_targets(filter::targets(config.filter.get()))
+        .with_location(*spans.location.get())
+        .with_threads(*spans.threads.get())
+        .with_level(*spans.level.get())
+        .with_target(*spans.target.get())
+        .with_tracked_inactivity(*spans.inactivity.get());
     let dispatch = tracing_core::Dispatch::new(subscriber);
     tracing_core::dispatcher::set_global_default(dispatch.clone()).map_err(|_| InitError::SubscriberSet)?;
     guard.filter = Some(ChangeableFilter::new(dispatch));

@@ -22,6 +22,9 @@ timeout_ms = 0
 compression = "gzip"
 certificate = "ca.pem"
 log_level = "error"
+filter = "info,shop=debug"
+shutdown_timeout_ms = 1000
+detectors = ["process", "host"]
 
 [sampler]
 rules = [
@@ -61,6 +64,18 @@ event_count = 3
 link_count = 4
 event_attribute_count = 5
 link_attribute_count = 6
+
+[spans]
+location = true
+threads = true
+level = true
+target = true
+inactivity = true
+
+[spool]
+directory = "spool"
+max_bytes = 10000000
+overflow = "drop_newest"
 "#;
 
 fn expected() -> Value {
@@ -82,6 +97,11 @@ fn expected() -> Value {
             "attribute_count": 1, "attribute_value_length": 2, "event_count": 3, "link_count": 4,
             "event_attribute_count": 5, "link_attribute_count": 6,
         },
+        "spans": {"location": true, "threads": true, "level": true, "target": true, "inactivity": true},
+        "spool": {"directory": "spool", "max_bytes": 10_000_000, "overflow": "drop_newest"},
+        "filter": "info,shop=debug",
+        "shutdown_timeout_ms": 1000,
+        "detectors": ["process", "host"],
         "include_events": false,
         "include_links": true,
         "log_level": "error",
@@ -301,6 +321,10 @@ fn a_value_that_cannot_be_used_is_ignored_with_a_warning_as_in_the_environment()
         (json!({"traces_url": "http://h:port"}), "traces_url"),
         (json!({"zipkin": {"endpoint": "h"}}), "zipkin.endpoint"),
         (json!({"log_level": "loud"}), "log_level"),
+        (json!({"filter": "shop[a]=debug"}), "filter"),
+        (json!({"spool": {"max_bytes": 1000}}), "spool.max_bytes"),
+        (json!({"spool": {"overflow": "explode"}}), "spool.overflow"),
+        (json!({"detectors": ["gpu", "host"]}), "detectors"),
         (json!({"headers": {"bad name": "secret"}}), "headers"),
         (json!({"propagators": ["b3", "pigeon"]}), "propagators"),
     ];

@@ -39,7 +39,11 @@ fn without_variables_everything_is_the_specification_s_default() {
 
 #[test]
 fn every_shown_value_has_a_source() {
-    let variables = [("OTEL_TRACES_EXPORTER", "otlp,zipkin,jaeger"), ("OTEL_EXPORTER_OTLP_INSECURE", "true")];
+    let variables = [
+        ("OTEL_TRACES_EXPORTER", "otlp,zipkin,jaeger"),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "true"),
+        ("OTEL_RUST_SPOOL_DIRECTORY", "/a"),
+    ];
     let report = report(&from_lookup(&variables));
     let mut wanted = Vec::new();
     collect("", &report, &mut wanted);
@@ -54,14 +58,18 @@ fn every_shown_value_has_a_source() {
                 continue;
             }
             let name = format!("{path}{name}");
-            let is_table = ["batch", "limits", "resource", "jaeger", "zipkin"].contains(&name.as_str());
+            let is_table =
+                ["batch", "limits", "resource", "jaeger", "zipkin", "spans", "spool"].contains(&name.as_str());
             if is_table { collect(&format!("{name}."), value, names) } else { names.push(name) }
         }
     }
 }
 
 /// Every variable that is read, with a value that its setting accepts.
-const VARIABLES: [(&str, &str); 44] = [
+const VARIABLES: [(&str, &str); 47] = [
+    ("OTEL_RUST_SPOOL_DIRECTORY", "/a"),
+    ("OTEL_RUST_SPOOL_MAX_BYTES", "3000000"),
+    ("OTEL_RUST_SPOOL_OVERFLOW", "drop_newest"),
     ("RUST_LOG", "debug"),
     ("OTEL_RUST_RESOURCE_DETECTORS", "none"),
     ("OTEL_SDK_DISABLED", "true"),
@@ -360,6 +368,16 @@ fn what_goes_with_every_request() {
             .has("/insecure", false),
         given(&[("OTEL_LOG_LEVEL", "Error")]).has("/log_level", "error"),
         given(&[("OTEL_LOG_LEVEL", "loud")]).warns("OTEL_LOG_LEVEL"),
+        given(&[("RUST_LOG", "warn,shop=debug")])
+            .has("/filter", "warn,shop=debug")
+            .has("/sources/filter", "env RUST_LOG"),
+        given(&[("RUST_LOG", "warn,shop=loud")]).has("/filter", "warn").warns("RUST_LOG"),
+        given(&[("OTEL_RUST_SPOOL_DIRECTORY", "/a"), ("OTEL_RUST_SPOOL_OVERFLOW", "Drop_Newest")])
+            .has("/spool", json!({"directory": "/a", "max_bytes": 268_435_456, "overflow": "drop_newest"}))
+            .has("/sources/spool.directory", "env OTEL_RUST_SPOOL_DIRECTORY"),
+        given(&[("OTEL_RUST_SPOOL_DIRECTORY", "/a"), ("OTEL_RUST_SPOOL_MAX_BYTES", "1")])
+            .has("/spool/max_bytes", 268_435_456)
+            .warns("OTEL_RUST_SPOOL_MAX_BYTES"),
         given(&[("OTEL_ENTITIES", "service{service.name=a}")]).warns("OTEL_ENTITIES"),
     ]);
 }

@@ -139,3 +139,42 @@ fn what_cannot_work_is_an_error_and_leaves_nothing_behind() {
         drop(clewline::init_with(&TracingConfig::default().with_exporters([ExporterKind::Memory])).unwrap());
     });
 }
+
+#[test]
+fn a_spool_keeps_what_a_collector_that_is_away_cannot_take() {
+    let directory = std::env::temp_dir().join(format!("clewline-init-spool-{}", std::process::id()));
+    let variables = [
+        ("OTEL_RUST_SPOOL_DIRECTORY", directory.to_str().unwrap()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+        ("OTEL_TRACES_EXPORTER", "otlp,memory"),
+    ];
+    alone("starting::a_spool_keeps_what_a_collector_that_is_away_cannot_take", &variables, || {
+        let guard = clewline::init().unwrap();
+        drop(tracing::info_span!("cart"));
+        guard.flush(SOON).unwrap();
+        assert_eq!(guard.ledger().spooled, 1, "{:?}", guard.ledger());
+        guard.shutdown(SOON).unwrap();
+    });
+    if directory.exists() {
+        assert!(directory.join("otlp.redb").is_file());
+        assert!(!directory.join("memory.redb").exists(), "memory is not spooled");
+        std::fs::remove_dir_all(directory).unwrap();
+    } else {
+        assert!(std::env::var_os("CLEWLINE_TEST_CASE").is_some(), "the spool was not made");
+    }
+}
+
+#[test]
+fn spans_say_what_they_are_asked_for() {
+    alone("starting::spans_say_what_they_are_asked_for", &[], || {
+        let mut config = TracingConfig::default().with_exporters([ExporterKind::Memory]);
+        config.spans.location = true.into();
+        config.spans.threads = true.into();
+        let guard = clewline::init_with(&config).unwrap();
+        drop(tracing::info_span!("cart"));
+        guard.flush(SOON).unwrap();
+        let span = guard.memory().unwrap().take().remove(0);
+        assert!(span.attribute("code.line.number").is_some() && span.attribute("thread.name").is_some(), "{span:?}");
+        assert!(span.attribute("level").is_none() && span.attribute("target").is_none(), "{span:?}");
+    });
+}

@@ -16,6 +16,8 @@ use crate::config::otlp::{Compression, OtlpConfig, Protocol};
 use crate::config::propagators::Propagator;
 use crate::config::resource::SERVICE_NAME;
 use crate::config::setting::{Setting, Source, Warning};
+use crate::config::spans::SpansConfig;
+use crate::config::spool::{SpoolConfig, SpoolOverflow};
 use crate::config::{Detector, FilterError, LogLevel, SamplerConfig, TracingConfig};
 
 impl Section for TracingConfig {
@@ -48,6 +50,8 @@ impl Section for TracingConfig {
         "zipkin",
         "batch",
         "limits",
+        "spans",
+        "spool",
         "log_level",
         "filter",
         "shutdown_timeout_ms",
@@ -81,6 +85,8 @@ impl Section for TracingConfig {
             "zipkin" => field.section(&mut self.zipkin),
             "batch" => field.section(&mut self.batch),
             "limits" => field.section(&mut self.limits),
+            "spans" => field.section(&mut self.spans),
+            "spool" => field.section(&mut self.spool),
             "log_level" => field.set(&mut self.log_level, |name: String| LogLevel::read(&name)),
             "filter" => {
                 field.set(&mut self.filter, |text: String| text.parse().map_err(|error: FilterError| error.to_string()))
@@ -231,6 +237,32 @@ impl Section for LimitsConfig {
             "link_count" => field.count(0, &mut self.link_count),
             "event_attribute_count" => field.count(0, &mut self.event_attribute_count),
             _ => field.count(0, &mut self.link_attribute_count),
+        }
+    }
+}
+
+impl Section for SpansConfig {
+    const FIELDS: &'static [&'static str] = &["location", "threads", "level", "target", "inactivity"];
+
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
+        field.boolean(match name {
+            "location" => &mut self.location,
+            "threads" => &mut self.threads,
+            "level" => &mut self.level,
+            "target" => &mut self.target,
+            _ => &mut self.inactivity,
+        })
+    }
+}
+
+impl Section for SpoolConfig {
+    const FIELDS: &'static [&'static str] = &["directory", "max_bytes", "overflow"];
+
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
+        match name {
+            "directory" => field.file(&mut self.directory),
+            "max_bytes" => field.count(Self::LEAST_BYTES, &mut self.max_bytes),
+            _ => field.set(&mut self.overflow, |name: String| SpoolOverflow::read(&name)),
         }
     }
 }

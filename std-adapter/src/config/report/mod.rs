@@ -2,6 +2,8 @@
 
 mod entry;
 
+use std::path::PathBuf;
+
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use self::entry::{Entry, Shown, entries_as_map};
@@ -107,6 +109,13 @@ impl Report<'_> {
         let mut entries = switches(config);
         entries.extend(security(if main == ExporterKind::Jaeger { &config.jaeger } else { &config.otlp }));
         entries.retain(Entry::is_set);
+        for (name, mut table) in [("spans", spans(config)), ("spool", spool(config))] {
+            // A spool without a directory is none.
+            table.retain(|entry| entry.is_set() || (name == "spool" && config.spool.directory.get().is_some()));
+            if table.iter().any(Entry::is_set) {
+                entries.push(Entry::table(name, table));
+            }
+        }
         if is_beside(ExporterKind::Jaeger) {
             entries.push(Entry::table("jaeger", self.jaeger()));
         }
@@ -163,6 +172,33 @@ fn limits(config: &TracingConfig) -> Vec<Entry> {
     ]
 }
 
+fn spans(config: &TracingConfig) -> Vec<Entry> {
+    let spans = &config.spans;
+    let switch = |name: &str, is_on| Entry::new(name, is_on, |is_on| Shown::Bool(*is_on));
+    vec![
+        switch("location", &spans.location),
+        switch("threads", &spans.threads),
+        switch("level", &spans.level),
+        switch("target", &spans.target),
+        switch("inactivity", &spans.inactivity),
+    ]
+}
+
+fn spool(config: &TracingConfig) -> Vec<Entry> {
+    let spool = &config.spool;
+    vec![
+        file("directory", &spool.directory),
+        Entry::new("max_bytes", &spool.max_bytes, |bytes| Shown::count(*bytes)),
+        Entry::new("overflow", &spool.overflow, Shown::text),
+    ]
+}
+
+fn file(name: &str, file: &Setting<Option<PathBuf>>) -> Entry {
+    Entry::new(name, file, |path| {
+        path.as_ref().map_or(Shown::Nothing, |path| Shown::Text(path.to_string_lossy().into_owned()))
+    })
+}
+
 fn switches(config: &TracingConfig) -> Vec<Entry> {
     vec![
         Entry::new("include_events", &config.include_events, |is_on| Shown::Bool(*is_on)),
@@ -175,11 +211,6 @@ fn switches(config: &TracingConfig) -> Vec<Entry> {
 }
 
 fn security(otlp: &OtlpConfig) -> Vec<Entry> {
-    let file = |name: &str, file| {
-        Entry::new(name, file, |path: &Option<std::path::PathBuf>| {
-            path.as_ref().map_or(Shown::Nothing, |path| Shown::Text(path.to_string_lossy().into_owned()))
-        })
-    };
     vec![
         Entry::new("insecure", &otlp.insecure, |is_on| Shown::Bool(*is_on)),
         file("certificate", &otlp.certificate),
@@ -230,6 +261,8 @@ impl Serialize for TracingConfig {
             ("zipkin", self.report().zipkin()),
             ("batch", batch(self)),
             ("limits", limits(self)),
+            ("spans", spans(self)),
+            ("spool", spool(self)),
             ("resource", resource_entries(self)),
         ];
         entries.extend(tables.map(|(name, mut entries)| {
