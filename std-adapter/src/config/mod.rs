@@ -280,10 +280,6 @@ impl TracingConfig {
         self.batch.read(environment);
         self.limits.read(environment);
         self.spool.read(environment);
-        const ENTITIES: &str = "OTEL_ENTITIES";
-        if environment.value(ENTITIES).is_some() {
-            environment.warn(ENTITIES, None, "in development, and not supported in this version; it has no effect");
-        }
     }
 
     /// Reads the file that `OTEL_CONFIG_FILE` names, which then stands alone. A file that cannot be used is as good as none.

@@ -14,7 +14,9 @@
 //! // … and somewhere in a library:
 //! let tracer = global::tracer("some-library");
 //! tracer.in_span("fetch", |cx| {
-//!     tracing::info_span!("a child of fetch").in_scope(|| clewline::current_span().set("both", true));
+//!     tracing::info_span!("a child of fetch").in_scope(|| {
+//!         clewline::current_span().set("both", true);
+//!     });
 //!     cx.span().add_event("fetched", vec![]);
 //! });
 //! ```

@@ -66,7 +66,8 @@ fn every_shown_value_has_a_source() {
 }
 
 /// Every variable that is read, with a value that its setting accepts.
-const VARIABLES: [(&str, &str); 47] = [
+const VARIABLES: [(&str, &str); 48] = [
+    ("OTEL_ENTITIES", "a{b=c}"),
     ("OTEL_RUST_SPOOL_DIRECTORY", "/a"),
     ("OTEL_RUST_SPOOL_MAX_BYTES", "3000000"),
     ("OTEL_RUST_SPOOL_OVERFLOW", "drop_newest"),
@@ -188,6 +189,14 @@ fn the_resource() {
             .has("/resource/c", "é")
             .has("/resource/d", "")
             .has("/resource/e", "1"),
+        given(&[
+            ("OTEL_ENTITIES", "service{service.name=a}[service.version=1];host{host.id}"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.version=2"),
+        ])
+        .has("/service_name", "a")
+        .has("/sources/service_name", "env OTEL_ENTITIES")
+        .has("/resource/service.version", "2")
+        .warns("OTEL_ENTITIES"),
         // Any error discards the whole value (`resource/sdk.md`).
         BAD("zone=z,b").has("/resource/telemetry.sdk.language", "rust"),
     ]);
@@ -378,7 +387,6 @@ fn what_goes_with_every_request() {
         given(&[("OTEL_RUST_SPOOL_DIRECTORY", "/a"), ("OTEL_RUST_SPOOL_MAX_BYTES", "1")])
             .has("/spool/max_bytes", 268_435_456)
             .warns("OTEL_RUST_SPOOL_MAX_BYTES"),
-        given(&[("OTEL_ENTITIES", "service{service.name=a}")]).warns("OTEL_ENTITIES"),
     ]);
 }
 

@@ -1,6 +1,7 @@
 //! The attributes that say which service, on which software, the spans come from (`resource/sdk.md`).
 
 mod detect;
+mod entities;
 mod value;
 
 pub use detect::Detector;
@@ -31,8 +32,15 @@ impl ResourceConfig {
         }
     }
 
-    /// Reads `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, which wins over a `service.name` in the former.
+    /// Reads `OTEL_ENTITIES`, over it `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`, which wins over a `service.name` in the former.
     pub(super) fn read(&mut self, environment: &mut Environment<'_>) {
+        let found =
+            environment.first(&["OTEL_ENTITIES"], Show::Value, |text, remarks| Ok(entities::attributes(text, remarks)));
+        if let Some((name, attributes)) = found {
+            for (key, value) in attributes {
+                self.offer(&key, value.into(), Source::Environment(name));
+            }
+        }
         let found = environment.first(&["OTEL_RESOURCE_ATTRIBUTES"], Show::Value, |text, _| {
             pairs::resource_attributes(text).map_err(|error| error.to_string())
         });
