@@ -1,8 +1,8 @@
 //! Which span a thread is in, whichever door it came through: the native one, `tracing`, or the OpenTelemetry API.
 //!
-//! Every thread has one stack of the places it is in. The native door and the `tracing` layer push what they enter, so that
-//! the uppermost entry is the innermost span, and the parent of spans that start without being given one. OpenTelemetry's API
-//! keeps a stack of its own; the two are kept in step.
+//! Every thread has a stack of the places it is in. The doors push what they enter, so that the uppermost entry is the innermost
+//! span, and the parent of spans that start without being given one. OpenTelemetry's API keeps a stack of its own; the two are
+//! kept in step. While that API is not used, `tracing` spans lie on a stack of their own that is quicker to reach (`quick.rs`).
 //!
 //! No code but this crate's runs while the stack is borrowed.
 
@@ -10,6 +10,8 @@ pub(crate) mod carried;
 mod context;
 mod handle;
 mod place;
+#[cfg(feature = "tracing")]
+mod quick;
 mod shared;
 mod stack;
 

@@ -9,6 +9,8 @@ use clewline_core::SpanId;
 #[cfg(feature = "opentelemetry")]
 use super::Context;
 use super::Place;
+#[cfg(feature = "tracing")]
+use super::quick;
 #[cfg(feature = "opentelemetry")]
 use crate::opentelemetry::current as otel;
 
@@ -16,7 +18,7 @@ thread_local! {
     static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
     /// How many entries there are, and [`SUPPRESSED`]: cheaper to read than the stack itself, which most spans find empty.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    /// Names the entries of guards, which may be dropped in any order.
+    /// Numbers entries in the order in which they come. Guards, which may be dropped in any order, find theirs by it.
     static NEXT: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -26,8 +28,8 @@ const SUPPRESSED: usize = 1 << (usize::BITS - 1);
 /// One place that has not been left.
 struct Entry {
     place: Place,
-    /// The guard that it belongs to; the layer finds its entries by their place.
-    guard: u32,
+    /// When it came. Guards find their entries by it, doors for `tracing` find theirs by their place.
+    order: u32,
     /// A `tracing` span that was entered while it was entered does not become current a second time, as in the registry.
     is_again: bool,
     /// How it stands in OpenTelemetry's context.
@@ -37,14 +39,20 @@ struct Entry {
 
 impl Entry {
     #[inline]
-    fn new(place: Place, guard: u32, is_again: bool) -> Self {
+    fn new(place: Place, order: u32, is_again: bool) -> Self {
         Self {
             place,
-            guard,
+            order,
             is_again,
             #[cfg(feature = "opentelemetry")]
             attached: None,
         }
+    }
+
+    /// Whether it came at this moment of the thread's order or later. Numbers begin anew at some time.
+    #[inline]
+    fn is_since(&self, order: Option<u32>) -> bool {
+        order.is_none_or(|order| self.order.wrapping_sub(order).cast_signed() >= 0)
     }
 
     #[inline]
@@ -53,10 +61,10 @@ impl Entry {
         if let Place::Tracing { .. } = self.place {
             return false;
         }
-        self.guard == number
+        self.order == number
     }
 
-    #[cfg(feature = "tracing")]
+    #[cfg(all(feature = "opentelemetry", feature = "tracing"))]
     #[inline]
     fn is_of(&self, wanted: (u32, u64)) -> bool {
         matches!(self.place, Place::Tracing { layer, number } if (layer, number) == wanted)
@@ -74,7 +82,7 @@ pub struct ContextGuard {
 
 impl ContextGuard {
     pub(crate) fn enter(place: Place) -> Self {
-        let number = NEXT.with(|next| next.replace(next.get().wrapping_add(1)));
+        let number = next_order();
         #[cfg(feature = "opentelemetry")]
         let attached = otel::is_active().then(|| otel::attach(&place));
         with_stack(|stack| {
@@ -94,6 +102,10 @@ impl Drop for ContextGuard {
         // What the entry held is dropped when the stack is free again.
         drop(entry);
     }
+}
+
+fn next_order() -> u32 {
+    NEXT.with(|next| next.replace(next.get().wrapping_add(1)))
 }
 
 /// Works on this thread's stack, or does nothing: a thread that is being torn down has none any more, and no current span.
@@ -131,27 +143,46 @@ fn remove(stack: &mut Vec<Entry>, wanted: impl Fn(&Entry) -> bool) -> Option<Ent
 #[cfg(feature = "tracing")]
 #[inline]
 pub(crate) fn enter_tracing(layer: u32, number: u64) {
-    let place = Place::Tracing { layer, number };
+    #[cfg(feature = "opentelemetry")]
+    if otel::is_active() {
+        return enter_in_step(layer, number);
+    }
+    quick::enter(layer, number, NEXT.get());
+}
+
+/// Notes it where OpenTelemetry's context is to show the span.
+#[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+#[cold]
+fn enter_in_step(layer: u32, number: u64) {
+    let (place, order) = (Place::Tracing { layer, number }, next_order());
     let is_again = with_stack(|stack| {
-        let is_again = stack.iter().any(|entry| entry.is_of((layer, number)));
-        stack.push(Entry::new(place, 0, is_again));
+        let is_again = quick::contains(layer, number) || stack.iter().any(|entry| entry.is_of((layer, number)));
+        stack.push(Entry::new(place, order, is_again));
         is_again
     });
-    #[cfg(feature = "opentelemetry")]
-    if otel::is_active() && is_again == Some(false) {
+    if is_again == Some(false) {
         attach(layer, number);
     }
-    #[cfg(not(feature = "opentelemetry"))]
-    let _ = is_again;
 }
 
 /// Notes that this thread leaves a span of a layer; spans may be left in any order.
 #[cfg(feature = "tracing")]
 #[inline]
 pub(crate) fn exit_tracing(layer: u32, number: u64) {
-    let entry = with_stack(|stack| remove(stack, |entry| entry.is_of((layer, number))));
+    #[cfg(feature = "opentelemetry")]
+    if otel::is_active() && exit_in_step(layer, number) {
+        return;
+    }
+    quick::exit(layer, number);
+}
+
+/// Notes it if the span is on the stack.
+#[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+#[cold]
+fn exit_in_step(layer: u32, number: u64) -> bool {
+    let entry = with_stack(|stack| remove(stack, |entry| entry.is_of((layer, number)))).flatten();
     // What the entry held is dropped when the stack is free again.
-    drop(entry);
+    entry.is_some()
 }
 
 /// Attaches the span of a layer that this thread is in to OpenTelemetry's context.
@@ -201,6 +232,10 @@ pub(crate) fn entered(span_id: SpanId) -> Option<Context> {
 pub(crate) fn is_anything() -> bool {
     #[cfg(feature = "opentelemetry")]
     if otel::is_active() {
+        return true;
+    }
+    #[cfg(feature = "tracing")]
+    if !quick::is_empty() {
         return true;
     }
     DEPTH.get() != 0
@@ -259,12 +294,25 @@ pub(crate) fn within(of: u32) -> Within {
     if let Some(place) = further_in() {
         return Within::Other(place);
     }
-    let within = find(|entry| match &entry.place {
+    let quick = quick::current(Some(of));
+    if DEPTH.get() & !SUPPRESSED != 0
+        && let Some(within) = within_stack(of, quick.map(|quick| quick.order))
+    {
+        return within;
+    }
+    quick.map_or(Within::Nothing, |quick| Within::Tracing(quick.number))
+}
+
+/// The innermost place of the stack, as one layer sees it, if it came further in than the quick stack's.
+#[cfg(feature = "tracing")]
+#[cold]
+fn within_stack(of: u32, order: Option<u32>) -> Option<Within> {
+    find(|entry| match &entry.place {
+        _ if !entry.is_since(order) => None,
         Place::Tracing { layer, number } if *layer == of => Some(Within::Tracing(*number)),
         Place::Tracing { .. } => None,
         other => Some(Within::Other(other.clone())),
-    });
-    within.unwrap_or(Within::Nothing)
+    })
 }
 
 /// The innermost place.
@@ -274,10 +322,21 @@ pub(super) fn top() -> Option<Place> {
     if let Some(place) = further_in() {
         return Some(place);
     }
+    #[cfg(feature = "tracing")]
+    if let Some(quick) = quick::current(None) {
+        let place = Place::Tracing { layer: quick.layer, number: quick.number };
+        return Some(top_of_stack(Some(quick.order)).unwrap_or(place));
+    }
+    top_of_stack(None)
+}
+
+/// The innermost place of the stack, if it came since that moment.
+#[inline]
+fn top_of_stack(order: Option<u32>) -> Option<Place> {
     if DEPTH.get() & !SUPPRESSED == 0 {
         return None;
     }
-    find(|entry| Some(entry.place.clone()))
+    find(|entry| Some(entry.is_since(order).then(|| entry.place.clone()))).flatten()
 }
 
 #[cfg(all(test, feature = "tracing"))]
@@ -306,6 +365,36 @@ mod tests {
         exit_tracing(layer, 11);
         assert_eq!((current(layer), current(2)), (None, Some(99)));
         exit_tracing(2, 99);
+    }
+
+    #[test]
+    fn both_stacks_keep_their_order() {
+        let attach = || ContextGuard::enter(Place::Attached(Default::default()));
+        let is_other = || matches!(within(1), Within::Other(_)) && matches!(top(), Some(Place::Attached(_)));
+        let is_tracing = || matches!(within(1), Within::Tracing(_)) && matches!(top(), Some(Place::Tracing { .. }));
+        // The numbers begin anew in the middle of this.
+        NEXT.set(u32::MAX - 1);
+        let outer = attach();
+        assert!(is_other());
+        enter_tracing(1, 10);
+        assert!(is_tracing());
+        let inner = attach();
+        enter_tracing(2, 10);
+        assert!(matches!(within(1), Within::Other(_)), "another layer's span is not further in");
+        enter_tracing(1, 11);
+        let innermost = attach();
+        assert!(is_other());
+        drop(inner);
+        assert!(is_other());
+        drop(innermost);
+        assert!(is_tracing());
+        exit_tracing(1, 10);
+        exit_tracing(2, 10);
+        assert!(is_tracing());
+        exit_tracing(1, 11);
+        assert!(is_other());
+        drop(outer);
+        assert!(top().is_none() && !is_anything());
     }
 
     /// Every span that is entered is written there, and read again by its children.

@@ -161,9 +161,9 @@ impl ClewlineLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let parent = self.parent_of(attributes, id, context).unwrap_or_default();
-        let opening = self.recorder.start(attributes, parent);
-        // Should there be no room, which takes eight million open spans, this one ends at once and is not lost.
-        drop(self.spans.insert(id.into_u64(), opening));
+        self.recorder.start(attributes, parent, |context, is_foreign, carried, recording| {
+            self.spans.insert(id.into_u64(), context, is_foreign, carried, recording);
+        });
     }
 }
 

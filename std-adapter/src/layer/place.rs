@@ -22,17 +22,6 @@ pub(super) struct Place {
     carried: Mutex<Shared>,
 }
 
-/// What a span begins with.
-#[derive(Debug, Default)]
-pub(super) struct Opening {
-    /// `None` where nothing is recorded and no context came from elsewhere.
-    pub(super) context: Option<SpanContext>,
-    /// Whether the context is not the span's own: it is handed on in place of one.
-    pub(super) is_foreign: bool,
-    pub(super) carried: Shared,
-    pub(super) recording: Live,
-}
-
 impl Drop for Place {
     /// Ends a span that nobody closed before its subscriber ended.
     fn drop(&mut self) {
@@ -41,11 +30,13 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// Moves a span into a place that is free and the caller's.
+    /// Moves a span into a place that is free and the caller's: its context, whether that is only handed on in place of one of
+    /// its own, what goes with it, and the recording. `None` for the context is nothing recorded and nothing come from elsewhere.
+    ///
+    /// All of it comes in registers, for the reason that `Started::parts` gives.
     #[inline]
-    pub(super) fn begin(&self, opening: Opening) {
-        let Opening { context, is_foreign, carried, mut recording } = opening;
-        self.context.begin(context.as_ref(), carried.is_some(), is_foreign);
+    pub(super) fn begin(&self, context: Option<&SpanContext>, is_foreign: bool, carried: Shared, mut recording: Live) {
+        self.context.begin(context, carried.is_some(), is_foreign);
         if carried.is_some() {
             *lock(&self.carried) = carried;
         }

@@ -14,11 +14,11 @@ use super::event::Staging;
 use super::fields::{NewSpan, name_and_kind, set_staged};
 use super::loan::Work;
 use super::options::Options;
-use super::place::{Found, Opening};
+use super::place::Found;
 use super::scratch::with_scratch;
 use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
-use crate::pipeline::{Pipeline, Recording, adopted_context, sample_again};
+use crate::pipeline::{Pipeline, Recording, SpanDetails, Started, adopted_context, sample_again};
 use crate::tracer;
 
 /// Records the spans of one layer or subscriber.
@@ -90,33 +90,35 @@ impl Recorder {
         }
     }
 
-    /// Begins a span, with its fields. Without a pipeline, and while exporters are at work here, spans only hand on what came
-    /// from elsewhere, if anything did.
+    /// Begins a span, with its fields, and has it opened as [`Place::begin`](super::place::Place::begin) says. Without a pipeline, and while exporters are at work here, spans only
+    /// hand on what came from elsewhere, if anything did.
     #[inline]
-    pub(super) fn start(&self, attributes: &Attributes<'_>, parent: HandedOn) -> Opening {
+    pub(super) fn start<R>(
+        &self,
+        attributes: &Attributes<'_>,
+        parent: HandedOn,
+        open: impl FnOnce(Option<&SpanContext>, bool, Shared, Live) -> R,
+    ) -> R {
         let (parent, carried) = parent;
         let Some(pipeline) = self.pipeline().filter(|_| !current::is_suppressed()) else {
-            return Opening { context: parent, is_foreign: true, carried, recording: Live(None) };
+            return open(parent.as_ref(), true, carried, Live(None));
         };
         let metadata = attributes.metadata();
         let callsite = self.callsites.get(pipeline, metadata);
         let scope = callsite.scope();
         let details = carried.as_ref().map(Carried::details);
         let mut started = if callsite.names_itself() {
-            with_scratch(|scratch| {
-                let (name, kind) = name_and_kind(attributes, scratch);
-                pipeline.start_span(scope, name, kind, parent.as_ref(), details.as_ref())
-            })
+            start_named(pipeline, scope, attributes, parent.as_ref(), details.as_ref())
         } else {
             pipeline.start_span(scope, metadata.name(), SpanKind::Internal, parent.as_ref(), details.as_ref())
         };
-        let context = started.context();
-        let mut live = Live(started.take());
+        let (context, recording, handed_on) = started.parts();
+        let mut live = Live(recording);
         if live.0.is_none()
             && callsite.wants_trial(parent.is_none())
             && let Some(context) = context
         {
-            live.0 = try_out(pipeline, callsite, attributes, context, parent, trace_state_of(&carried));
+            live.0 = try_out(pipeline, callsite, attributes, context, parent.as_ref(), trace_state_of(&carried));
         }
         if let Some(recording) = live.0.as_deref_mut() {
             recording.activity = Activity::default();
@@ -127,7 +129,7 @@ impl Recorder {
                 with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
             }
         }
-        Opening { context, is_foreign: false, carried: started.carried.take(), recording: live }
+        open(context, false, handed_on, live)
     }
 
     #[cold]
@@ -313,19 +315,35 @@ impl Recorder {
     }
 }
 
+/// Starts a span that says its name or its kind itself. A function of its own, so that what it makes is written in its place
+/// once: moved, it would be read back as a whole where it was written in pieces, which stalls the processor.
+#[inline(never)]
+fn start_named(
+    pipeline: &'static Pipeline,
+    scope: u16,
+    attributes: &Attributes<'_>,
+    parent: Option<&SpanContext>,
+    details: Option<&SpanDetails<'_>>,
+) -> Started {
+    with_scratch(|scratch| {
+        let (name, kind) = name_and_kind(attributes, scratch);
+        pipeline.start_span(scope, name, kind, parent, details)
+    })
+}
+
 /// Records a span on trial that the sampler dropped.
 #[cold]
 fn try_out(
     pipeline: &'static Pipeline,
     callsite: Callsite<'_>,
     attributes: &Attributes<'_>,
-    context: SpanContext,
-    parent: Option<SpanContext>,
+    context: &SpanContext,
+    parent: Option<&SpanContext>,
     trace_state: &str,
 ) -> Option<Box<Recording>> {
     with_scratch(|scratch| {
         let (name, kind) = name_and_kind(attributes, scratch);
-        pipeline.record_on_trial(callsite.scope(), name, kind, context, parent, trace_state)
+        pipeline.record_on_trial(callsite.scope(), name, kind, *context, parent.copied(), trace_state)
     })
 }
 

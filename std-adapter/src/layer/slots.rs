@@ -8,9 +8,12 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use clewline_core::SpanContext;
 use tracing_core::Metadata;
 
-use super::place::{Found, Opening, Place};
+use super::place::{Found, Place};
+use super::recorder::Live;
+use crate::current::carried::Shared;
 use crate::pipeline::Recording;
 
 /// Slots of the first segment; every further one has twice as many as the one before.
@@ -55,21 +58,27 @@ struct Slot {
     place: Place,
 }
 
-/// Opens a span with one handle and answers its number. Gives the span back if there is no slot, which takes millions of open
-/// spans.
+/// Opens a span with one handle, which begins as [`Place::begin`] says, and answers its number. Should there be no slot, which
+/// takes millions of open spans, its recording ends at once, and is not lost; the number then names nothing.
 #[inline]
-pub(super) fn open(metadata: &'static Metadata<'static>, opening: Opening) -> Result<u64, Opening> {
+pub(super) fn open(
+    metadata: &'static Metadata<'static>,
+    context: Option<&SpanContext>,
+    is_foreign: bool,
+    carried: Shared,
+    recording: Live,
+) -> u64 {
     let Some((index, slot)) = take_index().and_then(|index| Some((index, slot(index)?))) else {
-        return Err(opening);
+        return u64::MAX;
     };
     let uses = slot.uses.load(Ordering::Relaxed).wrapping_add(1);
     slot.uses.store(uses, Ordering::Relaxed);
     let number = u64::from(uses) << 32 | u64::from(index + 1);
     slot.handles.store(1, Ordering::Relaxed);
     slot.metadata.store(std::ptr::from_ref(metadata).cast_mut(), Ordering::Relaxed);
-    slot.place.begin(opening);
+    slot.place.begin(context, is_foreign, carried, recording);
     slot.number.store(number, Ordering::Release);
-    Ok(number)
+    number
 }
 
 /// An open span.
@@ -249,7 +258,7 @@ fn make_segment(index: u32) {
 
 #[cfg(test)]
 mod tests {
-    use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
+    use clewline_core::{SpanId, TraceFlags, TraceId};
     use tracing_core::{Level, callsite::Callsite, field::FieldSet, identify_callsite, metadata::Kind};
 
     use super::*;
@@ -275,22 +284,21 @@ mod tests {
         Kind::SPAN,
     );
 
-    fn opening(number: u64) -> Opening {
+    fn context(number: u64) -> SpanContext {
         let mut trace_id = [1; 16];
         trace_id[..8].copy_from_slice(&number.to_be_bytes());
         let span_id = SpanId::from_bytes((number + 1).to_be_bytes()).unwrap();
-        let context = SpanContext::new(TraceId::from_bytes(trace_id).unwrap(), span_id, TraceFlags::NONE);
-        Opening { context: Some(context), ..Opening::default() }
+        SpanContext::new(TraceId::from_bytes(trace_id).unwrap(), span_id, TraceFlags::NONE)
     }
 
     fn open_one(number: u64) -> u64 {
-        open(&METADATA, opening(number)).unwrap()
+        open(&METADATA, Some(&context(number)), false, None, Live::default())
     }
 
     #[test]
     fn a_span_lasts_as_long_as_its_last_handle() {
         let number = open_one(1);
-        assert_eq!(find(number).unwrap().context(), opening(1).context);
+        assert_eq!(find(number).unwrap().context(), Some(context(1)));
         assert_eq!(metadata(number).map(Metadata::name), Some("slot"));
         add_handle(number);
         assert!(remove_handle(number).is_none());
@@ -329,7 +337,7 @@ mod tests {
                 threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
             });
             for (at, number) in opened.iter().enumerate() {
-                assert_eq!(find(*number).unwrap().context(), opening(at as u64 % SPANS).context);
+                assert_eq!(find(*number).unwrap().context(), Some(context(at as u64 % SPANS)));
             }
             for number in opened {
                 close(number, remove_handle(number).unwrap());

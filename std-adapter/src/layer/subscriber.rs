@@ -138,10 +138,11 @@ impl Subscriber for ClewlineSubscriber {
             },
             None => None,
         };
-        let opening = self.recorder.start(attributes, parent.unwrap_or_default());
-        // Should there be no slot, which takes 67 million open spans, this one ends at once, so that it is not lost, and its
-        // number names nothing.
-        Id::from_u64(slots::open(attributes.metadata(), opening).unwrap_or(u64::MAX))
+        let number =
+            self.recorder.start(attributes, parent.unwrap_or_default(), |context, is_foreign, carried, recording| {
+                slots::open(attributes.metadata(), context, is_foreign, carried, recording)
+            });
+        Id::from_u64(number)
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {

@@ -7,7 +7,11 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::place::{Found, Opening, Place};
+use clewline_core::SpanContext;
+
+use super::place::{Found, Place};
+use super::recorder::Live;
+use crate::current::carried::Shared;
 
 /// Spans of one bucket.
 const WIDTH: usize = 8;
@@ -38,9 +42,17 @@ impl Table {
         Self { segments: [const { OnceLock::new() }; SEGMENTS] }
     }
 
-    /// Keeps a span. Gives it back if there is no room, which takes millions of open spans.
+    /// Keeps a span, which begins as [`Place::begin`] says. Should there be no room, which takes millions of open spans, its
+    /// recording ends at once, and is not lost. Answers whether there was.
     #[inline]
-    pub(super) fn insert(&self, number: u64, opening: Opening) -> Result<(), Opening> {
+    pub(super) fn insert(
+        &self,
+        number: u64,
+        context: Option<&SpanContext>,
+        is_foreign: bool,
+        carried: Shared,
+        recording: Live,
+    ) -> bool {
         for (index, segment) in self.segments.iter().enumerate() {
             let buckets = match segment.get() {
                 Some(buckets) => buckets,
@@ -57,12 +69,12 @@ impl Table {
                 if bucket.numbers[at].compare_exchange(0, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
                     continue;
                 }
-                bucket.places[at].begin(opening);
+                bucket.places[at].begin(context, is_foreign, carried, recording);
                 bucket.numbers[at].store(number, Ordering::Release);
-                return Ok(());
+                return true;
             }
         }
-        Err(opening)
+        false
     }
 
     /// The place of a span, if this table has it.
@@ -111,10 +123,10 @@ fn position(number: u64) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
+    use clewline_core::{SpanId, TraceFlags, TraceId};
 
     use super::*;
-    use crate::current::carried::{Carried, Shared};
+    use crate::current::carried::Carried;
     use crate::layer::loan::Work;
 
     fn context(number: u64) -> SpanContext {
@@ -132,7 +144,7 @@ mod tests {
             // One bucket's worth of collisions over several segments, and a generation in the high bits.
             let numbers: Vec<u64> = (1..=SPANS).map(|index| (round + 1) << 51 | index).collect();
             for &number in &numbers {
-                assert!(table.insert(number, opening(number)).is_ok());
+                assert!(insert(&table, number, &context(number), None));
             }
             for &number in &numbers {
                 assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
@@ -146,15 +158,15 @@ mod tests {
         assert!((2..=5).contains(&segments), "{segments} segments hold {SPANS} spans, again and again");
     }
 
-    fn opening(number: u64) -> Opening {
-        Opening { context: Some(context(number)), ..Opening::default() }
+    fn insert(table: &Table, number: u64, of: &SpanContext, carried: Shared) -> bool {
+        table.insert(number, Some(of), false, carried, Live::default())
     }
 
     #[test]
     fn what_is_carried_goes_with_its_span() {
         let carried: Shared = Some(Arc::new(Carried { trace_state: "a=1".into(), ..Carried::default() }));
         let table = Table::new();
-        assert!(table.insert(9, Opening { carried: carried.clone(), ..opening(9) }).is_ok());
+        assert!(insert(&table, 9, &context(9), carried.clone()));
         let found = table.find(9).unwrap();
         assert_eq!(found.carried(), carried);
         found.set_carried(None);
@@ -163,7 +175,7 @@ mod tests {
         found.set_context(&context(10));
         assert_eq!((found.carried(), found.context()), (carried.clone(), Some(context(10))));
         found.remove();
-        assert!(table.insert(1 << 51 | 9, opening(77)).is_ok());
+        assert!(insert(&table, 1 << 51 | 9, &context(77), None));
         assert_eq!((found.carried(), table.find(1 << 51 | 9).unwrap().carried()), (None, None));
         assert_eq!(Arc::strong_count(carried.as_ref().unwrap()), 1, "nobody else holds it any more");
     }
@@ -171,12 +183,12 @@ mod tests {
     #[test]
     fn a_place_that_was_looked_up_answers_no_more_for_another_span() {
         let table = Table::new();
-        assert!(table.insert(9, opening(9)).is_ok());
+        assert!(insert(&table, 9, &context(9), None));
         let old = table.find(9).unwrap();
         old.remove();
         assert_eq!(old.context(), None);
         // The same place, by its position.
-        assert!(table.insert(1 << 51 | 9, opening(77)).is_ok());
+        assert!(insert(&table, 1 << 51 | 9, &context(77), None));
         assert_eq!(old.context(), None);
         assert!(matches!(old.with(|_| ()), Work::NotRecorded));
     }
@@ -192,7 +204,7 @@ mod tests {
                     for round in 0..ROUNDS {
                         // All in one bucket, and all begin to look for a place at the same one.
                         let number = 8 * FIRST_BUCKETS as u64 * (round * 4 + thread);
-                        assert!(table.insert(number, opening(number)).is_ok());
+                        assert!(insert(&table, number, &context(number), None));
                         assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
                         table.find(number).unwrap().remove();
                     }

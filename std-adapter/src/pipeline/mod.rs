@@ -118,8 +118,7 @@ pub(crate) struct SpanDetails<'a> {
 /// What comes of starting a span.
 #[derive(Debug, Default)]
 pub(crate) struct Started {
-    /// The context where nothing is recorded: the sampler dropped the span, the pipeline has been shut down, or there is none
-    /// and this is the parent's. A recording has its own.
+    /// The context with which it started, or the parent's if there is no pipeline. A recording has its own, which may change.
     unrecorded: Option<SpanContext>,
     recording: Option<Box<Recording>>,
     /// What it hands on beside its own context.
@@ -157,6 +156,14 @@ impl Started {
         let recording = self.recording.take()?;
         self.unrecorded = Some(recording.span.context());
         Some(recording)
+    }
+
+    /// What is made of a span that has just started: its context, where it stands (moved, it would be read back as a whole where
+    /// it was written in pieces, which stalls the processor), the recording, and what it hands on.
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (Option<&SpanContext>, Option<Box<Recording>>, Shared) {
+        (self.unrecorded.as_ref(), self.recording.take(), self.carried.take())
     }
 
     /// Puts a recording back that was taken out.
@@ -312,8 +319,8 @@ impl Pipeline {
                 started.carried = hand_on(details, update);
             }
             let context = decision.context;
+            started.unrecorded = Some(context);
             if !decision.is_recording() || self.is_shut_down.load(Ordering::Relaxed) {
-                started.unrecorded = Some(context);
                 return;
             }
             let start_time = details.and_then(|details| details.start_time);
