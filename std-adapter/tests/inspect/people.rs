@@ -62,3 +62,23 @@ fn what_is_no_header_is_refused() {
         assert!(error(&[argument], b"").contains("is not a header; write NAME: VALUE"), "{argument}");
     }
 }
+
+/// The variables are those of OpenTelemetry, "Environment Variables as Context Propagation Carriers".
+#[test]
+fn the_environment_is_explained_too() {
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clewline"));
+        command.args(["inspect", "env"]).args(arguments).env_clear().envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let whole = run(&["--json"], &[("TRACEPARENT", parent), ("TRACESTATE", "congo=1"), ("BAGGAGE", "a=1")]);
+    let as_headers = format!("{{\"traceparent\":[\"{parent}\"],\"tracestate\":[\"congo=1\"],\"baggage\":[\"a=1\"]}}");
+    assert_eq!(whole.into_bytes(), output(&["headers"], as_headers.as_bytes()));
+    let broken = run(&[], &[("TRACEPARENT", &parent.to_uppercase()), ("traceparent", parent)]);
+    assert!(broken.contains("no valid context") && broken.contains("trace id is not 32 lower-case"), "{broken}");
+    let b3 = run(&["--format", "b3"], &[("X_B3_TRACEID", "463ac35c9f6413ad"), ("X_B3_SPANID", "a2fb4a1d1a96d312")]);
+    assert!(b3.contains("trace id      0000000000000000463ac35c9f6413ad"), "{b3}");
+}

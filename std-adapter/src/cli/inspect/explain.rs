@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use clewline::propagation::HeaderSource as _;
-use clewline_core::{b3, baggage};
+use clewline_core::baggage;
 
 use super::Format;
 use super::headers::{ContextFinding, Findings};
 
 /// The findings as text.
-pub(super) fn explain(format: Format, headers: &[(&str, &str)]) -> String {
+pub(super) fn explain<V: AsRef<[u8]>>(format: Format, headers: &[(&str, V)]) -> String {
     let findings = Findings::new(format, headers);
     let mut text = String::new();
     match &findings.context {
@@ -84,14 +84,7 @@ fn count(number: usize, noun: &str) -> String {
 
 /// Says that a header was not looked at, and what would have done so.
 fn hint(format: Format, name: &str) -> Option<String> {
-    let reads = |format: Format| {
-        let more: &[&str] = if format == Format::B3 {
-            &[b3::TRACE_ID, b3::SPAN_ID, b3::PARENT_SPAN_ID, b3::SAMPLED, b3::FLAGS]
-        } else {
-            &[]
-        };
-        format.propagators().fields().chain(more.iter().copied()).any(|known| known.eq_ignore_ascii_case(name))
-    };
+    let reads = |format: Format| format.names().iter().any(|known| known.eq_ignore_ascii_case(name));
     if reads(format) {
         return None;
     }

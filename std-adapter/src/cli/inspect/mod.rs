@@ -1,5 +1,6 @@
 //! `clewline inspect`: says what headers mean and why a trace is broken, and converts OTLP requests.
 
+mod environment;
 mod explain;
 mod headers;
 mod lines;
@@ -8,6 +9,7 @@ mod tree;
 
 use clap::{Args, Subcommand, ValueEnum};
 use clewline::propagation::Propagators;
+use clewline_core::{b3, baggage, jaeger, traceparent, tracestate};
 
 /// Say what trace headers mean and which rule they break, or convert OTLP requests.
 #[derive(Debug, Args)]
@@ -23,6 +25,7 @@ pub(crate) struct InspectArguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Headers(HeadersArguments),
+    Env(environment::EnvironmentArguments),
     Otlp(otlp::OtlpArguments),
 }
 
@@ -60,6 +63,17 @@ impl Format {
         }
     }
 
+    /// The headers that are read.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Tracecontext => &[traceparent::NAME, tracestate::NAME, baggage::NAME],
+            Self::B3 => {
+                &[b3::NAME, b3::TRACE_ID, b3::SPAN_ID, b3::PARENT_SPAN_ID, b3::SAMPLED, b3::FLAGS, baggage::NAME]
+            }
+            Self::Jaeger => &[jaeger::NAME, baggage::NAME],
+        }
+    }
+
     /// The format and baggage.
     fn propagators(self) -> Propagators {
         Propagators::from_names([self.name(), "baggage"]).unwrap_or_default()
@@ -71,6 +85,7 @@ pub(crate) fn inspect(arguments: InspectArguments) -> Result<(), String> {
     match arguments.command {
         Some(Command::Otlp(arguments)) => otlp::convert(&arguments),
         Some(Command::Headers(arguments)) => inspect_headers(&arguments),
+        Some(Command::Env(arguments)) => environment::inspect(&arguments),
         None => inspect_headers(&arguments.headers),
     }
 }
