@@ -21,6 +21,7 @@
 //! - [`SpanExt`] does to a `tracing` span what its fields cannot: parents from elsewhere, links, kind, status.
 //! - [`tracer`] is the door for code without `tracing`; [`current_span`] is the span that code is in, whichever door it came
 //!   through, and [`Context`] carries it to other threads.
+//! - [`helpers`] has spans for the things that servers do, and short forms for the current span.
 //! - `opentelemetry` (feature) lets libraries that use the OpenTelemetry API record through Clewline.
 //! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
 //! - [`Ledger`] says what became of every span.
@@ -30,6 +31,7 @@
 pub mod config;
 mod current;
 pub mod exporter;
+pub mod helpers;
 #[cfg(feature = "http")]
 pub mod http;
 mod init;
@@ -40,6 +42,7 @@ pub mod opentelemetry;
 pub mod pipeline;
 pub mod propagation;
 mod sampler;
+mod scope;
 #[cfg(feature = "server")]
 pub mod server;
 mod span;

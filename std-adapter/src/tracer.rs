@@ -8,6 +8,7 @@ use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
 use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
 use crate::pipeline::{Pipeline, SpanDetails, Started};
+use crate::scope::KnownScope;
 use crate::span::Span;
 
 static GLOBAL: OnceLock<&'static Pipeline> = OnceLock::new();
@@ -22,10 +23,16 @@ pub(crate) fn global() -> Option<&'static Pipeline> {
     GLOBAL.get().copied()
 }
 
-/// A tracer of the pipeline that [`init`](crate::init) started, for the instrumentation scope `name`: a crate or module.
+/// A tracer for the instrumentation scope `name`: a crate or module. It records with the pipeline that [`init`](crate::init)
+/// starts, as soon as there is one.
 ///
-/// Before `init` the tracer records nothing and goes on recording nothing, so ask for it afterwards, and keep it:
-/// asking takes a lock.
+/// Asking for it takes a lock, so keep it: it is as small as a reference and may be a `static`'s value.
+///
+/// ```
+/// use std::sync::LazyLock;
+/// static TRACER: LazyLock<clewline::Tracer> = LazyLock::new(|| clewline::tracer("shop"));
+/// TRACER.span("GET /cart").start().end();
+/// ```
 #[must_use]
 pub fn tracer(name: &str) -> Tracer {
     tracer_in(&Scope { name, ..Scope::default() })
@@ -34,14 +41,14 @@ pub fn tracer(name: &str) -> Tracer {
 /// Like [`tracer`], for a scope with a version, attributes or a schema (OpenTelemetry trace API, "Get a Tracer").
 #[must_use]
 pub fn tracer_in(scope: &Scope<'_>) -> Tracer {
-    global().map_or(Tracer::NONE, |pipeline| pipeline.tracer(scope))
+    Tracer { target: Target::Global(KnownScope::get(scope)) }
 }
 
 impl Pipeline {
     /// A tracer for one instrumentation scope.
     #[must_use]
     pub fn tracer(&'static self, scope: &Scope<'_>) -> Tracer {
-        Tracer { pipeline: Some(self), scope: self.scope(scope) }
+        Tracer { target: Target::Pipeline(self, self.scope(scope)) }
     }
 }
 
@@ -60,13 +67,32 @@ impl Pipeline {
 /// ```
 #[derive(Clone, Copy)]
 pub struct Tracer {
-    pipeline: Option<&'static Pipeline>,
-    scope: u16,
+    target: Target,
+}
+
+/// Where a tracer's spans go.
+#[derive(Clone, Copy)]
+enum Target {
+    Nowhere,
+    /// One pipeline, in which the scope has this number.
+    Pipeline(&'static Pipeline, u16),
+    /// The pipeline of the process, if there is one.
+    Global(&'static KnownScope),
 }
 
 impl Tracer {
     /// A tracer that records nothing.
-    pub const NONE: Self = Self { pipeline: None, scope: 0 };
+    pub const NONE: Self = Self { target: Target::Nowhere };
+
+    /// The pipeline that records now, and the scope's number there.
+    #[inline]
+    fn pipeline(self) -> Option<(&'static Pipeline, u16)> {
+        match self.target {
+            Target::Nowhere => None,
+            Target::Pipeline(pipeline, scope) => Some((pipeline, scope)),
+            Target::Global(scope) => global().map(|pipeline| (pipeline, scope.number_in(pipeline))),
+        }
+    }
 
     /// A span to be started.
     #[inline]
@@ -93,11 +119,7 @@ impl Tracer {
 
 impl fmt::Debug for Tracer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Tracer")
-            .field("records", &self.pipeline.is_some())
-            .field("scope", &self.scope)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Tracer").field("records", &self.pipeline().is_some()).finish_non_exhaustive()
     }
 }
 
@@ -232,10 +254,10 @@ impl<'a> SpanBuilder<'a> {
             let parent = if is_contextual { None } else { Some(parent.as_ref()) };
             return tracer.start_within(name, kind, parent, carried, details);
         }
-        let Some(pipeline) = tracer.pipeline else {
+        let Some((pipeline, scope)) = tracer.pipeline() else {
             return Span::new(Started::passing(parent, None));
         };
-        Span::new(pipeline.start_span(tracer.scope, name, kind, parent.as_ref(), details))
+        Span::new(pipeline.start_span(scope, name, kind, parent.as_ref(), details))
     }
 }
 
@@ -259,11 +281,11 @@ impl Tracer {
         if !trace_state.is_empty() {
             Carried::set_trace_state(&mut carried, trace_state);
         }
-        let Some(pipeline) = self.pipeline.filter(|_| !current::is_suppressed()) else {
+        let Some((pipeline, scope)) = self.pipeline().filter(|_| !current::is_suppressed()) else {
             return Span::new(Started::passing(parent, carried));
         };
         let handed_on = carried.as_ref().map(Carried::details).unwrap_or_default();
         let details = SpanDetails { attributes, links, start_time, ..handed_on };
-        Span::new(pipeline.start_span(self.scope, name, kind, parent.as_ref(), Some(&details)))
+        Span::new(pipeline.start_span(scope, name, kind, parent.as_ref(), Some(&details)))
     }
 }

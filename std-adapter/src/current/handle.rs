@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::ops::Deref;
+use std::thread;
 
 use clewline_core::{Attribute, Link, SpanContext, Status, StatusCode, Value};
 
@@ -148,12 +149,13 @@ impl Parent for CurrentSpan {
     }
 }
 
-/// A native span that is current on this thread until it is dropped, which ends it.
+/// A native span that is current on this thread until it is dropped, which ends it. A panic makes it an error.
 #[must_use = "the span ends when this is dropped: keep it in a variable such as `_span`"]
 #[derive(Debug)]
 pub struct EnteredSpan {
     span: CurrentSpan,
     shared: SharedSpan,
+    was_panicking: bool,
     // Dropped after the span has ended: processors may look at the span that is current.
     _guard: ContextGuard,
 }
@@ -162,7 +164,8 @@ impl EnteredSpan {
     pub(crate) fn new(span: Span) -> Self {
         let shared = SharedSpan::new(span);
         let place = Place::Native(shared.clone());
-        Self { span: CurrentSpan { place: Some(place.clone()) }, shared, _guard: ContextGuard::enter(place) }
+        let span = CurrentSpan { place: Some(place.clone()) };
+        Self { span, shared, was_panicking: thread::panicking(), _guard: ContextGuard::enter(place) }
     }
 }
 
@@ -176,7 +179,11 @@ impl Deref for EnteredSpan {
 
 impl Drop for EnteredSpan {
     fn drop(&mut self) {
-        self.shared.end();
+        if thread::panicking() && !self.was_panicking {
+            self.shared.panicked();
+        } else {
+            self.shared.end();
+        }
     }
 }
 

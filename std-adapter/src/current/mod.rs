@@ -20,6 +20,7 @@ use clewline_core::SpanContext;
 pub use carried::Baggage;
 pub use context::Context;
 pub use handle::{CurrentSpan, EnteredSpan, current_span};
+pub(crate) use handle::{set_error, shown_type};
 pub(crate) use place::Place;
 pub(crate) use shared::SharedSpan;
 pub use stack::ContextGuard;

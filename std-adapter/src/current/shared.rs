@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Context;
+use clewline_core::{Status, StatusCode};
+
 use crate::Span;
 use crate::pipeline::Recording;
 
@@ -29,6 +31,17 @@ impl SharedSpan {
     /// Works on what is being recorded, or does nothing. No foreign code may run inside `work`: it could come back here.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
         self.0.span.lock().unwrap_or_else(PoisonError::into_inner).recording().map(work)
+    }
+
+    /// Notes that what happened in the span has panicked, and ends it.
+    pub(crate) fn panicked(&self) {
+        self.with(|recording| {
+            recording.span.set("error.type", "panic");
+            if recording.span.status_code() == StatusCode::Unset {
+                recording.span.set_status(Status::error("panicked"));
+            }
+        });
+        self.end();
     }
 
     /// Ends the span now, whoever else holds it.

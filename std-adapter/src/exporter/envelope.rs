@@ -32,7 +32,16 @@ impl Envelope {
 
     /// Registers an instrumentation scope; the same one twice gets the same index.
     pub fn scope(&self, scope: &Scope<'_>) -> ScopeIndex {
-        let fields = encoded(|fields| scope.write_fields(fields));
+        self.scope_of(&Self::scope_fields(scope))
+    }
+
+    /// The encoded fields of a scope.
+    pub(crate) fn scope_fields(scope: &Scope<'_>) -> Vec<u8> {
+        encoded(|fields| scope.write_fields(fields))
+    }
+
+    /// Like [`scope`](Self::scope), for fields that were encoded before.
+    pub(crate) fn scope_of(&self, fields: &[u8]) -> ScopeIndex {
         let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
         let index = scopes.iter().position(|known| **known == *fields).unwrap_or_else(|| {
             scopes.push(fields.into());

@@ -41,8 +41,9 @@ pub use span::Span;
 pub(crate) use visit::with_recording;
 
 /// Makes Clewline the recorder of all libraries that use OpenTelemetry's global tracer provider, and its propagators those of
-/// all that use the global propagator. Call it after [`init`](crate::init): tracers that a library asked for before that
-/// record nothing.
+/// all that use the global propagator, which are those that [`init`](crate::init) found configured if it is called first.
+///
+/// Tracers that a library asked OpenTelemetry for before that record nothing.
 pub fn install() {
     ::opentelemetry::global::set_tracer_provider(TracerProvider::new());
     ::opentelemetry::global::set_text_map_propagator(Propagator::new());

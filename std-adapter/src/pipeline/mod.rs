@@ -233,13 +233,24 @@ impl Pipeline {
     /// Registers an instrumentation scope; the same one twice gets the same number. After 65,535 scopes, further ones share
     /// the first.
     pub(crate) fn scope(&self, scope: &Scope<'_>) -> u16 {
-        let index = self.envelope.scope(scope);
+        self.scope_of(&Envelope::scope_fields(scope))
+    }
+
+    /// Like [`scope`](Self::scope), for fields that were encoded before.
+    pub(crate) fn scope_of(&self, fields: &[u8]) -> u16 {
+        let index = self.envelope.scope_of(fields);
         let mut scopes = lock(&self.scopes);
         let position = scopes.iter().position(|known| *known == index).unwrap_or_else(|| {
             scopes.push(index);
             scopes.len() - 1
         });
         u16::try_from(position).unwrap_or(0)
+    }
+
+    /// Tells this pipeline from others of the process; never 0.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     fn register(&self, ring: &Arc<Ring>) {

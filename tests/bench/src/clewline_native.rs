@@ -35,7 +35,7 @@ impl Library for ClewlineNative {
     fn install(&self, mode: Mode) -> Option<Box<dyn Installed>> {
         let (tracer, pipeline) = match pipeline(mode) {
             Some(pipeline) => (pipeline.tracer(&Scope { name: workload::SCOPE, ..Scope::default() }), Some(pipeline)),
-            None => (Tracer::NONE, None),
+            None => (clewline::tracer(workload::SCOPE), None),
         };
         Some(Box::new(Native { tracer, pipeline }))
     }
