@@ -1,5 +1,6 @@
 //! `clewline config`: the effective configuration, and where each value came from.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,6 +29,7 @@ pub(crate) fn config(arguments: &ConfigArguments) -> Result<(), String> {
     let config = config.with_env();
     let report = if arguments.redact { config.report().redacted() } else { config.report() };
     let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-    println!("{json}");
+    // Whoever has read enough may close the pipe.
+    let _ = writeln!(std::io::stdout().lock(), "{json}");
     Ok(())
 }

@@ -276,6 +276,7 @@ impl TracingConfig {
         environment.read(&["OTEL_PROPAGATORS"], Show::Value, &mut self.propagators, Propagator::list);
         self.read_sampler(environment);
         self.otlp.read(environment);
+        self.jaeger.read_jaeger(environment);
         self.zipkin.read(environment);
         self.batch.read(environment);
         self.limits.read(environment);

@@ -128,6 +128,18 @@ impl OtlpConfig {
         }
     }
 
+    /// Reads the variables of the former Jaeger exporter, of which address and time limit make sense for OTLP to Jaeger.
+    pub(super) fn read_jaeger(&mut self, environment: &mut Environment<'_>) {
+        environment.read(&["OTEL_EXPORTER_JAEGER_ENDPOINT"], Show::NameOnly, &mut self.endpoint, |text, _| {
+            if text.contains("/api/traces") || text.contains(":14250") || text.contains(":14268") {
+                return Err("an address for Jaeger's own formats, which takes OTLP at port 4318".to_owned());
+            }
+            let endpoint = Endpoint::Base(text.to_owned());
+            endpoint.check(Protocol::HttpProtobuf).map(|()| endpoint).map_err(|error| error.to_string())
+        });
+        environment.timeout(&["OTEL_EXPORTER_JAEGER_TIMEOUT"], &mut self.timeout);
+    }
+
     /// The traces endpoint is used as it is; only the general one is a base.
     fn read_endpoint(&mut self, environment: &mut Environment<'_>) {
         type Rule = fn(String) -> Endpoint;

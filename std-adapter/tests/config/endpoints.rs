@@ -116,6 +116,20 @@ fn over_grpc_the_scheme_decides_about_tls_and_insecure_where_there_is_none() {
 }
 
 #[test]
+fn jaeger_takes_otlp() {
+    const JAEGER: &str = "OTEL_EXPORTER_JAEGER_ENDPOINT";
+    const NAMED: (&str, &str) = ("OTEL_TRACES_EXPORTER", "jaeger");
+    let default = "http://localhost:4318/v1/traces";
+    check(vec![
+        leads_to(&[NAMED, (JAEGER, "http://jaeger:4318")], "http://jaeger:4318/v1/traces"),
+        leads_to(&[NAMED, (JAEGER, "http://jaeger:14268/api/traces")], default).warns(JAEGER),
+        leads_to(&[NAMED, (JAEGER, "jaeger:4318")], default).warns(JAEGER),
+        leads_to(&[NAMED, (BASE, "http://elsewhere")], default),
+        given(&[NAMED, ("OTEL_EXPORTER_JAEGER_TIMEOUT", "5")]).has("/timeout_ms", 5),
+    ]);
+}
+
+#[test]
 fn zipkin_s_endpoint_is_used_as_it_is() {
     const ZIPKIN: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
     const NAMED: (&str, &str) = ("OTEL_TRACES_EXPORTER", "zipkin");

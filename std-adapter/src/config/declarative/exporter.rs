@@ -72,8 +72,8 @@ fn exporter(
         return reader.warn(&path, node.at, "a second exporter of its kind; it is left out");
     }
     match name {
-        "otlp_http" => config.otlp.overlay(otlp_http(reader, exporter, &path)),
-        "otlp_grpc" => config.otlp.overlay(otlp_grpc(reader, exporter, &path)),
+        "otlp_http" => config.otlp.overlay(otlp(reader, exporter, &path, Protocol::HttpProtobuf)),
+        "otlp_grpc" => config.otlp.overlay(otlp(reader, exporter, &path, Protocol::Grpc)),
         "zipkin" => {
             let zipkin = &mut config.zipkin;
             reader.table(exporter, &path, &["endpoint", "timeout"], |reader, name, node, path| match name {
@@ -104,7 +104,8 @@ fn exporter(
     exporters.push(kind);
 }
 
-fn otlp_http(reader: &mut Reader<'_>, node: &Node, path: &str) -> OtlpConfig {
+fn otlp(reader: &mut Reader<'_>, node: &Node, path: &str, protocol: Protocol) -> OtlpConfig {
+    // The names with `_file` in them are those of the schema before its version 1.0.
     const FIELDS: &[&str] = &[
         "endpoint",
         "tls",
@@ -113,50 +114,18 @@ fn otlp_http(reader: &mut Reader<'_>, node: &Node, path: &str) -> OtlpConfig {
         "compression",
         "timeout",
         "encoding",
-        "certificate_file",
-        "client_key_file",
-        "client_certificate_file",
-    ];
-    let mut otlp = OtlpConfig::default();
-    offer(&mut otlp.protocol, Protocol::HttpProtobuf);
-    reader.table(node, path, FIELDS, |reader, name, node, path| match name {
-        "encoding" => {
-            let read = |name: &str| match name {
-                "protobuf" => Ok(Protocol::HttpProtobuf),
-                "json" => Ok(Protocol::HttpJson),
-                _ => Err("neither `protobuf` nor `json`".to_owned()),
-            };
-            if let Some(protocol) = reader.read(node, path, read) {
-                offer(&mut otlp.protocol, protocol);
-            }
-        }
-        _ => otlp_field(reader, &mut otlp, name, node, path),
-    });
-    otlp_headers(reader, &mut otlp, node, path);
-    otlp
-}
-
-fn otlp_grpc(reader: &mut Reader<'_>, node: &Node, path: &str) -> OtlpConfig {
-    const FIELDS: &[&str] = &[
-        "endpoint",
-        "tls",
-        "headers",
-        "headers_list",
-        "compression",
-        "timeout",
         "insecure",
         "certificate_file",
         "client_key_file",
         "client_certificate_file",
     ];
     let mut otlp = OtlpConfig::default();
-    offer(&mut otlp.protocol, Protocol::Grpc);
+    offer(&mut otlp.protocol, protocol);
     reader.table(node, path, FIELDS, |reader, name, node, path| otlp_field(reader, &mut otlp, name, node, path));
     otlp_headers(reader, &mut otlp, node, path);
     otlp
 }
 
-/// A field that both transports have. The names with `_file` in them are those of the schema before its version 1.0.
 fn otlp_field(reader: &mut Reader<'_>, otlp: &mut OtlpConfig, name: &str, node: &Node, path: &str) {
     match name {
         "endpoint" => {
@@ -167,6 +136,17 @@ fn otlp_field(reader: &mut Reader<'_>, otlp: &mut OtlpConfig, name: &str, node: 
             };
             if let Some(endpoint) = reader.read(node, path, read) {
                 offer(&mut otlp.endpoint, endpoint);
+            }
+        }
+        "encoding" => {
+            let is_http = *otlp.protocol.get() != Protocol::Grpc;
+            let read = |name: &str| match name {
+                "protobuf" if is_http => Ok(Protocol::HttpProtobuf),
+                "json" if is_http => Ok(Protocol::HttpJson),
+                _ => Err("neither `protobuf` nor `json` over HTTP".to_owned()),
+            };
+            if let Some(protocol) = reader.read(node, path, read) {
+                offer(&mut otlp.protocol, protocol);
             }
         }
         "tls" => {

@@ -15,8 +15,10 @@ use crate::config::setting::{Setting, Source, Warning};
 
 /// A table whose fields are known.
 pub(super) trait Section {
-    /// The names of all fields.
+    /// The names of its fields.
     const FIELDS: &'static [&'static str];
+    /// The names of fields that it has from a table within it, whose name may be left out.
+    const INHERITED: &'static [&'static str] = &[];
 
     /// Takes the value of one of these fields.
     fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error>;
@@ -52,7 +54,9 @@ impl<'de, S: Section> Visitor<'de> for SectionSeed<'_, S> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Vec::new();
-        while let Some(name) = map.next_key_seed(NameSeed { known: S::FIELDS, seen: &seen, path: &self.path })? {
+        while let Some(name) =
+            map.next_key_seed(NameSeed { known: [S::FIELDS, S::INHERITED], seen: &seen, path: &self.path })?
+        {
             let field = Field { map: &mut map, path: format!("{}{name}", self.path), warnings: &mut *self.warnings };
             self.section.take(name, field)?;
             seen.push(name);
@@ -64,7 +68,7 @@ impl<'de, S: Section> Visitor<'de> for SectionSeed<'_, S> {
 
 /// Reads the name of a field, so that a wrong one is refused where it stands.
 struct NameSeed<'n> {
-    known: &'static [&'static str],
+    known: [&'static [&'static str]; 2],
     /// Those that this table has had.
     seen: &'n [&'static str],
     path: &'n str,
@@ -87,12 +91,13 @@ impl Visitor<'_> for NameSeed<'_> {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<&'static str, E> {
         let Self { known, seen, path } = self;
-        match known.iter().find(|known| **known == name) {
-            Some(name) if seen.contains(name) => Err(E::custom(format!("the field `{path}{name}` stands here twice"))),
+        let known = known.iter().copied().flatten().copied();
+        match known.clone().find(|known| *known == name) {
+            Some(name) if seen.contains(&name) => Err(E::custom(format!("the field `{path}{name}` stands here twice"))),
             Some(name) => Ok(name),
             None => {
                 let table = path.strip_suffix('.').map_or_else(String::new, |table| format!("of `{table}` "));
-                let problem = names::unknown(name, known.iter().copied());
+                let problem = names::unknown(name, known);
                 Err(E::custom(format!("the field {table}{problem}")))
             }
         }

@@ -35,16 +35,6 @@ impl Section for TracingConfig {
         "propagators",
         "include_events",
         "include_links",
-        "endpoint",
-        "traces_url",
-        "protocol",
-        "headers",
-        "timeout_ms",
-        "compression",
-        "insecure",
-        "certificate",
-        "client_certificate",
-        "client_key",
         "otlp",
         "jaeger",
         "zipkin",
@@ -59,6 +49,7 @@ impl Section for TracingConfig {
         "sources",
         "warnings",
     ];
+    const INHERITED: &'static [&'static str] = OtlpConfig::FIELDS;
 
     fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
         match name {
