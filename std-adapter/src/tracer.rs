@@ -41,14 +41,14 @@ pub fn tracer(name: &str) -> Tracer {
 /// Like [`tracer`], for a scope with a version, attributes or a schema (OpenTelemetry trace API, "Get a Tracer").
 #[must_use]
 pub fn tracer_in(scope: &Scope<'_>) -> Tracer {
-    Tracer { target: Target::Global(KnownScope::get(scope)) }
+    Tracer { known: Some(KnownScope::get(scope)), ..Tracer::NONE }
 }
 
 impl Pipeline {
     /// A tracer for one instrumentation scope.
     #[must_use]
     pub fn tracer(&'static self, scope: &Scope<'_>) -> Tracer {
-        Tracer { target: Target::Pipeline(self, self.scope(scope)) }
+        Tracer { pipeline: Some(self), scope: self.scope(scope), known: None }
     }
 }
 
@@ -65,33 +65,32 @@ impl Pipeline {
 /// query.end();
 /// request.end();
 /// ```
+// Plain fields, not an enum, which would be written to memory and read back with every span.
 #[derive(Clone, Copy)]
 pub struct Tracer {
-    target: Target,
-}
-
-/// Where a tracer's spans go.
-#[derive(Clone, Copy)]
-enum Target {
-    Nowhere,
-    /// One pipeline, in which the scope has this number.
-    Pipeline(&'static Pipeline, u16),
-    /// The pipeline of the process, if there is one.
-    Global(&'static KnownScope),
+    /// The one pipeline that it is for, in which its scope has this number.
+    pipeline: Option<&'static Pipeline>,
+    scope: u16,
+    /// The scope, if the pipeline is the process's.
+    known: Option<&'static KnownScope>,
 }
 
 impl Tracer {
     /// A tracer that records nothing.
-    pub const NONE: Self = Self { target: Target::Nowhere };
+    pub const NONE: Self = Self { pipeline: None, scope: 0, known: None };
 
     /// The pipeline that records now, and the scope's number there.
     #[inline]
     fn pipeline(self) -> Option<(&'static Pipeline, u16)> {
-        match self.target {
-            Target::Nowhere => None,
-            Target::Pipeline(pipeline, scope) => Some((pipeline, scope)),
-            Target::Global(scope) => global().map(|pipeline| (pipeline, scope.number_in(pipeline))),
+        match self.known {
+            None => Some((self.pipeline?, self.scope)),
+            Some(scope) => Self::of_process(scope),
         }
+    }
+
+    #[inline(never)]
+    fn of_process(scope: &KnownScope) -> Option<(&'static Pipeline, u16)> {
+        global().map(|pipeline| (pipeline, scope.number_in(pipeline)))
     }
 
     /// A span to be started.
@@ -243,7 +242,8 @@ impl<'a> SpanBuilder<'a> {
     }
 
     /// Starts it. A span that the sampler drops records nothing but still has a context.
-    #[inline]
+    // A builder that is not taken apart by the compiler goes through memory.
+    #[inline(always)]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> Span {
         let Self { tracer, name, kind, is_contextual, parent, carried, details, has_details } = self;
