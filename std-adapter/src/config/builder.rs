@@ -40,7 +40,7 @@ impl TracingConfig {
     /// baggage comes from whoever sent the request.
     #[must_use]
     pub fn with_baggage_attributes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
-        self.baggage_attributes = keys.into_iter().map(str::to_owned).collect();
+        self.baggage_attributes = keys.into_iter().map(str::to_owned).collect::<Vec<_>>().into();
         self
     }
 

@@ -126,7 +126,8 @@ pub struct TracingConfig {
     pub filter: Setting<FilterConfig>,
     /// How long a dropped [`Guard`](crate::Guard) waits for the last spans to leave.
     pub shutdown_timeout: Setting<Duration>,
-    pub(crate) baggage_attributes: Vec<String>,
+    /// Entries of the baggage that every span records as attributes of the same name.
+    pub baggage_attributes: Setting<Vec<String>>,
     resource: ResourceConfig,
     /// A file has been read into it.
     has_file: bool,
@@ -155,7 +156,7 @@ impl Default for TracingConfig {
             log_level: Setting::default(LogLevel::Info),
             filter: Setting::default(FilterConfig::default()),
             shutdown_timeout: Setting::default(Duration::from_secs(5)),
-            baggage_attributes: Vec::new(),
+            baggage_attributes: Setting::default(Vec::new()),
             resource: ResourceConfig::default(),
             has_file: false,
             is_alone: false,

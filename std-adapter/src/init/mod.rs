@@ -123,7 +123,7 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
     let pipeline = config.with_resource(|resource| {
         let options = PipelineOptions {
             limits: config.span_limits(),
-            baggage_attributes: config.baggage_attributes.clone(),
+            baggage_attributes: config.baggage_attributes.get().clone(),
             ..PipelineOptions::default()
         };
         let builder = Pipeline::builder(resource).sampler(sampler::build(config.sampler.get())).options(options);

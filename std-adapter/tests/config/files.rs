@@ -25,6 +25,7 @@ log_level = "error"
 filter = "info,shop=debug"
 shutdown_timeout_ms = 1000
 detectors = ["process", "host"]
+baggage_attributes = ["tenant"]
 
 [sampler]
 rules = [
@@ -102,6 +103,7 @@ fn expected() -> Value {
         "filter": "info,shop=debug",
         "shutdown_timeout_ms": 1000,
         "detectors": ["process", "host"],
+        "baggage_attributes": ["tenant"],
         "include_events": false,
         "include_links": true,
         "log_level": "error",

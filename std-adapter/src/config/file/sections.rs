@@ -12,6 +12,7 @@ use crate::config::endpoint::{self, Endpoint};
 use crate::config::exporters::{ExporterKind, ZipkinConfig};
 use crate::config::header::{self, Header};
 use crate::config::limits::LimitsConfig;
+use crate::config::names;
 use crate::config::otlp::{Compression, OtlpConfig, Protocol};
 use crate::config::propagators::Propagator;
 use crate::config::resource::SERVICE_NAME;
@@ -33,6 +34,7 @@ impl Section for TracingConfig {
         "exporter",
         "exporters",
         "propagators",
+        "baggage_attributes",
         "include_events",
         "include_links",
         "otlp",
@@ -69,6 +71,9 @@ impl Section for TracingConfig {
             }),
             "exporter" | "exporters" => field.list(&mut self.exporters, ExporterKind::list),
             "propagators" => field.list(&mut self.propagators, Propagator::list),
+            "baggage_attributes" => field.list(&mut self.baggage_attributes, |list, remarks| {
+                names::list(list, |key| Ok(key.to_owned()), remarks)
+            }),
             "include_events" => field.boolean(&mut self.include_events),
             "include_links" => field.boolean(&mut self.include_links),
             "otlp" => field.section(&mut self.otlp),

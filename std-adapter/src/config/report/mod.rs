@@ -203,6 +203,7 @@ fn switches(config: &TracingConfig) -> Vec<Entry> {
     vec![
         Entry::new("include_events", &config.include_events, |is_on| Shown::Bool(*is_on)),
         Entry::new("include_links", &config.include_links, |is_on| Shown::Bool(*is_on)),
+        Entry::new("baggage_attributes", &config.baggage_attributes, |keys| Shown::texts(keys)),
         Entry::new("detectors", &config.detectors, |detectors| Shown::texts(detectors)),
         Entry::new("filter", &config.filter, Shown::text),
         Entry::new("shutdown_timeout_ms", &config.shutdown_timeout, |limit| Shown::milliseconds(*limit)),
