@@ -23,6 +23,18 @@ impl<'s, V: StorageView + ?Sized, F: Form> EntryBuilder<'s, V, F> {
         Self { header, body, entry, form: PhantomData }
     }
 
+    /// Takes the entry out. It is not ended.
+    pub(crate) fn take_entry(&mut self) -> Option<OpenEntry> {
+        self.entry.take()
+    }
+
+    /// Counts attributes as refused.
+    pub(crate) fn refuse(&mut self, attributes: u32) {
+        if let Some(entry) = &mut self.entry {
+            entry.dropped_attributes = entry.dropped_attributes.saturating_add(attributes);
+        }
+    }
+
     /// Whether the span took the entry.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
@@ -56,8 +68,9 @@ impl<'s, V: StorageView + ?Sized, F: Form> EntryBuilder<'s, V, F> {
 
 impl<V: StorageView + ?Sized, F: Form> Drop for EntryBuilder<'_, V, F> {
     fn drop(&mut self) {
-        if let Some(mut entry) = self.entry.take() {
-            F::end_entry(self.body, &mut entry);
+        // Where it stands: moved, it would be read back as a whole where it was written in pieces, which stalls the processor.
+        if let Some(entry) = &mut self.entry {
+            F::end_entry(self.body, entry);
         }
     }
 }

@@ -49,6 +49,7 @@ pub mod json;
 mod kind;
 mod limits;
 mod postcard;
+mod preset;
 mod processor;
 mod random;
 mod sampler;
@@ -84,6 +85,7 @@ pub use intern::{pack, packed_len, packed_text};
 pub use kind::SpanKind;
 pub use limits::SpanLimits;
 pub use postcard::CompactError;
+pub use preset::EventPreset;
 pub use processor::{ReadWriteSpan, SpanProcessor, Verdict};
 pub use random::{CountingIds, IdSource, RandomIds};
 pub use sampler::{

@@ -24,7 +24,10 @@ const STATUS_CODE: u8 = tag(3, VARINT);
 const STATUS_CODE_FIELD: usize = 2;
 
 const EVENT_TIME: u8 = tag(1, wire::FIXED64);
+const EVENT_TIME_LEN: usize = 9;
 const EVENT_NAME: u8 = tag(2, LENGTH_DELIMITED);
+/// What an event without a name takes before its attributes.
+pub(crate) const NAMELESS_EVENT: usize = EVENT_TIME_LEN + field_len(0);
 pub(crate) const EVENT_ATTRIBUTE: u8 = tag(3, LENGTH_DELIMITED);
 const EVENT_DROPPED: u8 = tag(4, VARINT);
 pub(crate) const LINK_ATTRIBUTE: u8 = tag(4, LENGTH_DELIMITED);
@@ -121,22 +124,11 @@ impl Sealed for Otlp {
         name: &str,
         time: u64,
     ) -> Option<OpenEntry> {
-        let start = body.as_slice().len();
-        let content = 9 + field_len(name.len());
-        let fits = header.recorded.events < header.limits.events
-            && body.room() >= field_len(content) + ENTRY_TAIL
-            && append(body, field_len(content), |cursor| {
-                cursor.field_header(EVENT, content);
-                cursor.byte(EVENT_TIME);
-                cursor.bytes(&time.to_le_bytes());
-                cursor.field(EVENT_NAME, name.as_bytes());
-            });
-        if !fits {
+        let entry = append_event(header, body, name, time, &[]);
+        if entry.is_none() {
             count(&mut header.dropped.events, true);
-            return None;
         }
-        header.recorded.events += 1;
-        Some(OpenEntry::new(EntryKind::Event, start, content))
+        entry
     }
 
     fn begin_link<V: StorageView + ?Sized>(
@@ -229,6 +221,33 @@ impl Sealed for Otlp {
             }
         })
     }
+}
+
+/// Appends an event that begins with attributes that are encoded already, if there is room for all of it.
+#[inline(always)]
+pub(crate) fn append_event<V: StorageView + ?Sized>(
+    header: &mut Header,
+    body: &mut V,
+    name: &str,
+    time: u64,
+    attributes: &[u8],
+) -> Option<OpenEntry> {
+    let start = body.as_slice().len();
+    let content = EVENT_TIME_LEN + field_len(name.len()) + attributes.len();
+    let fits = header.recorded.events < header.limits.events
+        && body.room() >= field_len(content) + ENTRY_TAIL
+        && append(body, field_len(content), |cursor| {
+            cursor.field_header(EVENT, content);
+            cursor.byte(EVENT_TIME);
+            cursor.bytes(&time.to_le_bytes());
+            cursor.field(EVENT_NAME, name.as_bytes());
+            cursor.bytes(attributes);
+        });
+    if !fits {
+        return None;
+    }
+    header.recorded.events += 1;
+    Some(OpenEntry::new(EntryKind::Event, start, content))
 }
 
 #[inline]

@@ -1,18 +1,14 @@
-//! `Callsites`: what is the same for every span of one call site, found by the address of its metadata.
+//! What is the same for all spans, or all events, of one call site.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clewline_core::Scope;
 use tracing_core::Metadata;
 
-use crate::pipeline::Pipeline;
-
-const WIDTH: usize = 4;
-const FIRST_BUCKETS: usize = 64;
-const SEGMENTS: usize = 10;
-/// A key that is being written.
-const BUSY: usize = 1;
+use super::event::{Preset, describe};
+use super::options::Options;
+use super::sites::Sites;
+use crate::pipeline::{GrowingBuffer, Pipeline};
 
 /// How many root spans of a call site are recorded on trial though the sampler dropped them, to learn whether the program
 /// sets a remote parent on such spans once they exist.
@@ -20,22 +16,25 @@ const TRIALS: u32 = 64;
 /// In place of the number of trials: the program does.
 const GETS_PARENTS: u32 = u32::MAX;
 
+/// What the preset of a call site's events may take.
+const PRESET_BYTES: usize = 4 * 1024;
+
 const NAMES_ITSELF: u32 = 1 << 16;
 
-/// What is known about the call sites of one pipeline's spans. Grows by segments and is never moved, so reading needs no lock.
+/// What is known about the call sites of one pipeline's spans and events.
 #[derive(Debug)]
 pub(super) struct Callsites {
-    segments: [OnceLock<Box<[[Entry; WIDTH]]>>; SEGMENTS],
+    spans: Sites<Facts>,
+    events: Sites<Preset>,
 }
 
-#[derive(Debug, Default)]
-struct Entry {
-    key: AtomicUsize,
-    facts: AtomicU32,
+#[derive(Debug)]
+struct Facts {
+    bits: u32,
     trials: AtomicU32,
 }
 
-/// What is known about one call site.
+/// What is known about one call site of spans.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callsite<'c> {
     facts: u32,
@@ -45,49 +44,52 @@ pub(super) struct Callsite<'c> {
 
 impl Callsites {
     pub(super) fn new() -> Self {
-        Self { segments: [const { OnceLock::new() }; SEGMENTS] }
+        Self { spans: Sites::new(), events: Sites::new() }
     }
 
-    /// What is known about this call site; learned at its first span.
+    /// What is known about this call site of spans; learned at its first span.
     #[inline]
     pub(super) fn get(&self, pipeline: &'static Pipeline, metadata: &'static Metadata<'static>) -> Callsite<'_> {
-        let key = std::ptr::from_ref(metadata).addr();
-        for segment in &self.segments {
-            let Some(buckets) = segment.get() else { break };
-            for entry in bucket(buckets, key) {
-                if entry.key.load(Ordering::Acquire) == key {
-                    return Callsite { facts: entry.facts.load(Ordering::Relaxed), trials: Some(&entry.trials) };
-                }
-            }
+        match self.spans.get(metadata) {
+            Some(facts) => Callsite { facts: facts.bits, trials: Some(&facts.trials) },
+            None => self.learn(pipeline, metadata),
         }
-        self.learn(key, pipeline, metadata)
     }
 
     #[cold]
-    #[inline(never)]
-    fn learn(&self, key: usize, pipeline: &'static Pipeline, metadata: &'static Metadata<'static>) -> Callsite<'_> {
+    fn learn(&self, pipeline: &'static Pipeline, metadata: &'static Metadata<'static>) -> Callsite<'_> {
         let scope = pipeline.scope(&Scope { name: scope_name(metadata.target()), ..Scope::default() });
         let names_itself = metadata.fields().iter().any(|field| matches!(field.name(), "otel.name" | "otel.kind"));
-        let facts = u32::from(scope) | if names_itself { NAMES_ITSELF } else { 0 };
-        for (index, segment) in self.segments.iter().enumerate() {
-            let buckets = segment.get_or_init(|| (0..FIRST_BUCKETS << index).map(|_| Default::default()).collect());
-            for entry in bucket(buckets, key) {
-                if entry.key.compare_exchange(0, BUSY, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                    entry.facts.store(facts, Ordering::Relaxed);
-                    entry.key.store(key, Ordering::Release);
-                    return Callsite { facts, trials: Some(&entry.trials) };
-                }
-            }
-        }
-        Callsite { facts, trials: None }
+        let bits = u32::from(scope) | if names_itself { NAMES_ITSELF } else { 0 };
+        let learned = self.spans.learn(metadata, Facts { bits, trials: AtomicU32::new(0) });
+        Callsite { facts: bits, trials: learned.ok().map(|facts| &facts.trials) }
     }
-}
 
-#[inline]
-fn bucket(buckets: &[[Entry; WIDTH]], key: usize) -> &[Entry; WIDTH] {
-    // Metadata lies some hundred bytes apart; the number of buckets is a power of two.
-    let mixed = (key >> 3) ^ (key >> 9) ^ (key >> 15);
-    &buckets[mixed & (buckets.len() - 1)]
+    /// What all events of this call site begin with; encoded at its first event. `None` where there are more call sites than
+    /// there is room for.
+    #[inline]
+    pub(super) fn event(
+        &self,
+        pipeline: &'static Pipeline,
+        options: Options,
+        metadata: &'static Metadata<'static>,
+    ) -> Option<&Preset> {
+        self.events.get(metadata).or_else(|| self.learn_event(pipeline, options, metadata))
+    }
+
+    #[cold]
+    fn learn_event(
+        &self,
+        pipeline: &'static Pipeline,
+        options: Options,
+        metadata: &'static Metadata<'static>,
+    ) -> Option<&Preset> {
+        let mut attributes = Vec::new();
+        describe(metadata, options, |key, value| attributes.push((key, value)));
+        let limits = pipeline.options().limits;
+        let preset = Preset::new(GrowingBuffer::new(PRESET_BYTES), &limits, &attributes);
+        self.events.learn(metadata, preset).ok()
+    }
 }
 
 /// The instrumentation scope of a target: its crate, `shop` for `shop::cart`.

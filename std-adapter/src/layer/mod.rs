@@ -27,6 +27,7 @@ mod options;
 mod place;
 mod recorder;
 mod scratch;
+mod sites;
 mod slots;
 mod subscriber;
 mod table;

@@ -177,7 +177,9 @@ impl Recorder {
         let now = pipeline.now();
         with_scratch(|scratch| {
             event.record(scratch);
-            record(&Staging::new(scratch, event.metadata(), self.options.has_location), now);
+            let metadata = event.metadata();
+            let preset = self.callsites.event(pipeline, self.options, metadata);
+            record(&Staging::new(scratch, metadata, preset, self.options), now);
         });
     }
 

@@ -144,7 +144,7 @@ mod tests {
             // One bucket's worth of collisions over several segments, and a generation in the high bits.
             let numbers: Vec<u64> = (1..=SPANS).map(|index| (round + 1) << 51 | index).collect();
             for &number in &numbers {
-                assert!(insert(&table, number, &context(number), None));
+                assert!(insert(table, number, &context(number), None));
             }
             for &number in &numbers {
                 assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
@@ -204,7 +204,7 @@ mod tests {
                     for round in 0..ROUNDS {
                         // All in one bucket, and all begin to look for a place at the same one.
                         let number = 8 * FIRST_BUCKETS as u64 * (round * 4 + thread);
-                        assert!(insert(&table, number, &context(number), None));
+                        assert!(insert(table, number, &context(number), None));
                         assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
                         table.find(number).unwrap().remove();
                     }

@@ -8,7 +8,7 @@ use clewline_core::{
 
 use super::thread::{Local, with_local};
 use super::told::by_order;
-use super::{Ordering, Pipeline, Recording};
+use super::{Ordering, Pipeline, PipelineOptions, Recording};
 
 impl Pipeline {
     /// The time of something that happens now: Unix nanoseconds.
@@ -44,6 +44,11 @@ impl Pipeline {
         recording.is_on_trial = true;
         recording.start_ticks = self.clock.ticks();
         Some(recording)
+    }
+
+    /// How it records.
+    pub(crate) fn options(&self) -> &PipelineOptions {
+        &self.options
     }
 
     /// Whether anyone is told of spans that begin.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{Instrument as _, info, info_span, instrument};
 
 use crate::door::Door;
-use crate::support::{Recorder, Value, named, own_pairs, pairs, text};
+use crate::support::{Recorder, Value, int, named, own_pairs, pairs, text};
 
 fn record_with(options: impl FnOnce(Door) -> Door, work: impl FnOnce()) -> Vec<crate::support::Span> {
     let recorder = Recorder::new();
@@ -47,6 +47,22 @@ fn locations_follow_the_conventions() {
     assert_eq!(keys, ["code.file.path", "code.module.name", "code.line.number"]);
     let request = pairs(&named(&spans, "GET /cart").attributes);
     assert!(request.iter().all(|(key, _)| *key != "code.function.name"), "not the name of a function");
+}
+
+#[test]
+fn the_log_crate_says_where_its_events_come_from() {
+    let spans = record_with(
+        |door| door.with_location(true),
+        || {
+            let _span = info_span!("work").entered();
+            // What `tracing-log` makes of a record.
+            info!(target: "log", { log.target = "hyper", log.file = "src/h1.rs", log.line = 17_u64 }, "flushed");
+        },
+    );
+    let event = pairs(&spans[0].events[0].attributes);
+    for expected in [("target", text("hyper")), ("code.file.path", text("src/h1.rs")), ("code.line.number", int(17))] {
+        assert_eq!(event.iter().filter(|(key, _)| *key == expected.0).collect::<Vec<_>>(), [&expected]);
+    }
 }
 
 #[test]
