@@ -144,7 +144,7 @@ mod tests {
             // One bucket's worth of collisions over several segments, and a generation in the high bits.
             let numbers: Vec<u64> = (1..=SPANS).map(|index| (round + 1) << 51 | index).collect();
             for &number in &numbers {
-                assert!(insert(table, number, &context(number), None));
+                assert!(insert(&table, number, &context(number), None));
             }
             for &number in &numbers {
                 assert_eq!(table.find(number).and_then(|found| found.context()), Some(context(number)));
