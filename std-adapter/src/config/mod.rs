@@ -249,7 +249,8 @@ impl TracingConfig {
     /// The resource attribute `service.name`.
     #[must_use]
     pub fn service_name(&self) -> String {
-        let resource = self.resource();
+        // No detector knows it.
+        let resource = self.resource.effective(&[]);
         let name = resource.iter().find(|(key, _)| key == resource::SERVICE_NAME);
         name.map_or_else(|| resource::UNKNOWN_SERVICE.to_owned(), |(_, name)| name.get().to_string())
     }

@@ -3,6 +3,7 @@
 mod declarative;
 mod endpoints;
 mod files;
+mod hostile;
 mod samplers;
 mod support;
 mod variables;
