@@ -2,6 +2,43 @@
 //!
 //! Reading the environment never fails. A variable that cannot be read leaves the value below it in force and adds a
 //! [`Warning`]. Each [`Setting`] remembers where it came from, and a value that code has set stays, whichever is read first.
+//! `clewline config` prints what is in force, in the names of the file.
+//!
+//! ```toml
+//! service_name = "shop"
+//! exporters = ["otlp", "console"]
+//! endpoint = "http://collector:4318"
+//! headers = { api-key = "…" }
+//! sampler = "ParentBased(TraceIdRatio(0.25))"
+//!
+//! [resource]
+//! team = "cart"
+//!
+//! [batch]
+//! max_queue_size = 4096
+//! ```
+//!
+//! | in a file | variable |
+//! | --- | --- |
+//! | `enabled` | `OTEL_SDK_DISABLED`; `OTEL_ENABLED`, its inverse, which yields to it |
+//! | `service_name`, `service_version`, `environment`, `resource.…` | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_ENTITIES` |
+//! | `detectors`: names of [`Detector`], `all`, `none` | `OTEL_RUST_RESOURCE_DETECTORS` |
+//! | `exporter` or `exporters`: names of [`ExporterKind`], `none` | `OTEL_TRACES_EXPORTER` |
+//! | `propagators`: names of [`Propagator`], `none` | `OTEL_PROPAGATORS` |
+//! | `sampler`: see [`SamplerConfig`]; `sampling_rate` | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` |
+//! | `endpoint`, a base; `traces_url`, used as it is | `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_TRACES_ENDPOINT` |
+//! | `protocol`, `headers`, `timeout_ms`, `compression` | `OTEL_EXPORTER_OTLP_PROTOCOL`, `…_HEADERS`, `…_TIMEOUT`, `…_COMPRESSION` (`…_TRACES_…`) |
+//! | `certificate`, `client_certificate`, `client_key`, `insecure` | `OTEL_EXPORTER_OTLP_CERTIFICATE`, `…_CLIENT_CERTIFICATE`, `…_CLIENT_KEY`, `…_INSECURE` (`…_TRACES_…`) |
+//! | `[jaeger]`, with the fields of the three lines above | `OTEL_EXPORTER_JAEGER_ENDPOINT`, `OTEL_EXPORTER_JAEGER_TIMEOUT` |
+//! | `[zipkin]`: `endpoint`, `timeout_ms` | `OTEL_EXPORTER_ZIPKIN_ENDPOINT`, `OTEL_EXPORTER_ZIPKIN_TIMEOUT` |
+//! | `[batch]`: `schedule_delay_ms`, `export_timeout_ms`, `max_queue_size`, `max_export_batch_size` | `OTEL_BSP_…` |
+//! | `[limits]`: `attribute_count`, `attribute_value_length`, `event_count`, `link_count`, `event_attribute_count`, `link_attribute_count` | `OTEL_SPAN_…_LIMIT`, `OTEL_ATTRIBUTE_…_LIMIT`, `OTEL_EVENT_…`, `OTEL_LINK_…` |
+//! | `include_events`, `include_links`, `baggage_attributes` | |
+//! | `[spans]`: `location`, `threads`, `level`, `target`, `inactivity` | |
+//! | `filter` | `RUST_LOG` |
+//! | `[spool]`: `directory`, `max_bytes`, `overflow` | `OTEL_RUST_SPOOL_DIRECTORY`, `…_MAX_BYTES`, `…_OVERFLOW` |
+//! | `log_level`, `shutdown_timeout_ms` | `OTEL_LOG_LEVEL` |
+//! | the whole file, in place of all variables but `RUST_LOG` | `OTEL_CONFIG_FILE` |
 
 mod batch;
 mod builder;

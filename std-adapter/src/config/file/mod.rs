@@ -1,24 +1,6 @@
 //! Configuration in files, JSON or TOML, and within the configuration of an application (`serde`).
 //!
 //! The names are those that `clewline config` prints; what it prints can be read again.
-//!
-//! ```toml
-//! service_name = "shop"
-//! environment = "production"
-//! exporters = ["otlp", "console"]
-//! endpoint = "http://collector:4318"       # a base; `traces_url` would be the whole address
-//! headers = { api-key = "…" }
-//! sampler = "ParentBased(TraceIdRatio(0.25))"
-//!
-//! [resource]
-//! team = "cart"
-//!
-//! [batch]
-//! max_queue_size = 4096
-//!
-//! [limits]
-//! attribute_value_length = 4096
-//! ```
 
 mod resource;
 mod sampler;
