@@ -24,6 +24,7 @@
 //! - [`helpers`] has spans for the things that servers do, and short forms for the current span.
 //! - `opentelemetry` (feature) lets libraries that use the OpenTelemetry API record through Clewline.
 //! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
+//! - `testing` (feature) records for one test at a time, with assertions on spans.
 //! - [`Ledger`] says what became of every span.
 //!
 //! What it does not do: metrics and logs.
@@ -51,6 +52,8 @@ pub mod spool;
 #[cfg(any(feature = "console", feature = "cli"))]
 #[doc(hidden)]
 pub mod terminal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tracer;
 mod value;
 

@@ -10,6 +10,8 @@ use crate::current::{self, Context};
 use crate::pipeline::{Pipeline, SpanDetails, Started};
 use crate::scope::KnownScope;
 use crate::span::Span;
+#[cfg(feature = "testing")]
+use crate::testing::scope as testing;
 
 static GLOBAL: OnceLock<&'static Pipeline> = OnceLock::new();
 
@@ -84,12 +86,18 @@ impl Tracer {
     fn pipeline(self) -> Option<(&'static Pipeline, u16)> {
         match self.known {
             None => Some((self.pipeline?, self.scope)),
-            Some(scope) => Self::of_process(scope),
+            Some(scope) => Self::of_process(scope, None),
         }
     }
 
     #[inline(never)]
-    fn of_process(scope: &KnownScope) -> Option<(&'static Pipeline, u16)> {
+    fn of_process(scope: &KnownScope, parent: Option<&SpanContext>) -> Option<(&'static Pipeline, u16)> {
+        #[cfg(feature = "testing")]
+        if testing::is_active() {
+            let pipeline = testing::pipeline(parent).or_else(global)?;
+            return Some((pipeline, scope.number_in(pipeline)));
+        }
+        let _ = parent;
         global().map(|pipeline| (pipeline, scope.number_in(pipeline)))
     }
 
@@ -281,7 +289,11 @@ impl Tracer {
         if !trace_state.is_empty() {
             Carried::set_trace_state(&mut carried, trace_state);
         }
-        let Some((pipeline, scope)) = self.pipeline().filter(|_| !current::is_suppressed()) else {
+        let pipeline = match self.known {
+            Some(scope) => Self::of_process(scope, parent.as_ref()),
+            None => self.pipeline(),
+        };
+        let Some((pipeline, scope)) = pipeline.filter(|_| !current::is_suppressed()) else {
             return Span::new(Started::passing(parent, carried));
         };
         let handed_on = carried.as_ref().map(Carried::details).unwrap_or_default();

@@ -104,7 +104,7 @@ fn exit_elsewhere(entered: &Shallow, layer: u32, number: u64) {
 }
 
 /// Whether this thread is in a span.
-#[cfg(feature = "opentelemetry")]
+#[cfg(any(feature = "opentelemetry", feature = "testing"))]
 pub(super) fn contains(layer: u32, number: u64) -> bool {
     let is_deeper = || DEEPER.try_with(|deeper| deeper.borrow().iter().any(|entry| entry.is(layer, number)));
     ENTERED.with(|entered| entered.entries().iter().any(|entry| entry.get().is(layer, number)))

@@ -13,6 +13,8 @@ use super::Place;
 use super::quick;
 #[cfg(feature = "opentelemetry")]
 use crate::opentelemetry::current as otel;
+#[cfg(feature = "testing")]
+use crate::testing::scope as testing;
 
 thread_local! {
     static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
@@ -35,6 +37,9 @@ struct Entry {
     /// How it stands in OpenTelemetry's context.
     #[cfg(feature = "opentelemetry")]
     attached: Option<Box<otel::Attached>>,
+    /// Makes the thread record for a test while it is in a place of it.
+    #[cfg(feature = "testing")]
+    recorded: Option<Box<testing::ThreadScope>>,
 }
 
 impl Entry {
@@ -46,6 +51,8 @@ impl Entry {
             is_again,
             #[cfg(feature = "opentelemetry")]
             attached: None,
+            #[cfg(feature = "testing")]
+            recorded: None,
         }
     }
 
@@ -64,7 +71,7 @@ impl Entry {
         self.order == number
     }
 
-    #[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+    #[cfg(all(any(feature = "opentelemetry", feature = "testing"), feature = "tracing"))]
     #[inline]
     fn is_of(&self, wanted: (u32, u64)) -> bool {
         matches!(self.place, Place::Tracing { layer, number } if (layer, number) == wanted)
@@ -85,13 +92,22 @@ impl ContextGuard {
         let number = next_order();
         #[cfg(feature = "opentelemetry")]
         let attached = otel::is_active().then(|| otel::attach(&place));
-        with_stack(|stack| {
-            stack.push(Entry::new(place, number, false));
-            #[cfg(feature = "opentelemetry")]
-            if let (Some(entry), Some(attached)) = (stack.last_mut(), attached) {
-                entry.attached = Some(Box::new(attached));
-            }
-        });
+        #[cfg(feature = "testing")]
+        let recorded = if testing::is_active() { testing::inherit(&place) } else { None };
+        #[cfg_attr(
+            not(any(feature = "opentelemetry", feature = "testing")),
+            expect(unused_mut, reason = "nothing to add")
+        )]
+        let mut entry = Entry::new(place, number, false);
+        #[cfg(feature = "opentelemetry")]
+        {
+            entry.attached = attached.map(Box::new);
+        }
+        #[cfg(feature = "testing")]
+        {
+            entry.recorded = recorded.map(Box::new);
+        }
+        with_stack(|stack| stack.push(entry));
         Self { number, not_send: PhantomData }
     }
 }
@@ -143,17 +159,31 @@ fn remove(stack: &mut Vec<Entry>, wanted: impl Fn(&Entry) -> bool) -> Option<Ent
 #[cfg(feature = "tracing")]
 #[inline]
 pub(crate) fn enter_tracing(layer: u32, number: u64) {
-    #[cfg(feature = "opentelemetry")]
-    if otel::is_active() {
-        return enter_in_step(layer, number);
+    #[cfg(any(feature = "opentelemetry", feature = "testing"))]
+    if is_watched() {
+        return enter_watched(layer, number);
     }
     quick::enter(layer, number, NEXT.get());
 }
 
-/// Notes it where OpenTelemetry's context is to show the span.
-#[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+/// Whether there is more to do when a span is entered than to note it: OpenTelemetry's context is to show it, or a test may
+/// be waiting for it.
+#[cfg(all(any(feature = "opentelemetry", feature = "testing"), feature = "tracing"))]
+#[inline]
+fn is_watched() -> bool {
+    #[cfg(feature = "testing")]
+    if testing::is_active() {
+        return true;
+    }
+    #[cfg(feature = "opentelemetry")]
+    return otel::is_active();
+    #[cfg(not(feature = "opentelemetry"))]
+    false
+}
+
+#[cfg(all(any(feature = "opentelemetry", feature = "testing"), feature = "tracing"))]
 #[cold]
-fn enter_in_step(layer: u32, number: u64) {
+fn enter_watched(layer: u32, number: u64) {
     let (place, order) = (Place::Tracing { layer, number }, next_order());
     let is_again = with_stack(|stack| {
         let is_again = quick::contains(layer, number) || stack.iter().any(|entry| entry.is_of((layer, number)));
@@ -161,7 +191,23 @@ fn enter_in_step(layer: u32, number: u64) {
         is_again
     });
     if is_again == Some(false) {
-        attach(layer, number);
+        #[cfg(feature = "opentelemetry")]
+        if otel::is_active() {
+            attach(layer, number);
+        }
+        #[cfg(feature = "testing")]
+        if testing::is_active() {
+            inherit(layer, number);
+        }
+    }
+}
+
+/// Has a thread that enters a span of a test record for it.
+#[cfg(all(feature = "testing", feature = "tracing"))]
+fn inherit(layer: u32, number: u64) {
+    let recorded = testing::inherit(&Place::Tracing { layer, number }).map(Box::new);
+    if recorded.is_some() {
+        with_stack(|stack| stack.last_mut().map(|entry| entry.recorded = recorded));
     }
 }
 
@@ -169,17 +215,17 @@ fn enter_in_step(layer: u32, number: u64) {
 #[cfg(feature = "tracing")]
 #[inline]
 pub(crate) fn exit_tracing(layer: u32, number: u64) {
-    #[cfg(feature = "opentelemetry")]
-    if otel::is_active() && exit_in_step(layer, number) {
+    #[cfg(any(feature = "opentelemetry", feature = "testing"))]
+    if DEPTH.get() & !SUPPRESSED != 0 && exit_watched(layer, number) {
         return;
     }
     quick::exit(layer, number);
 }
 
 /// Notes it if the span is on the stack.
-#[cfg(all(feature = "opentelemetry", feature = "tracing"))]
+#[cfg(all(any(feature = "opentelemetry", feature = "testing"), feature = "tracing"))]
 #[cold]
-fn exit_in_step(layer: u32, number: u64) -> bool {
+fn exit_watched(layer: u32, number: u64) -> bool {
     let entry = with_stack(|stack| remove(stack, |entry| entry.is_of((layer, number)))).flatten();
     // What the entry held is dropped when the stack is free again.
     entry.is_some()
@@ -230,6 +276,10 @@ pub(crate) fn entered(span_id: SpanId) -> Option<Context> {
 /// Whether there may be anything current at all, or anything else that spans have to look at when they start.
 #[inline]
 pub(crate) fn is_anything() -> bool {
+    #[cfg(feature = "testing")]
+    if testing::is_active() {
+        return true;
+    }
     #[cfg(feature = "opentelemetry")]
     if otel::is_active() {
         return true;
@@ -400,6 +450,7 @@ mod tests {
     /// Every span that is entered is written there, and read again by its children.
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 32);
+        let of_features = usize::from(cfg!(feature = "opentelemetry")) + usize::from(cfg!(feature = "testing"));
+        assert!(size_of::<Entry>() <= 24 + 8 * of_features);
     }
 }
