@@ -89,9 +89,9 @@ pub use preset::EventPreset;
 pub use processor::{ReadWriteSpan, SpanProcessor, Verdict};
 pub use random::{CountingIds, IdSource, RandomIds};
 pub use sampler::{
-    AlwaysOff, AlwaysOn, ComposableSampler, CompositeSampler, ParentBased, ParentThreshold, ProbabilitySampler,
-    RateLimited, RecordOnly, Rules, Sampler, SamplingDecision, SamplingIntent, SamplingParameters, SamplingResult,
-    SamplingRule, TraceIdRatio, TraceStateUpdate, UpdatedTraceState,
+    AlwaysOff, AlwaysOn, ComposableSampler, CompositeSampler, ParentBased, ParentDecisions, ParentThreshold,
+    ProbabilitySampler, RateLimited, RecordOnly, Rules, Sampler, SamplingDecision, SamplingIntent, SamplingParameters,
+    SamplingResult, SamplingRule, TraceIdRatio, TraceStateUpdate, UpdatedTraceState,
 };
 pub use span::{Header, InlineSpan, Span, SpanCounts, SpanStart};
 pub use start::{Link, SpanDecision, SpanRequest};

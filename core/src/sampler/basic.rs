@@ -1,6 +1,6 @@
 //! Samplers that always answer the same.
 
-use super::{Sampler, SamplingDecision, SamplingParameters, SamplingResult};
+use super::{ParentDecisions, Sampler, SamplingDecision, SamplingParameters, SamplingResult};
 
 /// Records and samples every span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,14 @@ impl Sampler for AlwaysOn {
     #[inline]
     fn should_sample(&self, _: &SamplingParameters<'_>) -> SamplingResult<'_> {
         SamplingDecision::RecordAndSample.into()
+    }
+
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        Some(ParentDecisions::all(SamplingDecision::RecordAndSample))
+    }
+
+    fn sees_attributes(&self) -> bool {
+        false
     }
 }
 
@@ -22,6 +30,14 @@ impl Sampler for AlwaysOff {
     fn should_sample(&self, _: &SamplingParameters<'_>) -> SamplingResult<'_> {
         SamplingDecision::Drop.into()
     }
+
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        Some(ParentDecisions::all(SamplingDecision::Drop))
+    }
+
+    fn sees_attributes(&self) -> bool {
+        false
+    }
 }
 
 /// Records every span for local processors and exports none (OpenTelemetry trace SDK, "`RECORD_ONLY`").
@@ -32,5 +48,13 @@ impl Sampler for RecordOnly {
     #[inline]
     fn should_sample(&self, _: &SamplingParameters<'_>) -> SamplingResult<'_> {
         SamplingDecision::RecordOnly.into()
+    }
+
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        Some(ParentDecisions::all(SamplingDecision::RecordOnly))
+    }
+
+    fn sees_attributes(&self) -> bool {
+        false
     }
 }

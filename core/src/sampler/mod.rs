@@ -81,10 +81,59 @@ impl From<SamplingDecision> for SamplingResult<'_> {
 pub trait Sampler {
     /// The decision for the span that is about to start.
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_>;
+
+    /// What it always decides, if it looks at nothing but the parent's flags and adds nothing: hosts then need not ask it.
+    /// `None` is right for every sampler.
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        None
+    }
+
+    /// Whether it looks at the attributes of the span to be. Hosts to whom they take work leave them out otherwise. `true` is
+    /// right for every sampler.
+    fn sees_attributes(&self) -> bool {
+        true
+    }
 }
 
 impl<S: Sampler + ?Sized> Sampler for &S {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
         (**self).should_sample(parameters)
+    }
+
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        (**self).by_parent()
+    }
+
+    fn sees_attributes(&self) -> bool {
+        (**self).sees_attributes()
+    }
+}
+
+/// What a sampler decides that looks at nothing but the parent's flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParentDecisions {
+    /// For spans without a parent.
+    pub root: SamplingDecision,
+    /// When the parent is remote and sampled.
+    pub remote_parent_sampled: SamplingDecision,
+    /// When the parent is remote and not sampled.
+    pub remote_parent_not_sampled: SamplingDecision,
+    /// When the parent is of this process and sampled.
+    pub local_parent_sampled: SamplingDecision,
+    /// When the parent is of this process and not sampled.
+    pub local_parent_not_sampled: SamplingDecision,
+}
+
+impl ParentDecisions {
+    /// The same for all spans.
+    #[must_use]
+    pub const fn all(decision: SamplingDecision) -> Self {
+        Self {
+            root: decision,
+            remote_parent_sampled: decision,
+            remote_parent_not_sampled: decision,
+            local_parent_sampled: decision,
+            local_parent_not_sampled: decision,
+        }
     }
 }

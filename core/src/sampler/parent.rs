@@ -1,6 +1,6 @@
 //! `ParentBased`: does what the parent did.
 
-use super::{AlwaysOff, AlwaysOn, Sampler, SamplingParameters, SamplingResult};
+use super::{AlwaysOff, AlwaysOn, ParentDecisions, Sampler, SamplingParameters, SamplingResult};
 
 /// Asks one of five samplers, by what the parent is (OpenTelemetry trace SDK, "ParentBased").
 ///
@@ -56,12 +56,30 @@ impl<A: Sampler, B: Sampler, C: Sampler, D: Sampler, E: Sampler> Sampler for Par
             },
         }
     }
+
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        Some(ParentDecisions {
+            root: self.root.by_parent()?.root,
+            remote_parent_sampled: self.remote_parent_sampled.by_parent()?.remote_parent_sampled,
+            remote_parent_not_sampled: self.remote_parent_not_sampled.by_parent()?.remote_parent_not_sampled,
+            local_parent_sampled: self.local_parent_sampled.by_parent()?.local_parent_sampled,
+            local_parent_not_sampled: self.local_parent_not_sampled.by_parent()?.local_parent_not_sampled,
+        })
+    }
+
+    fn sees_attributes(&self) -> bool {
+        self.root.sees_attributes()
+            || self.remote_parent_sampled.sees_attributes()
+            || self.remote_parent_not_sampled.sees_attributes()
+            || self.local_parent_sampled.sees_attributes()
+            || self.local_parent_not_sampled.sees_attributes()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SamplingDecision, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
+    use crate::{RecordOnly, SamplingDecision, SpanContext, SpanId, SpanKind, TraceFlags, TraceId, TraceIdRatio};
 
     #[test]
     fn each_parent_has_its_delegate() {
@@ -94,5 +112,32 @@ mod tests {
             !decide(&reversed, None) && !decide(&reversed, Some(&on)) && !decide(&reversed, Some(&on.into_remote()))
         );
         assert!(decide(&reversed, Some(&off)) && decide(&reversed, Some(&off.into_remote())));
+    }
+
+    #[test]
+    fn what_is_known_beforehand_is_what_is_decided() {
+        let (yes, no) = (SamplingDecision::RecordAndSample, SamplingDecision::Drop);
+        let known = |sampler: &dyn Sampler| {
+            let all = sampler.by_parent()?;
+            Some([
+                all.root,
+                all.remote_parent_sampled,
+                all.remote_parent_not_sampled,
+                all.local_parent_sampled,
+                all.local_parent_not_sampled,
+            ])
+        };
+        assert_eq!(known(&ParentBased::new(AlwaysOff)), Some([no, yes, no, yes, no]));
+        let (root, remote) = (AlwaysOn, RecordOnly);
+        let mixed = ParentBased {
+            root,
+            remote_parent_sampled: remote,
+            remote_parent_not_sampled: AlwaysOn,
+            local_parent_sampled: AlwaysOff,
+            local_parent_not_sampled: ParentBased::new(AlwaysOn),
+        };
+        assert_eq!(known(&mixed), Some([yes, SamplingDecision::RecordOnly, yes, no, no]));
+        let ratio = ParentBased::new(TraceIdRatio::new(0.5).unwrap());
+        assert_eq!((known(&ratio), ratio.sees_attributes()), (None, false));
     }
 }

@@ -104,6 +104,10 @@ impl Sampler for ProbabilitySampler {
         }
         decide(parameters, stated, self.sampling_intent(parameters, None))
     }
+
+    fn sees_attributes(&self) -> bool {
+        false
+    }
 }
 
 /// "ComposableProbability".

@@ -75,4 +75,8 @@ impl<C: Clock> Sampler for RateLimited<C> {
         self.refused.set(self.refused.get().saturating_add(1));
         SamplingDecision::Drop.into()
     }
+
+    fn sees_attributes(&self) -> bool {
+        false
+    }
 }

@@ -45,6 +45,10 @@ impl Sampler for TraceIdRatio {
             SamplingDecision::Drop.into()
         }
     }
+
+    fn sees_attributes(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

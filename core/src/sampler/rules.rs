@@ -66,6 +66,10 @@ impl<S: Sampler, Otherwise: Sampler> Sampler for Rules<'_, S, Otherwise> {
             None => self.otherwise.should_sample(parameters),
         }
     }
+
+    fn sees_attributes(&self) -> bool {
+        self.otherwise.sees_attributes() || self.table.iter().any(|rule| rule.sampler.sees_attributes())
+    }
 }
 
 impl<S: ComposableSampler, Otherwise: ComposableSampler> ComposableSampler for Rules<'_, S, Otherwise> {

@@ -111,6 +111,14 @@ impl Callsite<'_> {
         self.facts & NAMES_ITSELF != 0
     }
 
+    /// Whether [`wants_trial`](Self::wants_trial) may answer yes.
+    #[inline]
+    pub(super) fn may_want_trial(self, is_root: bool) -> bool {
+        let Some(trials) = self.trials else { return is_root };
+        let count = trials.load(Ordering::Relaxed);
+        count == GETS_PARENTS || (is_root && count < TRIALS)
+    }
+
     /// Whether a span that the sampler dropped should be recorded on trial: while little is known about the call site if
     /// it is a root, and always if spans of this call site have been given a parent before.
     #[inline]
@@ -152,9 +160,11 @@ mod tests {
     fn trials_end_unless_a_parent_comes() {
         let trials = AtomicU32::new(0);
         let site = Callsite { facts: 0, trials: Some(&trials) };
-        assert!(!site.wants_trial(false));
+        assert!(!site.wants_trial(false) && !site.may_want_trial(false) && site.may_want_trial(true));
         assert_eq!((0..1000).filter(|_| site.wants_trial(true)).count(), TRIALS as usize);
+        assert!(!site.may_want_trial(true));
         site.note_parent();
+        assert!(site.may_want_trial(false));
         assert!(site.wants_trial(true) && site.wants_trial(false));
     }
 }

@@ -84,16 +84,51 @@ impl Visit for NewSpan<'_> {
 /// Writes fields that were staged into a span that others can see. Runs no foreign code.
 pub(super) fn set_staged(recording: &mut Recording, scratch: &Scratch) {
     for (name, staged) in scratch.fields() {
-        match staged {
-            Staged::Text(range) => set_text(recording, name, scratch.text(range)),
-            Staged::Error(message, sources) => {
-                set_error(recording, "", scratch.text(message), scratch.text(sources));
-            }
-            other => {
-                recording.span.set(name, scratch.value(other));
-            }
+        set_one_staged(recording, scratch, name, staged);
+    }
+}
+
+/// Writes one field that was staged.
+pub(super) fn set_one_staged(recording: &mut Recording, scratch: &Scratch, name: &str, staged: &Staged) {
+    match staged {
+        Staged::Text(range) => set_text(recording, name, scratch.text(range)),
+        Staged::Error(message, sources) => {
+            set_error(recording, "", scratch.text(message), scratch.text(sources));
+        }
+        other => {
+            recording.span.set(name, scratch.value(other));
         }
     }
+}
+
+/// A field that does not become an attribute.
+pub(super) enum Special<'s> {
+    /// The span's name.
+    Name(&'s str),
+    /// Its kind.
+    Kind(SpanKind),
+    /// An error, or a part of the status.
+    Other,
+}
+
+/// Whether a field of a new span has a place of its own.
+pub(super) fn special<'s>(name: &str, staged: &Staged, scratch: &'s Scratch) -> Option<Special<'s>> {
+    let text = match staged {
+        Staged::Text(range) => scratch.text(range),
+        Staged::Error(..) => return Some(Special::Other),
+        _ => return None,
+    };
+    match name {
+        NAME => Some(Special::Name(text)),
+        KIND => kind(text).map(Special::Kind),
+        "otel.status_code" if is_status_code(text) => Some(Special::Other),
+        "otel.status_description" | "otel.status_message" => Some(Special::Other),
+        _ => None,
+    }
+}
+
+fn is_status_code(text: &str) -> bool {
+    text.eq_ignore_ascii_case("ok") || text.eq_ignore_ascii_case("error")
 }
 
 #[inline]

@@ -14,7 +14,8 @@
 //!   (as `#[instrument(err)]` emits), makes the span fail unless its status is set. Events outside of spans are not recorded.
 //! - The parent is the one that `tracing` says, or its nearest ancestor that this layer's filters let through.
 //! - `follows_from` becomes a link.
-//! - The sampler sees the name, the kind and the parent of a span, but not its other fields.
+//! - The sampler sees the name, the kind, the parent and the fields that a span begins with; none of those that ship with
+//!   Clewline looks at fields.
 
 mod activity;
 mod callsite;

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use clewline_core::{SamplingDecision, SpanContext, SpanKind};
+use clewline_core::{SamplingDecision, SpanContext, SpanKind, Value};
 use tracing_core::span::{Attributes, Record};
 use tracing_core::{Event, Metadata};
 
 use super::activity::Activity;
 use super::callsite::{Callsite, Callsites};
 use super::event::Staging;
-use super::fields::{NewSpan, name_and_kind, set_staged};
+use super::fields::{NewSpan, Special, name_and_kind, set_one_staged, set_staged, special};
 use super::loan::Work;
 use super::options::Options;
 use super::place::Found;
@@ -105,9 +105,20 @@ impl Recorder {
         };
         let metadata = attributes.metadata();
         let callsite = self.callsites.get(pipeline, metadata);
+        if carried.is_none()
+            && (pipeline.drops_everything() || !callsite.may_want_trial(parent.is_none()))
+            // Looked at where it stands, see `start_named`.
+            && let Some(context) = &pipeline.dropped_at_once(parent.as_ref())
+        {
+            return open(Some(context), false, None, Live(None));
+        }
         let scope = callsite.scope();
         let details = carried.as_ref().map(Carried::details);
-        let mut started = if callsite.names_itself() {
+        let mut has_fields = false;
+        let mut started = if pipeline.sampler_sees_attributes() && !attributes.is_empty() {
+            has_fields = true;
+            start_seen(pipeline, scope, attributes, parent.as_ref(), details.as_ref())
+        } else if callsite.names_itself() {
             start_named(pipeline, scope, attributes, parent.as_ref(), details.as_ref())
         } else {
             pipeline.start_span(scope, metadata.name(), SpanKind::Internal, parent.as_ref(), details.as_ref())
@@ -119,13 +130,14 @@ impl Recorder {
             && let Some(context) = context
         {
             live.0 = try_out(pipeline, callsite, attributes, context, parent.as_ref(), trace_state_of(&carried));
+            has_fields = false;
         }
         if let Some(recording) = live.0.as_deref_mut() {
             recording.activity = Activity::default();
             if self.options.has_extras() {
                 self.add_extras(pipeline, metadata, recording);
             }
-            if !attributes.is_empty() {
+            if !has_fields && !attributes.is_empty() {
                 with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
             }
         }
@@ -330,6 +342,49 @@ fn start_named(
     with_scratch(|scratch| {
         let (name, kind) = name_and_kind(attributes, scratch);
         pipeline.start_span(scope, name, kind, parent, details)
+    })
+}
+
+/// Starts a span whose fields the sampler wants to see.
+#[cold]
+#[inline(never)]
+fn start_seen(
+    pipeline: &'static Pipeline,
+    scope: u16,
+    attributes: &Attributes<'_>,
+    parent: Option<&SpanContext>,
+    details: Option<&SpanDetails<'_>>,
+) -> Started {
+    with_scratch(|scratch| {
+        attributes.record(scratch);
+        let (mut name, mut kind) = (attributes.metadata().name(), SpanKind::Internal);
+        // `tracing` allows no more fields than these.
+        let mut plain = [("", Value::Empty); 32];
+        let mut count = 0;
+        for (field, staged) in scratch.fields() {
+            match special(field, staged, scratch) {
+                Some(Special::Name(text)) => name = text,
+                Some(Special::Kind(of)) => kind = of,
+                Some(Special::Other) => {}
+                None => {
+                    if let Some(free) = plain.get_mut(count) {
+                        *free = (*field, scratch.value(staged));
+                        count += 1;
+                    }
+                }
+            }
+        }
+        let details = details.copied().unwrap_or_default();
+        let details = SpanDetails { attributes: plain.get(..count).unwrap_or_default(), ..details };
+        let mut started = pipeline.start_span(scope, name, kind, parent, Some(&details));
+        if let Some(recording) = started.recording() {
+            for (field, staged) in scratch.fields() {
+                if let Some(Special::Other) = special(field, staged, scratch) {
+                    set_one_staged(recording, scratch, field, staged);
+                }
+            }
+        }
+        started
     })
 }
 

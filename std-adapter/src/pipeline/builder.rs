@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock};
 
 use clewline_core::{AlwaysOn, Attribute, ParentBased, Resource, SpanProcessor, SpanView, Verdict};
 
+use super::foreseen::Foreseen;
 use super::registry::Registry;
 use super::source::{Buffers, RingSource};
 use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
@@ -97,6 +98,7 @@ impl<'a> PipelineBuilder<'a> {
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             clock: HostClock::get(),
+            foreseen: Foreseen::new(&*self.sampler),
             sampler: Mutex::new(self.sampler.into()),
             sampler_version: AtomicU64::new(1),
             processors: self.processors,

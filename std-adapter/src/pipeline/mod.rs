@@ -12,6 +12,7 @@ mod adopt;
 mod buffer;
 mod builder;
 mod clock;
+mod foreseen;
 mod ledger;
 mod registry;
 mod ring;
@@ -41,6 +42,7 @@ pub(crate) use adopt::{adopted_context, sample_again};
 pub use buffer::GrowingBuffer;
 pub use builder::PipelineBuilder;
 pub use clock::HostClock;
+use foreseen::Foreseen;
 pub use ledger::{ExporterLedger, Ledger};
 use registry::{Registry, Which};
 use ring::Ring;
@@ -180,6 +182,7 @@ pub struct Pipeline {
     sampler: Mutex<Arc<dyn Sampler + Send + Sync>>,
     /// Counts how often the sampler was changed. Threads keep the sampler until they see that.
     sampler_version: AtomicU64,
+    foreseen: Foreseen,
     processors: Vec<SharedProcessor>,
     options: PipelineOptions,
     is_shut_down: AtomicBool,
@@ -219,7 +222,10 @@ impl Pipeline {
     /// Has `sampler` decide about the spans that start from now on, on every thread. Takes effect at once, and costs those
     /// threads nothing until then: each keeps the sampler at hand and looks at a number that hardly ever changes.
     pub fn set_sampler(&self, sampler: SharedSampler) {
-        let sampler = std::mem::replace(&mut *lock(&self.sampler), sampler.into());
+        let mut current = lock(&self.sampler);
+        self.foreseen.set(&*sampler);
+        let sampler = std::mem::replace(&mut *current, sampler.into());
+        drop(current);
         self.sampler_version.fetch_add(1, Ordering::Release);
         // Its end is the program's own code, and so comes after the lock.
         drop(sampler);
@@ -279,6 +285,11 @@ impl Pipeline {
         parent: Option<&SpanContext>,
         details: Option<&SpanDetails<'_>>,
     ) -> Started {
+        if details.is_none()
+            && let Some(context) = self.dropped_at_once(parent)
+        {
+            return Started::passing(Some(context), None);
+        }
         match details.and_then(|details| details.told) {
             None => self.start_decided(scope, name, kind, parent, details, |request, ids, sampler| {
                 request.decide(ids, sampler)

@@ -5,8 +5,9 @@ mod rate;
 use std::sync::Once;
 
 use clewline_core::{
-    AlwaysOff, AlwaysOn, ComposableSampler, CompositeSampler, ParentBased, ParentThreshold, ProbabilitySampler,
-    Sampler, SamplingIntent, SamplingParameters, SamplingResult, SamplingRule, SpanKind, TraceIdRatio,
+    AlwaysOff, AlwaysOn, ComposableSampler, CompositeSampler, ParentBased, ParentDecisions, ParentThreshold,
+    ProbabilitySampler, Sampler, SamplingIntent, SamplingParameters, SamplingResult, SamplingRule, SpanKind,
+    TraceIdRatio,
 };
 
 use crate::config::{RuleConfig, RulesConfig, SamplerConfig};
@@ -102,6 +103,19 @@ impl Sampler for Built {
             Self::ParentBased(sampler) => sampler.should_sample(parameters),
             Self::Rules(rules, otherwise) => Self::ruled(rules, otherwise, parameters).should_sample(parameters),
         }
+    }
+
+    fn by_parent(&self) -> Option<ParentDecisions> {
+        match self {
+            Self::AlwaysOn => AlwaysOn.by_parent(),
+            Self::AlwaysOff => AlwaysOff.by_parent(),
+            Self::ParentBased(sampler) => sampler.by_parent(),
+            _ => None,
+        }
+    }
+
+    fn sees_attributes(&self) -> bool {
+        false
     }
 }
 

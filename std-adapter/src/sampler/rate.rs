@@ -120,6 +120,10 @@ impl<C: Clock> Sampler for SharedRateLimited<C> {
         self.refused.fetch_add(1, Ordering::Relaxed);
         SamplingDecision::Drop.into()
     }
+
+    fn sees_attributes(&self) -> bool {
+        false
+    }
 }
 
 /// A clock that is never set back. It counts from an unknown moment, so its times are no dates.

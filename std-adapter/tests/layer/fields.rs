@@ -169,6 +169,43 @@ fn the_sampler_sees_name_kind_and_parent() {
     assert_eq!(*seen.lock().unwrap(), ["GET / Server false", "query Internal true"]);
 }
 
+/// Wants spans of one tenant, whatever their names.
+struct OfTenant(&'static str);
+
+impl Sampler for OfTenant {
+    fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        let is_wanted = parameters.attributes.contains(&("tenant.id", clewline::Value::Str(self.0)));
+        let decision = if is_wanted { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
+        // Only fields that become attributes are shown.
+        assert!(
+            parameters.attributes.iter().all(|(key, _)| !matches!(*key, "otel.name" | "otel.status_code" | "cause"))
+        );
+        decision.into()
+    }
+}
+
+#[test]
+fn the_sampler_sees_the_fields_that_a_span_begins_with() {
+    let recorder = Recorder::with_sampler(OfTenant("acme"));
+    let failure = std::fmt::Error;
+    let spans = recorder.run(|| {
+        for _ in 0..100 {
+            drop(info_span!("request", tenant.id = "other", number = 1));
+            drop(info_span!("without fields"));
+        }
+        let cause = &failure as &(dyn std::error::Error + 'static);
+        let name = "GET /";
+        drop(info_span!("request", number = 1, tenant.id = %"acme", otel.name = name, otel.kind = "server", cause));
+        drop(info_span!("request", otel.status_code = "ok", tenant.id = "acme", otel.kind = "no kind", later = Empty));
+    });
+    let [first, second] = &spans[..] else { panic!("{spans:?}") };
+    assert_eq!((first.name.as_str(), first.kind()), ("GET /", SpanKind::Server));
+    assert_eq!(pairs(&first.attributes), [("number", int(1)), ("tenant.id", text("acme"))]);
+    assert_eq!((first.events[0].name.as_str(), status(first).0), ("exception", StatusCode::Error));
+    assert_eq!(status(second).0, StatusCode::Ok);
+    assert_eq!(pairs(&second.attributes), [("tenant.id", text("acme")), ("otel.kind", text("no kind"))]);
+}
+
 #[test]
 fn more_than_the_limit_is_counted() {
     let recorder = Recorder::new();
