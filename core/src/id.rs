@@ -124,11 +124,11 @@ identifier! {
 }
 
 impl SpanId {
-    /// An id whose memory is this number, in native words, from a generator that never makes zero.
+    /// An id of two words from a generator that never makes both zero.
     #[cfg(feature = "critical-section")]
     #[inline]
-    pub(crate) const fn from_generator(number: u64) -> Self {
-        Self([number])
+    pub(crate) const fn from_generator([a, b]: [u32; 2]) -> Self {
+        Self([(a as u64) << 32 | b as u64])
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{IdSource, SpanId, TraceId};
 
 /// Random ids for main code and interrupts alike, from generators that are small where it matters.
 ///
-/// Trace ids come from xoshiro128++. Span ids come from a xorshift generator of 64 bits: in 2⁶⁴ - 1 of them none comes twice and
-/// none is zero, for half the instructions.
+/// Trace ids come from xoshiro128++. Span ids come from the engine of xoroshiro64: in 2⁶⁴ - 1 of them none comes twice and none is
+/// zero, for a handful of instructions.
 ///
 /// A chip with a random number generator seeds it from there; one without takes its device id and a counter of its boots
 /// that survives, mixed by [`seed_from`](Self::seed_from), so that no two devices and no two boots make the same ids.
@@ -63,7 +63,7 @@ impl IdSource for SharedIds {
     fn span_id(&self) -> SpanId {
         let next = critical_section::with(|section| {
             let generator = &self.generators.borrow(section).span;
-            let next = xorshift(generator.get());
+            let next = next_pair(generator.get());
             generator.set(next);
             next
         });
@@ -78,19 +78,18 @@ impl IdSource for SharedIds {
 #[derive(Debug)]
 struct Generators {
     trace: Cell<[u32; 4]>,
-    /// Never zero.
-    span: Cell<u64>,
+    /// Never both zero.
+    span: Cell<[u32; 2]>,
 }
 
-/// The next of all numbers but zero, each of which comes once (Marsaglia, "Xorshift RNGs", 2003, with the triple 13, 7, 17).
+/// The next of all pairs but zeros, each of which comes once (the engine of xoroshiro64: Blackman, Vigna, "Scrambled linear
+/// pseudorandom number generators", 2021).
 ///
-/// Each step can be undone, and undoing it makes zero of zero only: so what follows a number that is not zero is not zero.
+/// Each step can be undone, and undoing it makes zeros of zeros only: so what follows a pair that is not zero is not zero.
 #[inline(always)]
-const fn xorshift(mut number: u64) -> u64 {
-    number ^= number << 13;
-    number ^= number >> 7;
-    number ^= number << 17;
-    number
+const fn next_pair([a, b]: [u32; 2]) -> [u32; 2] {
+    let b = a ^ b;
+    [a.rotate_left(26) ^ b ^ (b << 9), b.rotate_left(13)]
 }
 
 /// xoshiro128++ 1.0.
@@ -104,12 +103,12 @@ const fn step(state: &mut [u32; 4]) -> u32 {
 }
 
 /// The seed as the generators' states. An all-zero seed, with which they would stand still, is replaced by a fixed one.
-const fn states([first, second]: [u64; 2]) -> ([u32; 4], u64) {
+const fn states([first, second]: [u64; 2]) -> ([u32; 4], [u32; 2]) {
     let (first, second) =
         if first == 0 && second == 0 { (0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9) } else { (first, second) };
     let ([a, b], [c, d]) = (halves(first), halves(second));
     let span = mix(first ^ mix(second));
-    ([a, b, c, d], if span == 0 { 1 } else { span })
+    ([a, b, c, d], if span == 0 { [1, 0] } else { halves(span) })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of a number")]
@@ -139,30 +138,19 @@ mod tests {
         }
     }
 
-    /// Every shift can be undone, so the steps of the generator are a permutation, and zero is only followed by zero.
+    /// The steps of the generator are a permutation of all pairs, and zeros are only followed by zeros.
     #[test]
     fn the_generator_of_span_ids_can_be_run_backwards() {
-        let undo_left = |mut number: u64, by: u32| {
-            let original = number;
-            for _ in 0..64 / by {
-                number = original ^ (number << by);
-            }
-            number
-        };
-        let undo_right = |mut number: u64, by: u32| {
-            let original = number;
-            for _ in 0..64 / by {
-                number = original ^ (number >> by);
-            }
-            number
-        };
-        let mut state = 1;
+        let mut pair = [1, 0];
         for _ in 0..1000 {
-            let next = xorshift(state);
-            assert_eq!(undo_left(undo_right(undo_left(next, 17), 7), 13), state);
-            assert_ne!(next, 0);
-            state = next;
+            let next = next_pair(pair);
+            let mixed = next[1].rotate_right(13);
+            let a = (next[0] ^ mixed ^ (mixed << 9)).rotate_right(26);
+            assert_eq!([a, a ^ mixed], pair);
+            assert_ne!(next, [0, 0]);
+            pair = next;
         }
+        assert_eq!(next_pair([0, 0]), [0, 0]);
     }
 
     #[test]

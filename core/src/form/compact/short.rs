@@ -41,6 +41,12 @@ fn key_and_tag(reference: u32, tag: u8) -> u32 {
     reference << 1 | u32::from(tag) << 8
 }
 
+/// The bit of a key with a reference from 1 to 31.
+#[inline(always)]
+pub(super) const fn own_bit(reference: u32) -> u32 {
+    1 << (reference & 31)
+}
+
 /// Sets an attribute whose value is a varint behind its tag.
 #[inline(always)]
 pub(super) fn set_number<S: Storage, T: StringTable>(
@@ -49,16 +55,17 @@ pub(super) fn set_number<S: Storage, T: StringTable>(
     tag: u8,
     number: u32,
 ) {
-    set_packed(span, key_and_tag(reference, tag), number);
+    set_packed(span, key_and_tag(reference, tag), number, own_bit(reference));
 }
 
+/// With all that a literal key makes constant, as arguments.
 #[inline(never)]
-fn set_packed<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>>, key_and_tag: u32, number: u32) {
+fn set_packed<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>>, key_and_tag: u32, number: u32, own_bit: u32) {
     let (header, body) = span.header_and_body();
     if body.room() < MOST_OF_NUMBER {
         return set_scarce(span, key_and_tag, number);
     }
-    if !admit(header, key_and_tag) {
+    if !admit(header, own_bit) {
         return;
     }
     if let Some([key, tag, value @ ..]) = body.spare(MOST_OF_NUMBER)
@@ -136,7 +143,7 @@ fn set<S: Storage, T: StringTable>(
         count(&mut header.dropped.attributes, true);
         return false;
     };
-    let is_admitted = admit(header, key_and_tag);
+    let is_admitted = admit(header, own_bit(key_and_tag >> 1 & 31));
     if is_admitted {
         write_key_and_tag(key, tag, key_and_tag);
         write(value);
@@ -151,15 +158,14 @@ fn set<S: Storage, T: StringTable>(
 
 /// Counts the key if it is new; false, and counted as dropped, if the span holds as many as it may.
 #[inline(always)]
-fn admit(header: &mut Header, key_and_tag: u32) -> bool {
-    let bit = 1 << (key_and_tag >> 1 & 31);
-    if header.own_keys & bit == 0 {
+fn admit(header: &mut Header, own_bit: u32) -> bool {
+    if header.own_keys & own_bit == 0 {
         if header.recorded.attributes >= header.limits.attributes {
             count(&mut header.dropped.attributes, true);
             return false;
         }
         header.recorded.attributes += 1;
-        header.own_keys |= bit;
+        header.own_keys |= own_bit;
     }
     true
 }

@@ -312,7 +312,7 @@ const fn has_own_bit(reference: u32) -> bool {
 #[inline]
 fn key_bits(key: &Symbol<'_>) -> (u32, u64) {
     if has_own_bit(key.reference) {
-        return (1 << key.reference, 0);
+        return (short::own_bit(key.reference), 0);
     }
     let mix = if key.reference == 0 {
         let last = key.text.as_bytes().last().copied().unwrap_or(0);
