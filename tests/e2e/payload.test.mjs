@@ -181,8 +181,9 @@ test("server: what exceeds a limit is cut between characters, or counted", async
     attribute("url.path", text("/api/chec")), attribute("url.scheme", text("http")),
     attribute("network.protocol.version", text("1.1")),
   ]);
-  // server.address, server.port, client.address, user_agent.original, tenant_id and http.response.status_code.
-  assert.equal(server.span.droppedAttributesCount, 6);
+  // network.peer.address and .port, server.address and .port, client.address, user_agent.original, tenant_id and
+  // http.response.status_code.
+  assert.equal(server.span.droppedAttributesCount, 8);
 });
 
 test("both ends send protobuf", () => {
