@@ -34,7 +34,7 @@
 //! | `[batch]`: `schedule_delay_ms`, `export_timeout_ms`, `max_queue_size`, `max_export_batch_size` | `OTEL_BSP_…` |
 //! | `[limits]`: `attribute_count`, `attribute_value_length`, `event_count`, `link_count`, `event_attribute_count`, `link_attribute_count` | `OTEL_SPAN_…_LIMIT`, `OTEL_ATTRIBUTE_…_LIMIT`, `OTEL_EVENT_…`, `OTEL_LINK_…` |
 //! | `include_events`, `include_links`, `baggage_attributes` | |
-//! | `[spans]`: `location`, `threads`, `level`, `target`, `inactivity` | |
+//! | `[spans]`: `location`, `threads`, `level`, `target`, `inactivity`, `export_open` | |
 //! | `filter` | `RUST_LOG` |
 //! | `[spool]`: `directory`, `max_bytes`, `overflow` | `OTEL_RUST_SPOOL_DIRECTORY`, `…_MAX_BYTES`, `…_OVERFLOW` |
 //! | `log_level`, `shutdown_timeout_ms` | `OTEL_LOG_LEVEL` |
@@ -127,8 +127,8 @@ named! {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TracingConfig {
-    /// Whether there are spans at all (`OTEL_SDK_DISABLED`, `OTEL_ENABLED`). If not, a native span still hands its parent's
-    /// context on; a `tracing` span does not.
+    /// Whether there are spans at all (`OTEL_SDK_DISABLED`, `OTEL_ENABLED`). If not, spans still hand on what
+    /// their parents handed to them.
     pub enabled: Setting<bool>,
     /// Where finished spans go; empty is nowhere.
     pub exporters: Setting<Vec<ExporterKind>>,

@@ -17,11 +17,13 @@ pub struct SpansConfig {
     pub target: Setting<bool>,
     /// How long they were entered, and how long not.
     pub inactivity: Setting<bool>,
+    /// Whether those that are open at the shutdown are ended and exported.
+    pub export_open: Setting<bool>,
 }
 
 impl Default for SpansConfig {
     fn default() -> Self {
         let off = || Setting::default(false);
-        Self { location: off(), threads: off(), level: off(), target: off(), inactivity: off() }
+        Self { location: off(), threads: off(), level: off(), target: off(), inactivity: off(), export_open: off() }
     }
 }

@@ -9,6 +9,8 @@ use super::filter::ChangeableFilter;
 use crate::config::FilterConfig;
 use crate::config::{SamplerConfig, SamplerError};
 use crate::exporter::{MemoryExporter, TimedOut};
+#[cfg(feature = "tracing")]
+use crate::layer::OpenSpans;
 use crate::pipeline::{Ledger, Pipeline};
 use crate::sampler;
 
@@ -19,6 +21,8 @@ pub struct Guard {
     pub(super) pipeline: Option<&'static Pipeline>,
     pub(super) memory: Option<MemoryExporter>,
     pub(super) shutdown_timeout: Duration,
+    /// Whether anything is said on stderr.
+    pub(super) reports: bool,
     #[cfg(feature = "tracing")]
     pub(super) filter: Option<ChangeableFilter>,
 }
@@ -83,15 +87,37 @@ impl Guard {
     /// # Errors
     /// The exporter thread did not end in time.
     pub fn shutdown(mut self, timeout: Duration) -> Result<(), TimedOut> {
-        self.pipeline.take().map_or(Ok(()), |pipeline| pipeline.shutdown(timeout))
+        self.end(timeout)
+    }
+
+    fn end(&mut self, timeout: Duration) -> Result<(), TimedOut> {
+        let Some(pipeline) = self.pipeline.take() else { return Ok(()) };
+        #[cfg(feature = "tracing")]
+        let open = crate::layer::open_spans(pipeline);
+        let result = pipeline.shutdown(timeout);
+        #[cfg(feature = "tracing")]
+        if self.reports {
+            report_open(&open, pipeline.options().exports_open_spans);
+        }
+        result
+    }
+}
+
+/// Says once which spans were open.
+#[cfg(feature = "tracing")]
+fn report_open(open: &OpenSpans, are_exported: bool) {
+    let OpenSpans { count, names } = open;
+    if *count > 0 {
+        let (spans, were) = if *count == 1 { ("span", "was") } else { ("spans", "were") };
+        let outcome = if are_exported { "ended by it" } else { "not exported" };
+        let names = names.join(", ");
+        eprintln!("clewline: {count} {spans} {were} still open at shutdown and {were} {outcome}: {names}");
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(pipeline) = self.pipeline
-            && let Err(error) = pipeline.shutdown(self.shutdown_timeout)
-        {
+        if let Err(error) = self.end(self.shutdown_timeout) {
             eprintln!("clewline: at shutdown, {error}");
         }
     }

@@ -112,6 +112,7 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
         pipeline: None,
         memory: None,
         shutdown_timeout: *config.shutdown_timeout.get(),
+        reports: config.says_warnings(),
         #[cfg(feature = "tracing")]
         filter: None,
     };
@@ -124,6 +125,7 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
         let options = PipelineOptions {
             limits: config.span_limits(),
             baggage_attributes: config.baggage_attributes.get().clone(),
+            exports_open_spans: *config.spans.export_open.get(),
             ..PipelineOptions::default()
         };
         let builder = Pipeline::builder(resource).sampler(sampler::build(config.sampler.get())).options(options);

@@ -194,6 +194,19 @@ fn registered(layer: u32) -> Option<Dispatch> {
     layers.iter().find(|(number, _)| *number == layer)?.1.upgrade()
 }
 
+/// Works on every layer that there is.
+pub(super) fn for_each_layer(mut work: impl FnMut(&ClewlineLayer)) {
+    let layers: Vec<_> = LAYERS.read().unwrap_or_else(PoisonError::into_inner).clone();
+    for (number, dispatch) in layers {
+        if let Some(dispatch) = dispatch.upgrade()
+            && let Some(layer) = dispatch.downcast_ref::<ClewlineLayer>()
+            && layer.recorder().number == number
+        {
+            work(layer);
+        }
+    }
+}
+
 /// The type's name, unless the program gave the error as a trait object.
 fn type_name<E: ?Sized>() -> &'static str {
     let name = std::any::type_name::<E>();

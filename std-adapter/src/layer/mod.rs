@@ -24,6 +24,7 @@ mod event;
 mod extension;
 mod fields;
 mod loan;
+mod open;
 mod options;
 mod place;
 mod recorder;
@@ -53,6 +54,7 @@ use crate::pipeline::Pipeline;
 pub(crate) use activity::Activity;
 pub use extension::SpanExt;
 pub(crate) use extension::{context_of, nearest_to_current, with_recording_of};
+pub(crate) use open::{OpenSpans, end_open_spans, open_spans};
 pub use subscriber::{ClewlineSubscriber, subscriber};
 
 /// A layer that records spans with the pipeline that [`init`](crate::init) or [`start`](crate::start) started, for any

@@ -128,6 +128,16 @@ pub(super) fn close(number: u64, found: Found<'_>) -> Option<Box<Recording>> {
     recording
 }
 
+/// Works on every open span.
+pub(super) fn for_each(work: &mut dyn FnMut(Found<'_>)) {
+    for slot in SLOTS.segments.iter().filter_map(OnceLock::get).flatten() {
+        let number = slot.number.load(Ordering::Acquire);
+        if number != 0 {
+            work(Found::new(number, &slot.number, &slot.place));
+        }
+    }
+}
+
 #[inline]
 fn index(number: u64) -> Option<u32> {
     let [a, b, c, d, ..] = number.to_le_bytes();

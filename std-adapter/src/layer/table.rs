@@ -94,6 +94,20 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Works on every span.
+    pub(super) fn for_each(&self, work: &mut dyn FnMut(Found<'_>)) {
+        for bucket in self.segments.iter().filter_map(OnceLock::get).flatten() {
+            for (number, place) in bucket.numbers.iter().zip(&bucket.places) {
+                let wanted = number.load(Ordering::Acquire);
+                if wanted != 0 && wanted != BUSY {
+                    work(Found::new(wanted, number, place));
+                }
+            }
+        }
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn make_segment(segment: &OnceLock<Box<[Bucket]>>, index: usize) -> &[Bucket] {

@@ -124,6 +124,11 @@ impl Recording {
         has_begun
     }
 
+    /// Whether it belongs to this pipeline.
+    pub(crate) fn is_of(&self, pipeline: &Pipeline) -> bool {
+        self.pipeline.id == pipeline.id
+    }
+
     /// Whether the span is recorded on trial only.
     #[inline]
     pub(crate) fn is_on_trial(&self) -> bool {

@@ -62,6 +62,9 @@ pub struct PipelineOptions {
     /// Entries of the baggage that every span records as attributes of the same name. Nothing else of it is recorded: baggage
     /// comes from whoever sent the request.
     pub baggage_attributes: Vec<String>,
+    /// Whether [`shutdown`](Pipeline::shutdown) ends the spans that are open then and came through `tracing`, so that they
+    /// are exported, with the attribute `clewline.open_at_shutdown`. Otherwise they stay pending, and are not.
+    pub exports_open_spans: bool,
 }
 
 impl Default for PipelineOptions {
@@ -71,6 +74,7 @@ impl Default for PipelineOptions {
             span_bytes: 64 * 1024,
             ring_bytes: 256 * 1024,
             baggage_attributes: Vec::new(),
+            exports_open_spans: false,
         }
     }
 }
@@ -481,6 +485,10 @@ impl Pipeline {
     /// The exporter thread did not end in time.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.is_shut_down.store(true, Ordering::Relaxed);
+        #[cfg(feature = "tracing")]
+        if self.options.exports_open_spans {
+            crate::layer::end_open_spans(self);
+        }
         self.workers.get().map_or(Ok(()), |workers| Worker::shutdown_all(workers, timeout))
     }
 

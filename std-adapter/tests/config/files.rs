@@ -72,6 +72,7 @@ threads = true
 level = true
 target = true
 inactivity = true
+export_open = true
 
 [spool]
 directory = "spool"
@@ -98,7 +99,7 @@ fn expected() -> Value {
             "attribute_count": 1, "attribute_value_length": 2, "event_count": 3, "link_count": 4,
             "event_attribute_count": 5, "link_attribute_count": 6,
         },
-        "spans": {"location": true, "threads": true, "level": true, "target": true, "inactivity": true},
+        "spans": {"location": true, "threads": true, "level": true, "target": true, "inactivity": true, "export_open": true},
         "spool": {"directory": "spool", "max_bytes": 10_000_000, "overflow": "drop_newest"},
         "filter": "info,shop=debug",
         "shutdown_timeout_ms": 1000,

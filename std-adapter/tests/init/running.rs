@@ -73,3 +73,33 @@ fn a_subscriber_of_the_program_s_own_has_no_filter_of_ours() {
         },
     );
 }
+
+/// Drops the guard while spans are open.
+fn leave_open() {
+    let guard = clewline::init().unwrap();
+    let _outer = tracing::info_span!("outer").entered();
+    let _inner = (tracing::info_span!("inner"), tracing::info_span!("inner"));
+    drop(guard);
+}
+
+#[test]
+fn spans_that_are_open_at_the_shutdown_are_reported_once() {
+    let test = "running::spans_that_are_open_at_the_shutdown_are_reported_once";
+    if let Some(printed) = alone(test, &[("OTEL_TRACES_EXPORTER", "none")], leave_open) {
+        let lines: Vec<&str> = printed.stderr.lines().filter(|line| line.contains("open at shutdown")).collect();
+        let expected = "clewline: 3 spans were still open at shutdown and were not exported: ";
+        let names = lines.first().and_then(|line| line.strip_prefix(expected)).unwrap_or_else(|| panic!("{lines:?}"));
+        let mut names: Vec<&str> = names.split(", ").collect();
+        names.sort_unstable();
+        assert_eq!((lines.len(), names), (1, vec!["inner", "outer"]));
+    }
+}
+
+#[test]
+fn nothing_is_said_where_nothing_is_to_be_said() {
+    let variables = [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_LOG_LEVEL", "none")];
+    let test = "running::nothing_is_said_where_nothing_is_to_be_said";
+    if let Some(printed) = alone(test, &variables, leave_open) {
+        assert!(!printed.stderr.contains("open at shutdown"), "{}", printed.stderr);
+    }
+}

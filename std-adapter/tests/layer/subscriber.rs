@@ -13,5 +13,6 @@ mod late_parents;
 mod native;
 mod options;
 mod parents;
+mod shutdown;
 mod support;
 mod threads;

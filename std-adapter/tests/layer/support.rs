@@ -98,6 +98,11 @@ impl Recorder {
         self.scopes().into_iter().flat_map(|scope| scope.spans).collect()
     }
 
+    /// What was exported so far, without asking for more.
+    pub(crate) fn exported(&self) -> Vec<Span> {
+        self.exported.lock().unwrap().iter().flat_map(|scope| scope.spans.clone()).collect()
+    }
+
     /// What was exported since the last call, by scope.
     pub(crate) fn scopes(&self) -> Vec<ScopeSpans> {
         self.pipeline.flush(LIMIT).unwrap();

@@ -238,7 +238,7 @@ impl Section for LimitsConfig {
 }
 
 impl Section for SpansConfig {
-    const FIELDS: &'static [&'static str] = &["location", "threads", "level", "target", "inactivity"];
+    const FIELDS: &'static [&'static str] = &["location", "threads", "level", "target", "inactivity", "export_open"];
 
     fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
         field.boolean(match name {
@@ -246,7 +246,8 @@ impl Section for SpansConfig {
             "threads" => &mut self.threads,
             "level" => &mut self.level,
             "target" => &mut self.target,
-            _ => &mut self.inactivity,
+            "inactivity" => &mut self.inactivity,
+            _ => &mut self.export_open,
         })
     }
 }

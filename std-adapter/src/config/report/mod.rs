@@ -181,6 +181,7 @@ fn spans(config: &TracingConfig) -> Vec<Entry> {
         switch("level", &spans.level),
         switch("target", &spans.target),
         switch("inactivity", &spans.inactivity),
+        switch("export_open", &spans.export_open),
     ]
 }
 
