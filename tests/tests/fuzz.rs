@@ -182,9 +182,11 @@ targets! {
     propagation = "propagation",
     tracestate = "tracestate",
     ot = "ot",
+    sampling = "sampling",
     baggage = "baggage",
     otlp = "otlp",
     json = "json",
     compact = "compact",
     frame = "frame",
+    image = "image",
 }

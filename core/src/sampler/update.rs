@@ -76,7 +76,9 @@ pub(super) fn read_ot(list: &str) -> Result<OtState<'_>, OtError> {
 fn changed<S: Storage>(empty: TraceState<S>, list: &str, state: &OtState<'_>) -> TraceState<S> {
     let mut changed = empty.read_again([list.as_bytes()]);
     // Too long for its 256 bytes, the member goes as a whole, and the list then says nothing that is not true.
-    let _ = changed.set_ot(state);
+    if changed.set_ot(state).is_err() {
+        changed.count_dropped();
+    }
     changed
 }
 
@@ -103,7 +105,8 @@ impl UpdatedTraceState<'_> {
         }
     }
 
-    /// How many members of other vendors had to go because the changed list would have exceeded 512 bytes or 32 members.
+    /// How many members had to go: those of other vendors because the changed list would have exceeded 512 bytes or 32 members,
+    /// `ot` itself because with the threshold it would have exceeded 256 bytes.
     #[must_use]
     pub const fn dropped(&self) -> u32 {
         match &self.content {
@@ -173,6 +176,10 @@ mod tests {
         let list = format!("a={},b={}", "v".repeat(253), "w".repeat(254));
         let updated = TraceStateUpdate::SetThreshold(0).apply(&list);
         assert_eq!((&updated.as_str()[..10], updated.dropped()), ("ot=th:0,a=", 1));
+        let list = format!("a=1,ot=k:{}", "v".repeat(254));
+        let updated = TraceStateUpdate::SetThreshold(0).apply(&list);
+        assert_eq!((updated.as_str(), updated.dropped()), ("a=1", 1), "with th:0 it would be too long");
+        let list = format!("a={},b={}", "v".repeat(253), "w".repeat(254));
         let roomy = TraceStateUpdate::SetThreshold(0).apply_in(heapless::Vec::<u8, 1024>::new(), &list).unwrap();
         assert_eq!((String::from(roomy.as_str()), roomy.dropped()), (format!("ot=th:0,{list}"), 0));
     }

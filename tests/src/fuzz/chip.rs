@@ -2,7 +2,7 @@
 
 use clewline_core::compact::read_attributes;
 use clewline_core::frame::{FrameReceiver, Joined, Message};
-use clewline_core::{CompactSpans, TimeAnchor};
+use clewline_core::{CompactSpans, FoundStrings, TimeAnchor};
 
 use super::otlp;
 
@@ -42,4 +42,18 @@ pub(super) fn frame(data: &[u8]) {
     }
     let counts = receiver.counts();
     assert_eq!((counts.received, counts.damaged), (frames, damaged));
+}
+
+/// A program's image: what is found in it has the form of a string table, and is found again by its fingerprint.
+pub(super) fn image(data: &[u8]) {
+    let mut strings = 0;
+    for table in FoundStrings::find(data) {
+        assert!(table.len() > 0 && table.iter().count() as u64 == u64::from(table.len()));
+        assert!(table.iter().all(|text| !text.is_empty() && text.bytes().all(|byte| byte >= 0x20)));
+        let again = table.with_fingerprint(table.fingerprint()).expect("it has this fingerprint");
+        // A shorter table may have the same one, by chance.
+        assert!(again == table || again.len() < table.len());
+        strings += table.iter().map(|text| text.len() + 3).sum::<usize>();
+    }
+    assert!(strings <= data.len(), "tables do not overlap");
 }

@@ -3,6 +3,10 @@
 use clewline_core::baggage::{self, InlineBaggage};
 use clewline_core::ot::OtState;
 use clewline_core::tracestate::{self, InlineTraceState, TraceStateView};
+use clewline_core::{
+    CompositeSampler, ParentThreshold, ProbabilitySampler, Sampler, SamplingDecision, SamplingParameters, SpanContext,
+    SpanId, SpanKind, TraceFlags, TraceId, TraceStateUpdate,
+};
 
 use super::lines;
 
@@ -44,6 +48,53 @@ pub(super) fn ot(data: &[u8]) {
         assert_eq!((again.threshold(), again.randomness()), (state.threshold(), state.randomness()));
         assert_eq!(again.error(), None, "what was wrong is not written");
         assert!(again.others().eq(state.others()));
+    }
+}
+
+/// A list on its way through the samplers that write into it: the first byte is the parent's flags, 15 more the trace id's end.
+/// What comes out is a list, says what was decided, and keeps what samplers must not touch.
+pub(super) fn sampling(data: &[u8]) {
+    let Some((front, list)) = data.split_first_chunk::<16>() else { return };
+    let (flags, mut id) = (front[0], *front);
+    id[0] = 1;
+    let (Some(trace_id), Some(span_id), Ok(list)) =
+        (TraceId::from_bytes(id), SpanId::from_bytes([1; 8]), core::str::from_utf8(list))
+    else {
+        return;
+    };
+    let parent = SpanContext::new(trace_id, span_id, TraceFlags::from_bits(flags));
+    let half = ProbabilitySampler::from_threshold(1 << 55);
+    let samplers: [&dyn Sampler; 2] = [&half, &CompositeSampler::new(ParentThreshold::new(half.clone()))];
+    for sampler in samplers {
+        let result = sampler.should_sample(&SamplingParameters {
+            parent: (flags & 4 == 0).then_some(&parent),
+            trace_state: list,
+            trace_id,
+            name: "",
+            kind: SpanKind::Internal,
+            attributes: &[],
+            links: &[],
+        });
+        let updated = result.trace_state.apply(list);
+        if result.trace_state == TraceStateUpdate::Keep {
+            assert_eq!(updated.as_str(), list);
+        } else {
+            check_list(&InlineTraceState::<512>::read([updated.as_str().as_bytes()]).expect("a list"));
+            // Unless something had to go, and so has made room.
+            let again = result.trace_state.apply(updated.as_str());
+            assert!(again.as_str() == updated.as_str() || updated.dropped() > 0, "said once, it is said");
+        }
+        let ot = |list: &str| {
+            let view = TraceStateView::parse(list.as_bytes()).unwrap_or_default();
+            OtState::of(view).map(|state| (state.threshold(), state.randomness())).unwrap_or_default()
+        };
+        let ((_, randomness), (threshold, kept)) = (ot(list), ot(updated.as_str()));
+        // A value of 256 bytes has no room for a threshold, and then goes as a whole.
+        assert!(kept == randomness || kept.is_none() && threshold.is_none());
+        if let Some(threshold) = threshold {
+            assert_eq!(result.decision, SamplingDecision::RecordAndSample);
+            assert!(kept.unwrap_or(trace_id.randomness()) >= threshold);
+        }
     }
 }
 

@@ -27,11 +27,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "propagation", run: headers::propagation },
     Target { name: "tracestate", run: lists::tracestate },
     Target { name: "ot", run: lists::ot },
+    Target { name: "sampling", run: lists::sampling },
     Target { name: "baggage", run: lists::baggage },
     Target { name: "otlp", run: otlp::protobuf },
     Target { name: "json", run: otlp::json },
     Target { name: "compact", run: chip::compact },
     Target { name: "frame", run: chip::frame },
+    Target { name: "image", run: chip::image },
 ];
 
 /// The target of this name.

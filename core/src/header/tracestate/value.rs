@@ -66,6 +66,11 @@ impl<S: Storage> TraceState<S> {
         self
     }
 
+    /// Counts a member that had to go for another rule's sake.
+    pub(crate) fn count_dropped(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+    }
+
     /// The list as it leaves, without white space; empty if there are no members, and then no header should be sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
