@@ -20,21 +20,27 @@ pub(crate) const fn encode(bytes: &[u8], out: &mut [u8]) {
 }
 
 /// Reads exactly `N` bytes from exactly `2 * N` digits; `None` for any other width or character.
+#[inline]
 pub(crate) const fn decode<const N: usize>(text: &[u8], case: Case) -> Option<[u8; N]> {
-    if text.len() != 2 * N {
-        return None;
-    }
     let mut bytes = [0; N];
+    if decode_into(text, &mut bytes, case) { Some(bytes) } else { None }
+}
+
+/// The work for all widths; whether it is to exist once or be made for each is the optimiser's choice.
+const fn decode_into(text: &[u8], bytes: &mut [u8], case: Case) -> bool {
+    if text.len() != 2 * bytes.len() {
+        return false;
+    }
     let mut index = 0;
     let mut wrong = 0;
-    while index < N {
+    while index < bytes.len() && 2 * index + 1 < text.len() {
         let high = digit(text[2 * index], case);
         let low = digit(text[2 * index + 1], case);
         wrong |= high | low;
         bytes[index] = (high << 4) | (low & 15);
         index += 1;
     }
-    if wrong & 0xf0 != 0 { None } else { Some(bytes) }
+    wrong & 0xf0 == 0
 }
 
 /// The digit for a value below 16. Arithmetic, not a table: the compiler turns whole ids into vector code.

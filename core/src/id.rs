@@ -132,15 +132,10 @@ impl SpanId {
     }
 }
 
+/// Of one word or two: the first and the last are all there are.
 #[inline]
-const fn is_zero(words: &[u64]) -> bool {
-    let mut index = 0;
-    let mut bits = 0;
-    while index < words.len() {
-        bits |= words[index];
-        index += 1;
-    }
-    bits == 0
+const fn is_zero<const WORDS: usize>(words: &[u64; WORDS]) -> bool {
+    words[0] | words[WORDS - 1] == 0
 }
 
 impl TraceId {
@@ -148,8 +143,7 @@ impl TraceId {
     /// (OpenTelemetry, "TraceState: Probability Sampling").
     #[must_use]
     pub const fn randomness(self) -> u64 {
-        let [.., a, b, c, d, e, f, g] = self.to_bytes();
-        u64::from_be_bytes([0, a, b, c, d, e, f, g])
+        u64::from_be(self.0[1]) & 0x00ff_ffff_ffff_ffff
     }
 }
 

@@ -33,6 +33,7 @@ extern crate std;
 mod batch;
 mod clock;
 mod context;
+pub mod direct;
 mod entry;
 mod envelope;
 mod error;

@@ -38,7 +38,9 @@ async function recordInPage(record) {
   const { contexts, start } = await page.evaluate(`(async (record) => {
     const clewline = await import("/clewline/index.mjs");
     // The same options as the page's own call, so the same tracer.
-    const tracer = clewline.init({ serviceName: "shop-web", endpoint: ${JSON.stringify(recorder.url)} });
+    const { traceFetch } = await import("/clewline/fetch.mjs");
+    const instrumentations = [traceFetch()];
+    const tracer = clewline.init({ serviceName: "shop-web", endpoint: ${JSON.stringify(recorder.url)}, instrumentations });
     const start = Date.now();
     const spans = record(tracer, start, clewline);
     await tracer.flush();

@@ -71,36 +71,38 @@ export interface Span {
   [Symbol.dispose](): void;
 }
 
-/** What became of the spans: started = live + pending + delivered + handedOver + rejected + all that is dropped. */
+/** What became of the spans: started = live + batched + waiting + delivered + rejected + abandoned + batchFull + undelivered. */
 export interface Stats {
   /** Spans that record. */
   started: number;
   /** Spans that the sampler left out. */
   notSampled: number;
-  ended: number;
   /** Started and not ended. */
   live: number;
-  /** Ended and on their way: in the batch, in flight, or waiting to be sent again. */
-  pending: number;
+  /** Ended and in the batch. */
+  batched: number;
+  /** In requests that are on their way, or will be sent again. */
+  waiting: number;
   /** Accepted by the collector. */
   delivered: number;
-  /** Given to `navigator.sendBeacon`, which never says whether it arrived. */
-  handedOver: number;
   /** Refused by the collector for good. */
   rejected: number;
-  dropped: {
-    /** Never ended while 256 others were live. */
-    abandoned: number;
-    /** Ended while 256 KiB of others were waiting. */
-    batchFull: number;
-    /** Given up after five attempts. */
-    undelivered: number;
-  };
+  /** Dropped: never ended while 256 others were live. */
+  abandoned: number;
+  /** Dropped: ended while 256 KiB of others were waiting. */
+  batchFull: number;
+  /** Dropped: given up after five attempts. */
+  undelivered: number;
   /** Uses of a span that was ended, abandoned or forgotten, other than those that `Span` itself ignores. */
   staleHandles: number;
   /** Parents or links whose `traceparent` was not valid; the span began a new trace, the link was left out. */
   malformedParents: number;
+  /** Values over 2048 characters and names over 1024, which were cut. */
+  truncatedTexts: number;
 }
+
+/** Starts to make spans of something that happens on the page, and answers how to stop; one of the package's other entries makes it. */
+export type Instrumentation = () => (() => void) | void;
 
 export interface Tracer {
   startSpan(name: string, options?: SpanOptions): Span;
@@ -108,12 +110,10 @@ export interface Tracer {
   startActiveSpan<R>(name: string, fn: (span: Span) => R): R;
   startActiveSpan<R>(name: string, options: SpanOptions, fn: (span: Span) => R): R;
   activeSpan(): Span | undefined;
-  /** `inject` of the active span; without one, the headers stay as they are. */
-  inject<H extends Headers | Record<string, string> = Record<string, string>>(headers?: H): H;
   /** Tries once to deliver all that has ended; what fails is kept and sent later. */
   flush(): Promise<void>;
   stats(): Stats;
-  /** Restores `fetch`, delivers what there is and stops. `init` may be called again. */
+  /** Ends all instrumentations, delivers what there is and stops. `init` may be called again. */
   shutdown(): Promise<void>;
 }
 
@@ -126,25 +126,19 @@ export interface InitOptions {
   headers?: Record<string, string>;
   /** Further resource attributes. */
   resource?: Record<string, string | number | boolean | readonly (string | number | boolean)[]>;
-  /**
-   * Which requests to other origins carry `traceparent`: an address (with all that lies below its path), a pattern for the whole address,
-   * or a function that answers true. The page's own origin always does. Each of these servers must allow the header (CORS).
-   */
-  propagateTo?: readonly (string | RegExp | ((url: URL) => boolean))[];
   /** The share of new traces to record, 0 to 1. A trace that comes from elsewhere keeps its own decision. Default 1. */
   sampleRatio?: number;
   /** How long an ended span waits for others, in milliseconds. Default 1000. */
   flushInterval?: number;
-  /** Whether `fetch` makes spans. Default true. */
-  instrumentFetch?: boolean;
-  /** Whether `url.full` keeps the query string. Credentials and fragments are never recorded. Default false. */
-  recordQuery?: boolean;
+  /** What makes spans by itself, such as `traceFetch()` from "clewline/fetch". Default none. */
+  instrumentations?: readonly Instrumentation[];
 }
 
 /**
  * Starts tracing. A second call with the same options answers the same tracer.
  *
- * @throws TypeError that names the option which is wrong, unknown, or different from the first call's
+ * @throws TypeError that names the option which is wrong or unknown, or says that the first call's were others
+ * @throws Error where the Content-Security-Policy forbids WebAssembly
  */
 export declare function init(options: InitOptions): Tracer;
 

@@ -1,129 +1,138 @@
-/** `Span`: one operation, as the caller sees it. All it holds is a number; what is recorded lives in the wasm module. */
+/** `Span`: one operation, as the caller sees it. All it holds are numbers; what is recorded lives in the wasm module. */
+
+import { withActive } from "./context.mjs";
+import { timeOf } from "./clock.mjs";
+import { begin, record, run, traceparentOf, wasm, word, write } from "./module.mjs";
+import { spanEnded } from "./transport.mjs";
 
 /** Roles of a span; the numbers are those of `@opentelemetry/api`. */
-export const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 });
+export const SpanKind = { INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 };
 
 /** Outcomes of a span; the numbers are those of `@opentelemetry/api`. */
-export const SpanStatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
+export const SpanStatusCode = { UNSET: 0, OK: 1, ERROR: 2 };
 
-/** A span's handle, if `tracer` made the span; else 0. For this package only. */
+/** A span's handle, if it is one of the running tracer's; else 0. For this package only. */
 export let handleOf;
 
-/** The traceparent of a span, a span context or a header text; an empty text for anything else. */
-export function traceparentOf(parent) {
+/** The `traceparent` of a span, a span context or a header text; an empty text for anything else. */
+export function parentText(parent) {
   if (typeof parent === "string") return parent;
-  if (parent instanceof Span) return parent.traceparent();
-  const { traceId, spanId, traceFlags = 0 } = parent ?? {};
-  return traceId && spanId ? `00-${traceId}-${spanId}-${(traceFlags & 0xff).toString(16).padStart(2, "0")}` : "";
+  const { traceId, spanId, traceFlags = 0 } = parent.spanContext?.() ?? parent;
+  return traceId && spanId ? `00-${traceId}-${spanId}-${(traceFlags & 255).toString(16).padStart(2, "0")}` : "";
 }
 
 export class Span {
-  #tracer;
+  #wasm = wasm;
   #handle;
-  #ended = false;
+  #start;
+  #live;
 
   static {
-    handleOf = (span, tracer) => (span instanceof Span && span.#tracer === tracer ? span.#handle : 0);
+    handleOf = (span) => (span instanceof Span && span.#wasm === wasm ? span.#handle : 0);
   }
 
-  /** Made by `tracer.startSpan`. */
-  constructor(tracer, handle) {
-    this.#tracer = tracer;
+  /** Made by `startSpan`. */
+  constructor(handle, start) {
     this.#handle = handle;
+    this.#start = start;
+    this.#live = (handle & 1) === 1;
   }
 
   isRecording() {
-    return (this.#handle & 1) === 1 && !this.#ended;
+    return this.#live && this.#wasm === wasm;
   }
 
   setAttribute(key, value) {
-    if (this.isRecording()) this.#tracer.store.set(this.#handle, key, value);
+    if (value != null && this.isRecording()) {
+      begin();
+      record(0, word(key), value);
+      wasm.set(this.#handle, 1);
+    }
     return this;
   }
 
   setAttributes(attributes) {
-    if (this.isRecording()) for (const key in attributes) this.#tracer.store.set(this.#handle, key, attributes[key]);
+    if (this.isRecording()) {
+      begin();
+      wasm.set(this.#handle, run(attributes));
+    }
     return this;
   }
 
   addEvent(name, attributes, time) {
     if (this.isRecording()) {
-      const { store } = this.#tracer;
-      const text = store.text(name);
-      const length = store.attributes(attributes, store.behind(text));
-      store.wasm.event(this.#handle, text, length, this.#time(time));
+      begin();
+      wasm.event(this.#handle, word(name), timeOf(time), run(attributes));
     }
     return this;
   }
 
-  addLink(link) {
+  addLink({ context, attributes }) {
     if (this.isRecording()) {
-      const { store } = this.#tracer;
-      const length = store.write(traceparentOf(link.context).padEnd(55));
-      store.wasm.link(this.#handle, store.attributes(link.attributes, length));
+      begin();
+      wasm.link(this.#handle, write(parentText(context)), run(attributes));
     }
     return this;
   }
 
-  setStatus({ code, message }) {
+  setStatus({ code, message = "" }) {
     if (this.isRecording()) {
-      const { store } = this.#tracer;
-      store.wasm.set_status(this.#handle, code, message ? store.write(String(message)) : 0);
+      begin();
+      wasm.status(this.#handle, code, write(message));
     }
     return this;
   }
 
   /** An event as the semantic conventions want it. Does not set the status: an exception that was handled is no failure. */
   recordException(exception, time) {
-    if (!this.isRecording()) return this;
     const { name, message = exception, stack } = Object(exception);
-    const attributes = { "exception.message": String(message) };
-    if (name) attributes["exception.type"] = String(name);
-    if (stack) attributes["exception.stacktrace"] = String(stack);
-    return this.addEvent("exception", attributes, time);
+    return this.addEvent(
+      "exception",
+      { "exception.message": String(message), "exception.type": name && String(name), "exception.stacktrace": stack && String(stack) },
+      time,
+    );
   }
 
   updateName(name) {
-    if (this.isRecording()) this.#tracer.store.wasm.update_name(this.#handle, this.#tracer.store.text(name));
+    if (this.isRecording()) {
+      begin();
+      wasm.rename(this.#handle, word(name));
+    }
     return this;
   }
 
   /** Ends the span; a second call does nothing. */
   end(time) {
-    if (!this.isRecording()) return;
-    this.#ended = true;
-    this.#tracer.ended(this.#tracer.store.wasm.end(this.#handle, this.#time(time)));
+    if (this.isRecording()) {
+      this.#live = false;
+      spanEnded(wasm.end(this.#handle, this.#start, timeOf(time)));
+    }
   }
 
-  /** The W3C header value that continues this trace elsewhere; empty only for a span that ended thousands of spans ago. */
+  /** The W3C header value that continues this trace elsewhere; of zeros for a span of long ago. */
   traceparent() {
-    return this.#tracer.store.traceparent(this.#handle) ?? "";
+    return (this.#wasm === wasm && traceparentOf(this.#handle)) || `00-${"0".repeat(32)}-${"0".repeat(16)}-00`;
   }
 
   spanContext() {
-    const [, traceId = "0".repeat(32), spanId = "0".repeat(16), flags = "00"] = this.traceparent().split("-");
-    return { traceId, spanId, traceFlags: parseInt(flags, 16) };
+    const [, traceId, spanId, flags] = this.traceparent().split("-");
+    return { traceId, spanId, traceFlags: +flags };
   }
 
   /** Adds `traceparent` to the headers of a request made by hand, unless they carry one; answers the headers. */
   inject(headers = {}) {
-    const isHeaders = typeof headers.set === "function";
-    const name = isHeaders || Object.keys(headers).find((key) => key.toLowerCase() === "traceparent");
-    if (isHeaders && !headers.has("traceparent")) headers.set("traceparent", this.traceparent());
-    else if (!name) headers.traceparent = this.traceparent();
+    const name = "traceparent";
+    if (headers.set) headers.has(name) || headers.set(name, this.traceparent());
+    else if (!Object.keys(headers).some((key) => key.toLowerCase() === name)) headers[name] = this.traceparent();
     return headers;
   }
 
   /** Calls `fn` with this span active: spans and requests started in it, synchronously, become its children. */
   run(fn) {
-    return this.#tracer.withActive(this, fn);
+    return withActive(this, fn);
   }
 
   [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
     this.end();
-  }
-
-  #time(time) {
-    return time === undefined ? this.#tracer.clock.now() : this.#tracer.clock.at(time);
   }
 }

@@ -1,4 +1,4 @@
-//! wasm-bindgen's command-line tools, in exactly the version that `Cargo.lock` pins for the library.
+//! wasm-bindgen's test runner, in exactly the version that `Cargo.lock` pins for the library.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,39 +9,31 @@ use crate::error::Error;
 use crate::process::{self, Show};
 use crate::workspace::{With, Workspace};
 
-/// Compiling the tools takes one to four minutes.
+/// Compiling it takes one to four minutes.
 const LIMIT: Duration = Duration::from_secs(1200);
 
-const TOOL: &str = "wasm-bindgen";
 const TEST_RUNNER: &str = "wasm-bindgen-test-runner";
 
-/// The two tools, found in the version wanted.
+/// The runner, found in the version wanted.
 pub(crate) struct Bindgen {
     pub(crate) version: String,
-    pub(crate) tool: PathBuf,
     pub(crate) test_runner: PathBuf,
 }
 
 /// Looks in `target/tools`, then on the PATH.
 pub(crate) fn find(workspace: &Workspace) -> Result<Option<Bindgen>, Error> {
     let version = workspace.locked_version("wasm-bindgen")?;
-    let exe = std::env::consts::EXE_SUFFIX;
-    let own = tools_dir(workspace).join("bin");
-    let own = (own.join(format!("{TOOL}{exe}")), own.join(format!("{TEST_RUNNER}{exe}")));
-    let on_path = process::find(TOOL).zip(process::find(TEST_RUNNER));
-    for (tool, test_runner) in [Some(own), on_path].into_iter().flatten() {
-        let right = |program: &PathBuf| {
-            program.is_file()
-                && process::answer(program, &["--version"]).is_some_and(|said| said.split(' ').nth(1) == Some(&version))
-        };
-        if right(&tool) && right(&test_runner) {
-            return Ok(Some(Bindgen { version, tool, test_runner }));
+    let own = tools_dir(workspace).join("bin").join(format!("{TEST_RUNNER}{}", std::env::consts::EXE_SUFFIX));
+    for test_runner in [Some(own), process::find(TEST_RUNNER)].into_iter().flatten() {
+        let said = if test_runner.is_file() { process::answer(&test_runner, &["--version"]) } else { None };
+        if said.is_some_and(|said| said.split(' ').nth(1) == Some(&version)) {
+            return Ok(Some(Bindgen { version, test_runner }));
         }
     }
     Ok(None)
 }
 
-/// The tools, or the error that tells how to get them.
+/// The runner, or the error that tells how to get it.
 pub(crate) fn require(workspace: &Workspace) -> Result<Bindgen, Error> {
     match find(workspace)? {
         Some(bindgen) => Ok(bindgen),
@@ -49,7 +41,7 @@ pub(crate) fn require(workspace: &Workspace) -> Result<Bindgen, Error> {
     }
 }
 
-/// Builds and installs the tools into `target/tools`.
+/// Builds and installs the runner into `target/tools`.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     let version = workspace.locked_version("wasm-bindgen")?;
     let build_dir = tools_dir(workspace).join("build");
@@ -57,7 +49,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     let attempt = |locked: bool| {
         let mut command = install_command(workspace, &version);
         command.arg("--target-dir").arg(&build_dir);
-        // The tools run for a second or two: what counts is how soon they are built (a third of the time).
+        // It runs for a second or two: what counts is how soon it is built (a third of the time).
         command.args(["--config", "profile.release.opt-level=0"]);
         if locked {
             command.arg("--locked");
@@ -72,7 +64,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     match installed {
         Ok(_) => {
             // Several hundred megabytes that nothing needs any more.
-            fs::remove_dir_all(&build_dir).map_err(Error::io("removing the tools' build directory"))
+            fs::remove_dir_all(&build_dir).map_err(Error::io("removing the tool's build directory"))
         }
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => Err(missing(workspace, &error.to_string())?),
@@ -86,8 +78,6 @@ fn install_command(workspace: &Workspace, version: &str) -> Command {
         &format!("={version}"),
         // The default feature is TLS, for drivers on other machines; ours is local.
         "--no-default-features",
-        "--bin",
-        TOOL,
         "--bin",
         TEST_RUNNER,
         "--root",

@@ -92,10 +92,10 @@ fn interface() -> Command {
                 )
                 .arg(flag("fail-fast", "Stop at the first step that fails")),
         )
-        .subcommand(Command::new("wasm").about("Build the npm package into wasm/dist and print its sizes"))
+        .subcommand(Command::new("npm").about("Build the npm package into wasm/dist"))
         .subcommand(
             Command::new("size")
-                .about("Measure flash, stack and instructions on a chip, and hold them against the budget")
+                .about("Measure flash, stack and instructions on a chip, and the npm package, and hold them against their budgets")
                 .arg(flag("bless", "Write what was measured as the new budget")),
         )
         .subcommand(
@@ -132,14 +132,17 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             &workspace,
             &test::Options { only: strings(matches, "only"), fail_fast: matches.get_flag("fail-fast") },
         ),
-        Some(("wasm", _)) => {
+        Some(("npm", _)) => {
             setup::ensure(&workspace, &wasm::NEEDS)?.into_result()?;
             report::line(wasm::build(&workspace)?.trim_end());
             Ok(())
         }
         Some(("size", matches)) => {
-            setup::ensure(&workspace, &firmware::NEEDS)?.into_result()?;
-            size::run(&workspace, matches.get_flag("bless"))
+            setup::ensure(&workspace, &[&firmware::NEEDS[..], &wasm::NEEDS].concat())?.into_result()?;
+            wasm::build(&workspace)?;
+            let bless = matches.get_flag("bless");
+            let package = wasm::size(&workspace, bless);
+            size::run(&workspace, bless).and(package)
         }
         Some(("fuzz", matches)) => fuzz::run(
             &workspace,

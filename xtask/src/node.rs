@@ -1,4 +1,4 @@
-//! Node.js for the npm package's build and the end-to-end test, and that test's npm packages.
+//! Node.js for the npm package's build and the tests, and the npm packages that those need.
 
 use std::fs;
 use std::path::PathBuf;
@@ -70,45 +70,64 @@ fn candidate_major(policy: &str) -> Option<u32> {
     major(candidate.rsplit(':').next()?)
 }
 
-/// The directory of the end-to-end test.
-pub(crate) fn e2e_dir(workspace: &Workspace) -> PathBuf {
-    workspace.root.join("tests/e2e")
+/// A directory with a `package.json` and its lock file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packages {
+    /// What builds the npm package.
+    Build,
+    /// What the end-to-end test needs.
+    EndToEnd,
 }
 
-/// Whether the end-to-end test's packages are installed as its lock file says.
-pub(crate) fn packages_ready(workspace: &Workspace) -> Result<bool, Error> {
-    let lock = e2e_dir(workspace).join("package-lock.json");
-    let wanted = fs::read(&lock).map_err(Error::io(format!("reading {}", workspace.relative(&lock))))?;
-    Ok(fs::read(installed_mark(workspace)).is_ok_and(|installed| installed == wanted))
-}
+impl Packages {
+    /// Where it is.
+    pub(crate) fn directory(self, workspace: &Workspace) -> PathBuf {
+        workspace.root.join(self.path())
+    }
 
-/// Installs the end-to-end test's packages with `npm ci`.
-pub(crate) fn install_packages(workspace: &Workspace) -> Result<(), Error> {
-    let directory = e2e_dir(workspace);
-    let mut command = workspace.command("npm").with(&["ci", "--no-audit", "--no-fund", "--no-progress"]);
-    command
-        .current_dir(&directory)
-        // The browser is the system's, see `browser.rs`.
-        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
-        .env("PUPPETEER_SKIP_DOWNLOAD", "1");
-    process::check("npm ci", command, Show::Latest, LIMIT).map_err(|error| match error {
-        Error::Interrupted => Error::Interrupted,
-        other => Error::Missing {
-            what: "the end-to-end test's npm packages".to_owned(),
-            reason: other.to_string(),
-            command: format!("(cd {} && npm ci)", directory.display()),
-        },
-    })?;
-    let mark = installed_mark(workspace);
-    fs::create_dir_all(directory.join("node_modules"))
-        .and_then(|()| fs::copy(directory.join("package-lock.json"), &mark))
-        .map(drop)
-        .map_err(Error::io(format!("writing {}", workspace.relative(&mark))))
-}
+    /// Where it is, from the root.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Build => "wasm",
+            Self::EndToEnd => "tests/e2e",
+        }
+    }
 
-/// A copy of the lock file that `npm ci` last succeeded with.
-fn installed_mark(workspace: &Workspace) -> PathBuf {
-    e2e_dir(workspace).join("node_modules/.installed-package-lock.json")
+    /// Whether the packages are installed as the lock file says.
+    pub(crate) fn are_ready(self, workspace: &Workspace) -> Result<bool, Error> {
+        let lock = self.directory(workspace).join("package-lock.json");
+        let wanted = fs::read(&lock).map_err(Error::io(format!("reading {}", workspace.relative(&lock))))?;
+        Ok(fs::read(self.installed_mark(workspace)).is_ok_and(|installed| installed == wanted))
+    }
+
+    /// Installs the packages with `npm ci`.
+    pub(crate) fn install(self, workspace: &Workspace) -> Result<(), Error> {
+        let directory = self.directory(workspace);
+        let mut command = workspace.command("npm").with(&["ci", "--no-audit", "--no-fund", "--no-progress"]);
+        command
+            .current_dir(&directory)
+            // The browser is the system's, see `browser.rs`.
+            .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+            .env("PUPPETEER_SKIP_DOWNLOAD", "1");
+        process::check("npm ci", command, Show::Latest, LIMIT).map_err(|error| match error {
+            Error::Interrupted => Error::Interrupted,
+            other => Error::Missing {
+                what: format!("the npm packages of {}", self.path()),
+                reason: other.to_string(),
+                command: format!("(cd {} && npm ci)", directory.display()),
+            },
+        })?;
+        let mark = self.installed_mark(workspace);
+        fs::create_dir_all(directory.join("node_modules"))
+            .and_then(|()| fs::copy(directory.join("package-lock.json"), &mark))
+            .map(drop)
+            .map_err(Error::io(format!("writing {}", workspace.relative(&mark))))
+    }
+
+    /// A copy of the lock file that `npm ci` last succeeded with.
+    fn installed_mark(self, workspace: &Workspace) -> PathBuf {
+        self.directory(workspace).join("node_modules/.installed-package-lock.json")
+    }
 }
 
 #[cfg(test)]

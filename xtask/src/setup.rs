@@ -6,7 +6,7 @@ use crate::bindgen;
 use crate::browser;
 use crate::error::Error;
 use crate::firmware;
-use crate::node;
+use crate::node::{self, Packages};
 use crate::process;
 use crate::report::{line, seconds};
 use crate::targets;
@@ -25,8 +25,8 @@ pub(crate) enum Need {
     Bindgen,
     /// Node.js and npm.
     Node,
-    /// The end-to-end test's npm packages.
-    NodePackages,
+    /// npm packages.
+    Packages(Packages),
     /// Chromium and its driver.
     Browser,
     /// QEMU for the chips.
@@ -35,13 +35,14 @@ pub(crate) enum Need {
 
 impl Need {
     /// Everything, in the order of installation.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Components,
         Self::CoreTargets,
         Self::WasmTarget,
         Self::Bindgen,
         Self::Node,
-        Self::NodePackages,
+        Self::Packages(Packages::Build),
+        Self::Packages(Packages::EndToEnd),
         Self::Browser,
         Self::Emulators,
     ];
@@ -53,7 +54,8 @@ impl Need {
             Self::WasmTarget => "target wasm32",
             Self::Bindgen => "wasm-bindgen-cli",
             Self::Node => "Node.js and npm",
-            Self::NodePackages => "npm packages (tests/e2e)",
+            Self::Packages(Packages::Build) => "npm packages (wasm)",
+            Self::Packages(Packages::EndToEnd) => "npm packages (e2e)",
             Self::Browser => "Chromium and driver",
             Self::Emulators => "QEMU",
         }
@@ -70,7 +72,7 @@ impl Need {
             Self::WasmTarget => targets::find(workspace, &[targets::WASM]).map(|providers| describe(&providers)),
             Self::Bindgen => bindgen::find(workspace)?.map(|found| found.version),
             Self::Node => node::find().ok(),
-            Self::NodePackages => node::packages_ready(workspace)?.then(|| "as package-lock.json says".to_owned()),
+            Self::Packages(packages) => packages.are_ready(workspace)?.then(|| "as package-lock.json says".to_owned()),
             Self::Emulators => firmware::find_emulators(),
             Self::Browser => browser::find().ok().map(|found| found.chromium.display().to_string()),
         })
@@ -87,7 +89,7 @@ impl Need {
             Self::WasmTarget => targets::install(workspace, &[targets::WASM]),
             Self::Bindgen => bindgen::install(workspace),
             Self::Node => node::install(),
-            Self::NodePackages => node::install_packages(workspace),
+            Self::Packages(packages) => packages.install(workspace),
             Self::Browser => browser::install(),
             Self::Emulators => firmware::install_emulators(),
         }

@@ -12,7 +12,7 @@ use crate::counts::Counts;
 use crate::error::Error;
 use crate::firmware;
 use crate::hygiene;
-use crate::node;
+use crate::node::Packages;
 use crate::process::{self, Show};
 use crate::report::line;
 use crate::setup::Need;
@@ -78,7 +78,7 @@ pub(crate) const ALL: &[Step] = &[
             process::check("these files need `cargo fmt --all`: the check", command, Show::Latest, LIMIT).map(drop)
         },
     },
-    Step { name: "wasm", about: "the npm package builds", needs: &wasm::NEEDS, run: fresh_package },
+    Step { name: "npm", about: "the npm package builds", needs: &wasm::NEEDS, run: fresh_package },
     Step {
         name: "clippy",
         about: "no warning in any target",
@@ -150,6 +150,17 @@ pub(crate) const ALL: &[Step] = &[
         needs: &firmware::NEEDS,
         run: |context| size::run(context.workspace, false),
     },
+    Step {
+        name: "npm-size",
+        about: "the npm package weighs no more than its budget and our promise",
+        needs: &wasm::NEEDS,
+        run: |context| {
+            if !context.package_is_fresh {
+                fresh_package(context)?;
+            }
+            wasm::size(context.workspace, false)
+        },
+    },
     Step { name: "js-tests", about: "the npm package in Node.js", needs: &wasm::NEEDS, run: package_tests },
     Step {
         name: "wasm-tests",
@@ -160,7 +171,13 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "e2e",
         about: "one trace from the button to the server, in a real browser",
-        needs: &[Need::WasmTarget, Need::Bindgen, Need::Node, Need::NodePackages, Need::Browser],
+        needs: &[
+            Need::WasmTarget,
+            Need::Node,
+            Need::Packages(Packages::Build),
+            Need::Packages(Packages::EndToEnd),
+            Need::Browser,
+        ],
         run: end_to_end,
     },
 ];
@@ -314,7 +331,7 @@ fn firmware_tests(context: &mut Context<'_>) -> Result<(), Error> {
 
 fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {
     let workspace = context.workspace;
-    let directory = node::e2e_dir(workspace);
+    let directory = Packages::EndToEnd.directory(workspace);
     if !directory.join("package.json").is_file() {
         return Err(Error::Rejected("there is no end-to-end test: tests/e2e/package.json does not exist".to_owned()));
     }

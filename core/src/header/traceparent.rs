@@ -69,7 +69,15 @@ impl core::error::Error for TraceparentError {}
 /// assert!(context.is_sampled() && context.is_remote());
 /// ```
 pub fn parse(value: &[u8]) -> Result<SpanContext, TraceparentError> {
-    let value = trim(value);
+    parse_trimmed(trim(value))
+}
+
+/// Like [`parse`], for a value without white space around it, such as a browser's header interfaces hand out.
+///
+/// # Errors
+/// The first rule that the value breaks.
+#[inline]
+pub fn parse_trimmed(value: &[u8]) -> Result<SpanContext, TraceparentError> {
     let Some((layout, rest)) = value.split_first_chunk::<LENGTH>() else {
         return Err(TraceparentError::Length);
     };
@@ -105,6 +113,16 @@ pub fn extract<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<SpanCont
     parse(value)
 }
 
+/// Writes the header value that names `context` where it is wanted; as text of its own, see [`Traceparent`].
+#[inline]
+pub fn write(context: &SpanContext, text: &mut [u8; LENGTH]) {
+    *text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    hex::encode(&context.trace_id().to_bytes(), &mut text[3..35]);
+    hex::encode(&context.span_id().to_bytes(), &mut text[36..52]);
+    // Only the two known flags exist in a context, so the first digit stays 0.
+    text[54] = b'0' + context.flags().bits();
+}
+
 /// Writes the header value: always version 00, always 55 bytes of ASCII.
 ///
 /// ```
@@ -120,11 +138,8 @@ impl Traceparent {
     #[must_use]
     #[inline]
     pub fn new(context: SpanContext) -> Self {
-        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        hex::encode(&context.trace_id().to_bytes(), &mut text[3..35]);
-        hex::encode(&context.span_id().to_bytes(), &mut text[36..52]);
-        // Only the two known flags exist in a context, so the first digit stays 0.
-        text[54] = b'0' + context.flags().bits();
+        let mut text = [0; LENGTH];
+        write(&context, &mut text);
         Self(text)
     }
 

@@ -1,6 +1,7 @@
 //! `TraceIdRatio`: keeps a share of all traces, the same ones in every process.
 
 use super::{Sampler, SamplingDecision, SamplingParameters, SamplingResult};
+use crate::TraceId;
 use crate::error::ProbabilityError;
 
 const WHOLE: u64 = 1 << 56;
@@ -18,6 +19,9 @@ pub struct TraceIdRatio {
 }
 
 impl TraceIdRatio {
+    /// Keeps all traces.
+    pub const ALL: Self = Self { threshold: 0 };
+
     /// Keeps this share of all traces: 0 none, 1 all. Shares below 2^-56 keep none.
     ///
     /// # Errors
@@ -34,12 +38,19 @@ impl TraceIdRatio {
         }
         Ok(Self { threshold: WHOLE - (probability * WHOLE as f64) as u64 })
     }
+
+    /// The decision for a trace.
+    #[must_use]
+    #[inline]
+    pub const fn keeps(&self, trace_id: TraceId) -> bool {
+        trace_id.randomness() >= self.threshold
+    }
 }
 
 impl Sampler for TraceIdRatio {
     #[inline]
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
-        if parameters.trace_id.randomness() >= self.threshold {
+        if self.keeps(parameters.trace_id) {
             SamplingDecision::RecordAndSample.into()
         } else {
             SamplingDecision::Drop.into()

@@ -1,6 +1,7 @@
 /** The shop's page: one button, and one trace for every click on it. */
 
 import { SpanStatusCode, init } from "/clewline/index.mjs";
+import { traceFetch } from "/clewline/fetch.mjs";
 
 const collector = document.querySelector('meta[name="collector"]').content;
 const find = (testid) => document.querySelector(`[data-testid="${testid}"]`);
@@ -8,7 +9,7 @@ const button = find("checkout");
 const outcome = find("outcome");
 
 // From here on every fetch to this shop is a span and carries its trace along.
-const tracer = init({ serviceName: "shop-web", endpoint: collector });
+const tracer = init({ serviceName: "shop-web", endpoint: collector, instrumentations: [traceFetch()] });
 
 button.addEventListener("click", () => {
   tracer.startActiveSpan("checkout click", { attributes: { "ui.element": "checkout" } }, checkout);

@@ -8,6 +8,7 @@ mod batch;
 #[path = "../common/cases.rs"]
 mod cases;
 mod compact;
+mod direct;
 mod foreign;
 mod heap;
 mod hostile;

@@ -195,7 +195,7 @@ test("shutdown gives fetch back; without instrumentation it is never taken", asy
   await patched("http://api.test/kept-by-somebody");
   assert.equal(tracer.stats().started, 0);
   const { init } = await load("index.mjs");
-  const plain = init({ serviceName: "s", instrumentFetch: false });
+  const plain = init({ serviceName: "s" });
   assert.equal(globalThis.fetch, network.fetch);
   await plain.shutdown();
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { balance, load, start, withGlobals } from "./support.mjs";
+import { balance, load, pending, start, withGlobals } from "./support.mjs";
 
 const { SpanKind, SpanStatusCode, init } = await load("index.mjs");
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -81,7 +81,7 @@ test("multi-byte text is cut at a character, and what no longer fits is counted"
   await tracer.flush();
   const [cut, found, named] = network.spans();
   assert.deepEqual([cut.attributes, cut.droppedAttributes], [{ text: "αβ".repeat(1024) }, 0]);
-  assert.equal(named.name, "w".repeat(4096));
+  assert.equal(named.name, "w".repeat(1024));
   assert.equal(Object.keys(found.attributes).length + found.droppedAttributes, 202);
   assert.ok(found.droppedAttributes >= 74, "128 attributes at most");
   const [event] = found.events;
@@ -125,8 +125,7 @@ test("headers for requests by hand", async (t) => {
   assert.equal(span.inject(new Headers()).get("traceparent"), span.traceparent());
   assert.deepEqual(span.inject({ Traceparent: "mine" }), { Traceparent: "mine" });
   assert.equal(span.inject(new Headers({ traceparent: "mine" })).get("traceparent"), "mine");
-  assert.deepEqual(tracer.inject({ a: "1" }), { a: "1" });
-  span.run(() => assert.deepEqual(tracer.inject(), { traceparent: span.traceparent() }));
+  span.run(() => assert.deepEqual(tracer.activeSpan().inject(), { traceparent: span.traceparent() }));
   span.end();
 });
 
@@ -185,7 +184,7 @@ test("a clock reading at the start and one at the end, and none for what is not 
   tracer.startSpan("s", { attributes: { a: 1 } }).end();
   assert.equal(readings, 2);
   await tracer.shutdown();
-  const next = init({ serviceName: "s", sampleRatio: 0, instrumentFetch: false });
+  const next = init({ serviceName: "s", sampleRatio: 0 });
   t.after(() => next.shutdown());
   readings = 0;
   next.startSpan("child", { parent: next.startSpan("root") }).end();
@@ -196,18 +195,18 @@ test("the ledger balances: live, refused, abandoned, delivered", async (t) => {
   const { tracer } = await start(t);
   const leaked = Array.from({ length: 300 }, () => tracer.startSpan("leaked"));
   assert.equal(tracer.stats().live, 256);
-  assert.equal(tracer.stats().dropped.abandoned, 44);
+  assert.equal(tracer.stats().abandoned, 44);
   leaked[0].end();
   assert.equal(tracer.stats().staleHandles, 1, "it was abandoned, which its owner cannot know");
   for (let index = 0; index < 400; index++) tracer.startSpan("big", { attributes: { text: "x".repeat(2000) } }).end();
   const before = tracer.stats();
-  assert.ok(before.dropped.batchFull > 100, `${before.dropped.batchFull}`);
+  assert.ok(before.batchFull > 100, `${before.batchFull}`);
   assert.equal(balance(before), before.started);
   await tracer.flush();
   const after = tracer.stats();
-  assert.equal(after.pending, 0);
+  assert.equal(pending(tracer), 0);
   assert.equal(balance(after), after.started);
-  assert.equal(after.delivered, 400 - after.dropped.batchFull);
+  assert.equal(after.delivered, 400 - after.batchFull);
 });
 
 test("names and keys beyond the table still arrive", async (t) => {

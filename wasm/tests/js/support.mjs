@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 
 export const DIST = new URL("../../dist/", import.meta.url);
-if (!existsSync(new URL("index.mjs", DIST))) throw new Error("wasm/dist is missing: run `cargo xtask wasm` first");
+if (!existsSync(new URL("index.mjs", DIST))) throw new Error("wasm/dist is missing: run `cargo xtask npm` first");
 
 export const load = (name) => import(new URL(name, DIST));
 
@@ -115,17 +115,22 @@ export function withGlobals(test, globals) {
   }
 }
 
-/** Starts a tracer for one test, on a recording fetch; shut down when the test ends. */
+/** Starts a tracer for one test, on a recording fetch that is instrumented; shut down when the test ends. */
 export async function start(test, options = {}, respond) {
   const network = recordingFetch(respond);
   withGlobals(test, { fetch: network.fetch });
-  const { init } = await load("index.mjs");
-  const tracer = init({ serviceName: "test", endpoint: "http://collector.test", ...options });
+  const [{ init }, { traceFetch }] = await Promise.all([load("index.mjs"), load("fetch.mjs")]);
+  const { propagateTo, recordQuery, ...others } = options;
+  const instrumentations = [traceFetch({ propagateTo, recordQuery })];
+  const tracer = init({ serviceName: "test", endpoint: "http://collector.test", instrumentations, ...others });
   // Not awaited: some tests leave requests unanswered.
   test.after(() => void tracer.shutdown());
   return { tracer, network, patched: globalThis.fetch };
 }
 
+/** Spans that ended and have not arrived anywhere. */
+export const pending = (tracer) => tracer.stats().batched + tracer.stats().waiting;
+
 /** The ledger: every span that was started is somewhere. */
-export const balance = ({ live, pending, delivered, handedOver, rejected, dropped }) =>
-  live + pending + delivered + handedOver + rejected + dropped.abandoned + dropped.batchFull + dropped.undelivered;
+export const balance = ({ live, batched, waiting, delivered, rejected, abandoned, batchFull, undelivered }) =>
+  live + batched + waiting + delivered + rejected + abandoned + batchFull + undelivered;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { balance, load, start, withGlobals } from "./support.mjs";
+import { balance, load, pending, start, withGlobals } from "./support.mjs";
 
 const { rejectedSpans } = await load("transport.mjs");
 
@@ -21,13 +21,13 @@ const upTo = (count) => Array.from({ length: count }, (_, index) => index);
 
 /** A page whose state the test changes. */
 function page(t) {
-  const document = Object.assign(new EventTarget(), { visibilityState: "visible", baseURI: "https://shop.test/" });
+  const document = { visibilityState: "visible", baseURI: "https://shop.test/" };
   const window = new EventTarget();
-  withGlobals(t, { document, window });
+  withGlobals(t, { document, addEventListener: window.addEventListener.bind(window) });
   return {
     hide() {
       document.visibilityState = "hidden";
-      document.dispatchEvent(new Event("visibilitychange"));
+      window.dispatchEvent(new Event("visibilitychange"));
     },
     leave: () => window.dispatchEvent(new Event("pagehide")),
   };
@@ -103,7 +103,7 @@ test("a leaving page hands over at once what its budget allows, oldest first, an
   assert.equal(network.exports().reduce((sum, call) => sum + call.bytes.length, 0), bytes, "the budget is shared by all that is in flight");
   const handed = indices(network).length;
   assert.deepEqual(indices(network), upTo(handed));
-  assert.equal(tracer.stats().pending, 150);
+  assert.equal(pending(tracer), 150);
   assert.equal(balance(tracer.stats()), 150);
   for (const { resolve } of answers.splice(0)) resolve(new Response());
   await settle();
@@ -135,28 +135,6 @@ test("a request in flight leaves room for the spans that come after it", async (
   assert.equal(network.spans().length, 40);
 });
 
-test("without keepalive a leaving page uses beacons, which are counted apart", async (t) => {
-  const leaving = page(t);
-  const beacons = [];
-  let taken = true;
-  withGlobals(t, { navigator: { sendBeacon: (url, body) => taken && beacons.push([url, body.type, body.size]) > 0 } });
-  const { constructor: Original } = new Request("http://a.test");
-  withGlobals(t, { Request: class extends Original {} });
-  const keepalive = Object.getOwnPropertyDescriptor(Original.prototype, "keepalive");
-  delete Original.prototype.keepalive;
-  t.after(() => Object.defineProperty(Original.prototype, "keepalive", keepalive));
-  const { tracer } = await start(t, { flushInterval: 60_000 });
-  spans(tracer, 5);
-  leaving.leave();
-  assert.equal(beacons.length, 1);
-  assert.deepEqual(beacons[0].slice(0, 2), ["http://collector.test/v1/traces", "application/x-protobuf"]);
-  assert.equal(tracer.stats().handedOver, 5);
-  taken = false;
-  spans(tracer, 2);
-  leaving.leave();
-  assert.deepEqual([tracer.stats().handedOver, tracer.stats().pending], [5, 2]);
-});
-
 test("busy servers and lost connections: again after growing pauses, at most five times", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   t.mock.method(Math, "random", () => 0.5);
@@ -174,12 +152,12 @@ test("busy servers and lost connections: again after growing pauses, at most fiv
     t.mock.timers.tick(pause - 1);
     await settle();
     assert.equal(network.calls.length, index + 1, "not before");
-    assert.equal(tracer.stats().pending, 2);
+    assert.equal(pending(tracer), 2);
     t.mock.timers.tick(1);
     await settle();
     assert.equal(network.calls.length, index + 2);
   }
-  assert.deepEqual([tracer.stats().dropped.undelivered, tracer.stats().pending], [2, 0]);
+  assert.deepEqual([tracer.stats().undelivered, pending(tracer)], [2, 0]);
   assert.ok(network.exports().every((call) => call.decoded.spans.length === 2), "the same bytes each time");
   assert.deepEqual(network.calls.map((call) => call.init.keepalive), [true, false, false, false, false]);
 });
@@ -232,9 +210,9 @@ test("memory is bounded while nobody answers", async (t) => {
     spans(tracer, 100, "x".repeat(1000));
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  const { pending, dropped, started } = tracer.stats();
+  const { batchFull, started } = tracer.stats();
   assert.equal(network.calls.length, 1, "one at a time");
-  assert.ok(pending < 350 && dropped.batchFull > 1600, JSON.stringify({ pending, dropped }));
+  assert.ok(pending(tracer) < 350 && batchFull > 1600, JSON.stringify(tracer.stats()));
   assert.equal(balance(tracer.stats()), started);
   // Nobody will ever answer: give the tracer back without waiting for its last flush.
   tracer.shutdown();

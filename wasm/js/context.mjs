@@ -1,0 +1,23 @@
+/** Which span is active: implicitly, for as long as the host can tell. */
+
+/** Where the host cannot follow a promise, a variable holds as far as synchronous code reaches. */
+let active;
+let store;
+
+/** The active span, if there is one. */
+export const activeSpan = () => (store ? store.getStore() : active);
+
+/** Calls `fn` with a span active, or with none. */
+export function withActive(span, fn) {
+  if (store) return store.run(span, fn, span);
+  const outer = active;
+  active = span;
+  try {
+    return fn(span);
+  } finally {
+    active = outer;
+  }
+}
+
+/** From here on the host keeps the active span, through promises too: an AsyncLocalStorage or what behaves like one. */
+export const keepContextIn = (given) => (store = given);

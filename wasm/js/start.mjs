@@ -1,0 +1,70 @@
+/** Puts the parts together: from options to a running tracer, once. */
+
+import { checkClock, openClock } from "./clock.mjs";
+import { activeSpan } from "./context.mjs";
+import { begin, openModule, run, wasm } from "./module.mjs";
+import { readOptions } from "./options.mjs";
+import * as api from "./tracer.mjs";
+import { flush, flushBeforeLeaving, openTransport, stopTransport } from "./transport.mjs";
+import { VERSION } from "./version.mjs";
+
+let tracer, before;
+
+/** `init` with the instance that the entry file can make: `source` answers its exports. */
+export function start(given, source) {
+  const options = readOptions(given);
+  const text = JSON.stringify(given);
+  if (tracer) {
+    if (text !== before) throw new TypeError("clewline: init was called with other options before; await shutdown() first");
+    return tracer;
+  }
+  try {
+    openModule(source());
+  } catch (cause) {
+    throw new Error("clewline: WebAssembly is forbidden here; script-src needs 'wasm-unsafe-eval'", { cause });
+  }
+  begin();
+  const resource = {
+    "telemetry.sdk.name": "clewline",
+    "telemetry.sdk.language": "webjs",
+    "telemetry.sdk.version": VERSION,
+    "service.name": options.serviceName,
+    ...options.resource,
+  };
+  if (!wasm.configure(run(resource), options.sampleRatio, openClock())) {
+    throw new TypeError('clewline: init option "resource" is too large, or holds more than texts, numbers, booleans and arrays');
+  }
+  openTransport(options);
+
+  const listening = new AbortController();
+  for (const type of ["visibilitychange", "pagehide"]) {
+    globalThis.addEventListener?.(
+      type,
+      () => (type === "pagehide" || document.visibilityState === "hidden" ? flushBeforeLeaving : checkClock)(),
+      listening,
+    );
+  }
+
+  const undo = options.instrumentations.map((instrument) => instrument());
+  before = text;
+  return (tracer = {
+    startSpan: api.startSpan,
+    startActiveSpan: api.startActiveSpan,
+    activeSpan,
+    flush,
+    stats: api.stats,
+    async shutdown() {
+      tracer = undefined;
+      undo.reverse().forEach((step) => step?.());
+      listening.abort();
+      stopTransport();
+      await flush();
+    },
+  });
+}
+
+/** What became of the spans of the running tracer. */
+export function stats() {
+  if (!tracer) throw new Error("clewline: call init() before stats()");
+  return tracer.stats();
+}

@@ -1,0 +1,139 @@
+//! Handles: numbers that name a span's context, and its slot while it records.
+//!
+//! A context outlives its span: children, links and headers may ask for it long after the end, and a span that is not sampled is
+//! nothing but a context. So contexts live in a ring of their own, in which the oldest that no live span uses makes room.
+
+use clewline_core::SpanContext;
+
+/// How many contexts are remembered.
+const CONTEXTS: u32 = 4096;
+
+/// Handles stay below 2^30, so that engines keep them as small integers.
+const LAST_NUMBER: u32 = (1 << 29) - 1;
+
+/// One remembered context.
+pub(crate) struct Entry {
+    /// The number of the start, and in bit 0 whether it records; 0: nothing is here.
+    handle: u32,
+    pub(crate) slot: u8,
+    /// Whether the slot holds the span.
+    pub(crate) live: bool,
+    /// `None` only where there was never one.
+    pub(crate) context: Option<SpanContext>,
+}
+
+/// The ring of contexts.
+#[repr(C)]
+pub(crate) struct Contexts {
+    last: u32,
+    entries: [Entry; CONTEXTS as usize],
+}
+
+impl Contexts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            entries: [const { Entry { handle: 0, slot: 0, live: false, context: None } }; CONTEXTS as usize],
+            last: 0,
+        }
+    }
+
+    #[inline]
+    fn at(&mut self, number: u32) -> Option<&mut Entry> {
+        self.entries.get_mut((number & (CONTEXTS - 1)) as usize)
+    }
+
+    /// Remembers a context in place of the oldest that no live span uses; answers its handle.
+    #[inline]
+    pub(crate) fn insert(&mut self, context: SpanContext) -> u32 {
+        loop {
+            self.last = if self.last == LAST_NUMBER { 1 } else { self.last + 1 };
+            let number = self.last;
+            // Fewer slots than contexts: one is found.
+            if let Some(entry) = self.at(number)
+                && !entry.live
+            {
+                entry.handle = number << 1 | u32::from(context.is_sampled());
+                entry.context = Some(context);
+                return entry.handle;
+            }
+        }
+    }
+
+    /// What a handle names, unless its place was given to another.
+    #[inline(never)]
+    pub(crate) fn get(&mut self, handle: u32) -> Option<&mut Entry> {
+        self.at(handle >> 1).filter(|entry| entry.handle == handle)
+    }
+
+    /// Takes the slot from the span that began first among the live ones: after so many others, it was most likely forgotten.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn abandon_oldest(&mut self) -> Option<u8> {
+        let mut number = self.last;
+        for _ in 0..CONTEXTS {
+            number += 1;
+            if let Some(entry) = self.at(number)
+                && entry.live
+            {
+                entry.live = false;
+                return Some(entry.slot);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clewline_core::{CountingIds, IdSource, TraceFlags};
+
+    use super::*;
+
+    fn contexts() -> impl FnMut(TraceFlags) -> SpanContext {
+        let ids = CountingIds::new();
+        move |flags| SpanContext::new(ids.trace_id(), ids.span_id(), flags)
+    }
+
+    #[test]
+    fn a_place_in_use_is_passed_over_and_old_handles_go_stale() {
+        let mut new = contexts();
+        let mut ring = Contexts::new();
+        let live = ring.insert(new(TraceFlags::SAMPLED));
+        ring.get(live).unwrap().live = true;
+        let other = ring.insert(new(TraceFlags::NONE));
+        assert_eq!((live & 1, other & 1), (1, 0));
+        for _ in 2..CONTEXTS {
+            ring.insert(new(TraceFlags::NONE));
+        }
+        assert!(ring.get(other).is_some(), "the ring was not full yet");
+        let newest = ring.insert(new(TraceFlags::NONE));
+        assert!(ring.get(other).is_none() && ring.get(live).unwrap().live && ring.get(newest).is_some());
+        assert_eq!(ring.get(newest).unwrap().context.unwrap().span_id().to_bytes()[6..], [0x20, 0x02]);
+        for nonsense in [0, 1, u32::MAX, live ^ 1] {
+            assert!(ring.get(nonsense).is_none());
+        }
+    }
+
+    #[test]
+    fn the_oldest_live_one_is_abandoned() {
+        let mut new = contexts();
+        let mut ring = Contexts::new();
+        assert_eq!(ring.abandon_oldest(), None);
+        let handles: [u32; 3] = core::array::from_fn(|_| ring.insert(new(TraceFlags::SAMPLED)));
+        for (slot, handle) in (0..).zip(handles).skip(1) {
+            let entry = ring.get(handle).unwrap();
+            (entry.slot, entry.live) = (slot, true);
+        }
+        assert_eq!((ring.abandon_oldest(), ring.abandon_oldest(), ring.abandon_oldest()), (Some(1), Some(2), None));
+    }
+
+    #[test]
+    fn numbers_start_again_without_reaching_zero() {
+        let mut new = contexts();
+        let mut ring = Contexts::new();
+        ring.last = LAST_NUMBER - 1;
+        let handles = [(); 2].map(|()| ring.insert(new(TraceFlags::SAMPLED)));
+        assert_eq!(handles, [LAST_NUMBER << 1 | 1, 1 << 1 | 1]);
+        assert!(handles[0] < 1 << 30);
+    }
+}

@@ -1,0 +1,53 @@
+//! Slots: the memory of live spans, and which of it is free.
+
+use clewline_core::direct::DirectSpan;
+
+/// How many spans can be live at a time; the number of a slot is a byte.
+pub(crate) const SLOTS: usize = 256;
+
+/// How many bytes of name, attributes, events and links one span can hold.
+pub(crate) const SPAN_BYTES: usize = 8192;
+
+/// All slots.
+#[repr(C)]
+pub(crate) struct Slots {
+    free_count: usize,
+    free: [u8; SLOTS],
+    spans: [DirectSpan<SPAN_BYTES>; SLOTS],
+}
+
+impl Slots {
+    /// Without a slot to take, until `open`: all zero, so that it costs no byte in the module file.
+    pub(crate) const fn new() -> Self {
+        Self { spans: [const { DirectSpan::new() }; SLOTS], free: [0; SLOTS], free_count: 0 }
+    }
+
+    /// Makes all slots free.
+    pub(crate) fn open(&mut self) {
+        for slot in 0..=u8::MAX {
+            self.give(slot);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn span(&mut self, slot: u8) -> &mut DirectSpan<SPAN_BYTES> {
+        const { assert!(SLOTS == 1 << u8::BITS, "every byte is a slot") };
+        &mut self.spans[usize::from(slot)]
+    }
+
+    /// Takes a free slot.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<u8> {
+        self.free_count = self.free_count.checked_sub(1)?;
+        self.free.get(self.free_count).copied()
+    }
+
+    /// Gives a slot back.
+    #[inline]
+    pub(crate) fn give(&mut self, slot: u8) {
+        if let Some(place) = self.free.get_mut(self.free_count) {
+            *place = slot;
+            self.free_count += 1;
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! `Store`: all state of the module, and what each export does with it.
+
+use clewline_core::direct::{DirectBatch, DirectSpan, child_of};
+use clewline_core::{SpanContext, SpanKind, StatusCode, TraceIdRatio, traceparent};
+
+use crate::contexts::Contexts;
+use crate::ids::Ids;
+use crate::records::Written;
+use crate::slots::{SPAN_BYTES, Slots};
+
+/// How many bytes of ended spans can wait to be taken, the envelope's room included.
+const BATCH_BYTES: usize = 264 * 1024;
+
+const SCOPE: &str = "clewline";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What JavaScript reads in place, in this order.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Where the request that `take` made begins.
+    pub request: usize,
+    /// How many spans are in it.
+    pub request_spans: u32,
+    /// Spans that record.
+    pub started: u32,
+    /// Spans that the sampler left out.
+    pub not_sampled: u32,
+    /// Spans that record and have not ended.
+    pub live: u32,
+    /// Ended spans in the batch.
+    pub batched: u32,
+    /// Spans never ended while as many others were live as there are slots.
+    pub abandoned: u32,
+    /// Spans that ended while the batch was full.
+    pub batch_full: u32,
+    /// Uses of handles that name nothing any more.
+    pub stale_handles: u32,
+    /// `traceparent` texts that broke a rule.
+    pub malformed_parents: u32,
+    /// Texts that were cut.
+    pub truncated_texts: u32,
+}
+
+/// The state. Empty it is nearly all zero, so that it costs no byte in the module file; what is used most comes first, where
+/// addresses are short.
+#[repr(C)]
+pub struct Store {
+    /// What JavaScript reads.
+    pub counters: Counters,
+    /// 128 random bits, which JavaScript writes before `configure`.
+    pub seed: [u64; 2],
+    ids: Ids,
+    root: TraceIdRatio,
+    anchor: u64,
+    pub(crate) written: Written,
+    contexts: Contexts,
+    batch: DirectBatch<BATCH_BYTES, SPAN_BYTES>,
+    slots: Slots,
+}
+
+impl Store {
+    /// The state before `configure`: spans are started and dropped at once.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            counters: Counters {
+                request: 0,
+                request_spans: 0,
+                started: 0,
+                not_sampled: 0,
+                live: 0,
+                batched: 0,
+                abandoned: 0,
+                batch_full: 0,
+                stale_handles: 0,
+                malformed_parents: 0,
+                truncated_texts: 0,
+            },
+            seed: [0; 2],
+            ids: Ids::from_seed([0, 1]),
+            root: TraceIdRatio::ALL,
+            anchor: 0,
+            written: Written::new(),
+            batch: DirectBatch::new(),
+            contexts: Contexts::new(),
+            slots: Slots::new(),
+        }
+    }
+
+    /// Takes the seed, the resource (a run of records), the ratio of roots to sample, and the moment that times count from in
+    /// whole Unix milliseconds. To be called once. False if the ratio is none, or the resource does not fit.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what is no integer saturates, by the definition of `as`"
+    )]
+    pub fn configure(&mut self, resource: u32, ratio: f64, anchor: f64) -> bool {
+        let Ok(root) = TraceIdRatio::new(ratio) else { return false };
+        self.root = root;
+        self.ids = Ids::from_seed(self.seed);
+        self.anchor = (anchor as u64).wrapping_mul(1_000_000);
+        self.slots.open();
+        let Self { written, batch, .. } = self;
+        batch.describe(SCOPE, VERSION, |buffer, tag| written.attributes(buffer, tag, resource) == 0)
+    }
+
+    /// Starts a span below a local `parent`, or below the `traceparent` that the text `remote` is, or else a new trace; its handle.
+    pub fn start(&mut self, name: u32, kind: u32, parent: u32, remote: u32) -> u32 {
+        let parent = if remote > 0 {
+            self.parse(remote)
+        } else if parent > 0 {
+            self.context(parent)
+        } else {
+            None
+        };
+        let context = child_of(parent.as_ref(), &self.ids, self.root);
+        let handle = self.contexts.insert(context);
+        if !context.is_sampled() {
+            self.counters.not_sampled += 1;
+            return handle;
+        }
+        self.counters.started += 1;
+        self.counters.live += 1;
+        let slot = match self.slots.take() {
+            Some(slot) => Some(slot),
+            None => {
+                self.counters.abandoned += 1;
+                self.counters.live -= 1;
+                self.contexts.abandon_oldest()
+            }
+        };
+        if let Some(slot) = slot
+            && let Some(entry) = self.contexts.get(handle)
+        {
+            (entry.slot, entry.live) = (slot, true);
+            let kind = SpanKind::from_number(kind.into());
+            self.slots.span(slot).start(&context, parent.as_ref(), kind, self.written.text(name));
+        }
+        handle
+    }
+
+    /// Sets the attributes that the run of records `attributes` is.
+    pub fn set(&mut self, handle: u32, attributes: u32) {
+        if let Some((span, written)) = self.live(handle) {
+            for record in written.run(attributes) {
+                span.set(written.text(record.key), |buffer, tag| written.attribute(buffer, tag, record));
+            }
+        }
+    }
+
+    /// Renames a span.
+    pub fn rename(&mut self, handle: u32, name: u32) {
+        if let Some((span, written)) = self.live(handle) {
+            span.set_name(written.text(name));
+        }
+    }
+
+    /// Judges the outcome, by OTLP's number and a text.
+    pub fn status(&mut self, handle: u32, code: u32, message: u32) {
+        let code = match code {
+            1 => StatusCode::Ok,
+            2 => StatusCode::Error,
+            _ => return,
+        };
+        if let Some((span, written)) = self.live(handle) {
+            span.set_status(code, written.text(message));
+        }
+    }
+
+    /// Records an event with a run of attributes, at a time in nanoseconds since the anchor.
+    pub fn event(&mut self, handle: u32, name: u32, time: f64, attributes: u32) {
+        let time = self.unix_nanos(time);
+        if let Some((span, written)) = self.live(handle) {
+            span.event(written.text(name), time, |buffer, tag| written.attributes(buffer, tag, attributes));
+        }
+    }
+
+    /// Records a link to the `traceparent` that the text `context` is, with a run of attributes.
+    pub fn link(&mut self, handle: u32, context: u32, attributes: u32) {
+        if let Some(context) = self.parse(context)
+            && let Some((span, written)) = self.live(handle)
+        {
+            span.link(&context, |buffer, tag| written.attributes(buffer, tag, attributes));
+        }
+    }
+
+    /// Ends a span; how many bytes of spans the batch then holds. Times are nanoseconds since the anchor.
+    pub fn end(&mut self, handle: u32, start: f64, end: f64) -> usize {
+        let (start, end) = (self.unix_nanos(start), self.unix_nanos(end));
+        let Self { counters, contexts, slots, batch, .. } = self;
+        if let Some(entry) = contexts.get(handle)
+            && entry.live
+        {
+            entry.live = false;
+            let span = slots.span(entry.slot);
+            batch.push(span.end(start, end));
+            counters.truncated_texts += span.take_truncated();
+            slots.give(entry.slot);
+            counters.live -= 1;
+            counters.batched = batch.len();
+            counters.batch_full = batch.dropped();
+        } else {
+            counters.stale_handles += 1;
+        }
+        batch.size()
+    }
+
+    /// Writes a span's `traceparent` to the front of the texts; false if the span is forgotten.
+    pub fn traceparent(&mut self, handle: u32) -> bool {
+        let Some(context) = self.contexts.get(handle).and_then(|entry| entry.context.as_ref()) else {
+            self.counters.stale_handles += 1;
+            return false;
+        };
+        if let Some(front) = self.written.texts.first_chunk_mut() {
+            traceparent::write(context, front);
+        }
+        true
+    }
+
+    /// Makes a request of at most `max` bytes from the oldest ended spans; its length, 0 for none.
+    pub fn take(&mut self, max: usize) -> usize {
+        let batch = &mut self.batch;
+        let (request, spans) = batch.take(max);
+        self.counters.request = request.as_ptr().expose_provenance();
+        self.counters.request_spans = spans;
+        let length = request.len();
+        self.counters.batched = batch.len();
+        length
+    }
+
+    /// The request that the last [`take`](Self::take) made of `length` bytes, for tests on hosts without a JavaScript.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn request(&mut self, max: usize) -> Vec<u8> {
+        let batch = &mut self.batch;
+        batch.take(max).0.to_vec()
+    }
+
+    /// Writes texts and records as JavaScript would.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn written(&mut self) -> (&mut [crate::Record], &mut [u8]) {
+        (&mut self.written.records, &mut self.written.texts)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "what is no integer saturates, by the definition of `as`")]
+    fn unix_nanos(&self, offset: f64) -> u64 {
+        self.anchor.wrapping_add_signed(offset as i64)
+    }
+
+    /// The context of a span, live or ended.
+    #[inline]
+    fn context(&mut self, handle: u32) -> Option<SpanContext> {
+        let context = self.contexts.get(handle).and_then(|entry| entry.context);
+        self.counters.stale_handles += u32::from(context.is_none());
+        context
+    }
+
+    #[inline(never)]
+    fn parse(&mut self, text: u32) -> Option<SpanContext> {
+        let context = traceparent::parse_trimmed(self.written.text(text)).ok();
+        self.counters.malformed_parents += u32::from(context.is_none());
+        context
+    }
+
+    /// The live span of a handle, with what was written to read from; a handle without one is counted.
+    #[inline(never)]
+    fn live(&mut self, handle: u32) -> Option<(&mut DirectSpan<SPAN_BYTES>, &Written)> {
+        match self.contexts.get(handle) {
+            Some(entry) if entry.live => Some((self.slots.span(entry.slot), &self.written)),
+            _ => {
+                self.counters.stale_handles += 1;
+                None
+            }
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,94 @@
+/**
+ * What the package weighs in an application, bundled and minified by esbuild: `node wasm/size.mjs [--bless] [peer=file.mjs …]`.
+ *
+ * Compares with budget.txt, which `--bless` writes, and with what we promise. A peer is an application with the same features by
+ * another library; it is bundled in the same way and shown beside.
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const DIST = join(HERE, "dist");
+const BUDGET = join(HERE, "budget.txt");
+/** Another version of a compiler makes other code: how much more than the budget is still within it. */
+const ALLOWANCE = 1.03;
+
+const INIT = 'import { init } from "./index.mjs";';
+/** The smallest realistic application: tracer, batch, OTLP and `fetch`. */
+const APPLICATION = `${INIT} import { traceFetch } from "./fetch.mjs";
+init({ serviceName: "shop", endpoint: "/otlp", instrumentations: [traceFetch()] });`;
+/** What each further entry adds to it. */
+const FURTHER = {};
+
+/** The most that gzip and brotli may leave, in bytes, whatever the budget says. */
+const PROMISES = { "core.wasm": [Infinity, 4096], application: [9216, 8192] };
+
+const bless = process.argv.includes("--bless");
+const peers = process.argv.slice(2).filter((argument) => argument.includes("="));
+
+const rows = { "core.wasm": sizes(readFileSync(join(DIST, "core.wasm"))) };
+rows["tracer alone"] = await bundled(`${INIT} init({ serviceName: "shop" });`);
+rows.application = await bundled(APPLICATION);
+for (const [name, code] of Object.entries(FURTHER)) {
+  const whole = await bundled(`${code}\n${APPLICATION}`);
+  rows[`+ ${name}`] = whole.map((size, index) => size - rows.application[index]);
+}
+
+if (bless) writeFileSync(BUDGET, written(rows));
+const budget = read(BUDGET);
+const over = [];
+console.log(`  ${"bytes as a browser fetches them".padEnd(44)}     raw    gzip  brotli  budget`);
+for (const [name, row] of Object.entries(rows)) {
+  const allowed = budget[name];
+  show(name, row, allowed?.[2]);
+  if (!allowed) over.push(`${name} has no budget`);
+  else if (row.some((size, index) => size > allowed[index] * ALLOWANCE)) over.push(`${name}: ${row.join(", ")}, budget ${allowed.join(", ")}`);
+  const promise = PROMISES[name];
+  if (promise && (row[1] > promise[0] || row[2] > promise[1])) over.push(`${name}: ${row.join(", ")} is more than we promise`);
+}
+for (const name of Object.keys(budget)) if (!rows[name]) over.push(`${name} is in the budget, but not measured`);
+for (const peer of peers) {
+  const [name, file] = peer.split("=");
+  show(name, await bundled(readFileSync(file, "utf8"), join(file, "..")));
+}
+if (over.length) {
+  console.error(`over budget; where that is meant, \`cargo xtask size --bless\`:\n    ${over.join("\n    ")}`);
+  process.exitCode = 1;
+}
+
+function show(name, row, allowed = "") {
+  console.log(`  ${name.padEnd(44)}${row.map((size) => String(size).padStart(8)).join("")}${String(allowed).padStart(8)}`);
+}
+
+function sizes(bytes) {
+  return [bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+}
+
+/** The sizes of a script with all that it imports from `directory`. */
+async function bundled(code, directory = DIST) {
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: directory },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    write: false,
+  });
+  return sizes(outputFiles[0].contents);
+}
+
+function written(rows) {
+  const lines = Object.entries(rows).map(([name, row]) => `${name}: ${row.join(" ")}`);
+  return ["# Raw, gzip and brotli bytes of the npm package: `cargo xtask size` compares, `cargo xtask size --bless` writes.", ...lines, ""].join("\n");
+}
+
+function read(file) {
+  const lines = readFileSync(file, "utf8").split("\n").filter((line) => line && !line.startsWith("#"));
+  return Object.fromEntries(lines.map((line) => [line.split(": ")[0], line.split(": ")[1].split(" ").map(Number)]));
+}
