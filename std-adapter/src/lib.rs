@@ -67,7 +67,7 @@ pub use init::{Guard, InitError, start};
 #[cfg(feature = "tracing")]
 pub use init::{NoFilter, init, init_with};
 #[cfg(feature = "tracing")]
-pub use layer::{ClewlineLayer, ClewlineSubscriber, SpanExt, layer, subscriber};
+pub use layer::{ClewlineLayer, ClewlineSubscriber, SetParentError, SpanExt, layer, subscriber};
 pub use pipeline::{Ledger, Pipeline, PipelineOptions};
 pub use sampler::{SharedRateLimited, SteadyClock};
 pub use span::{Entry, Span};

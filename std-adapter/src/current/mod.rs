@@ -41,7 +41,7 @@ use crate::opentelemetry::current as otel;
 /// The context of the innermost span, as new native spans inherit it.
 #[inline]
 pub(crate) fn context() -> Context {
-    with_current_baggage(top().and_then(|place| place.context()).unwrap_or_default())
+    with_current_baggage(top().and_then(|place| place.hand_to_child()).unwrap_or_default())
 }
 
 /// What is to be handed on: a `tracing` span that filters keep from the layer counts as its nearest ancestor that they let

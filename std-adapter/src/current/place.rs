@@ -35,6 +35,15 @@ impl Place {
         }
     }
 
+    /// What it hands to a child. A `tracing` span takes note, as it cannot move to another trace any more.
+    pub(super) fn hand_to_child(&self) -> Option<Context> {
+        match self {
+            #[cfg(feature = "tracing")]
+            Self::Tracing { layer, number } => crate::layer::hand_to_child(*layer, *number),
+            other => other.context(),
+        }
+    }
+
     /// Works on what is being recorded, or does nothing. No foreign code may run inside `work`: it could come back here.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Recording) -> R) -> Option<R> {
         match self {

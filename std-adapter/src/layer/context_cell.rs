@@ -10,13 +10,14 @@ pub(super) struct ContextCell {
     trace_id: [AtomicU64; 2],
     /// Zero if there is no context.
     span_id: AtomicU64,
-    /// Flags in the lowest byte, then the three bits below, then the number of changes; odd while a change goes on.
+    /// Flags in the lowest byte, then the four bits below, then the number of changes; odd while a change goes on.
     state: AtomicU64,
 }
 
 const IS_REMOTE: u64 = 1 << 8;
 const HAS_CARRIED: u64 = 1 << 9;
 const IS_FOREIGN: u64 = 1 << 10;
+const HAS_CHILDREN: u64 = 1 << 11;
 const ONE_CHANGE: u64 = 1 << 16;
 
 impl ContextCell {
@@ -49,6 +50,20 @@ impl ContextCell {
         self.state.load(Ordering::Relaxed) & IS_FOREIGN != 0
     }
 
+    /// Whether a child got the context.
+    pub(super) fn has_children(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & HAS_CHILDREN != 0
+    }
+
+    /// Notes that a child gets the context.
+    #[inline]
+    pub(super) fn note_child(&self) {
+        if !self.has_children() {
+            // Changes keep the bit, and who changes while this comes reads it again.
+            self.state.fetch_or(HAS_CHILDREN, Ordering::Relaxed);
+        }
+    }
+
     /// Notes whether the span hands on more than its context.
     pub(super) fn set_has_carried(&self, has_carried: bool) {
         self.change_with(|state| (state & !HAS_CARRIED) | if has_carried { HAS_CARRIED } else { 0 });
@@ -58,7 +73,7 @@ impl ContextCell {
     pub(super) fn change(&self, context: &SpanContext) {
         self.change_with(|state| {
             self.store(context);
-            (state & (HAS_CARRIED | IS_FOREIGN)) | state_bits(context)
+            (state & (HAS_CARRIED | IS_FOREIGN | HAS_CHILDREN)) | state_bits(context)
         });
     }
 

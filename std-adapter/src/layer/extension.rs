@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::{PoisonError, RwLock};
 
-use clewline_core::{SpanContext, SpanKind, Status, Value};
+use clewline_core::{Attribute, Link, SpanContext, SpanKind, Status, Value};
 use tracing_core::Dispatch;
 use tracing_core::dispatcher::WeakDispatch;
 
@@ -36,14 +36,33 @@ pub trait SpanExt {
     fn hand_on(&self) -> Context;
 
     /// Makes this span a child of a span elsewhere, with its tracestate list and the baggage, and asks the sampler again.
-    /// `None` changes nothing.
+    /// `None` changes nothing. The span's own fields are recorded whatever the first decision was.
     ///
-    /// Call it before the span has children: they would stay in the trace in which they began. The span's own fields are
-    /// recorded whatever the first decision was.
-    fn set_parent(&self, parent: impl Parent);
+    /// A span that has children already stays with them in their trace, and links to the parent that it was to have;
+    /// [`try_set_parent`](Self::try_set_parent) says so.
+    fn set_parent(&self, parent: impl Parent) {
+        let _ = self.try_set_parent(parent);
+    }
+
+    /// As [`set_parent`](Self::set_parent).
+    ///
+    /// # Errors
+    /// Why the span does not get the parent.
+    fn try_set_parent(&self, parent: impl Parent) -> Result<(), SetParentError>;
 
     /// Records a relation to another span, of any trace.
-    fn add_link(&self, context: &SpanContext);
+    fn add_link(&self, context: &SpanContext) {
+        self.link(&Link::from(*context));
+    }
+
+    /// Records a relation to another span, of any trace, with its tracestate list and attributes.
+    fn link(&self, link: &Link<'_>);
+
+    /// Records that something happened now.
+    fn add_event(&self, name: &str, attributes: &[Attribute<'_>]);
+
+    /// Records that something happened at a time: nanoseconds since the Unix epoch.
+    fn add_event_at(&self, name: &str, unix_nanos: u64, attributes: &[Attribute<'_>]);
 
     /// Changes the role in a call.
     fn set_kind(&self, kind: SpanKind);
@@ -74,21 +93,44 @@ impl SpanExt for tracing::Span {
         with_door(self, |door, number| Some(door.find_nearest(number)?.hand_on())).unwrap_or_default()
     }
 
-    fn set_parent(&self, parent: impl Parent) {
+    fn try_set_parent(&self, parent: impl Parent) -> Result<(), SetParentError> {
         let parent = parent.parent();
-        if !parent.is_empty() {
-            let metadata = self.metadata();
-            with_door(self, |door, number| {
-                door.recorder().adopt(door.find(number)?, metadata?, parent);
-                #[cfg(feature = "opentelemetry")]
-                crate::current::moved(door.recorder().number, number);
-                Some(())
-            });
+        let Some(metadata) = self.metadata().filter(|_| !self.is_disabled()) else {
+            return Err(SetParentError::Disabled);
+        };
+        if parent.is_empty() {
+            return Ok(());
         }
+        let mut result = Err(SetParentError::NoLayer);
+        with_door(self, |door, number| {
+            result = match door.find(number) {
+                Some(found) => door.recorder().adopt(found, metadata, parent),
+                None => Err(SetParentError::Disabled),
+            };
+            #[cfg(feature = "opentelemetry")]
+            crate::current::moved(door.recorder().number, number);
+            Some(())
+        });
+        result
     }
 
-    fn add_link(&self, context: &SpanContext) {
-        with_recording(self, |recording| drop(recording.span.link(context, "")));
+    fn link(&self, link: &Link<'_>) {
+        with_recording(self, |recording| {
+            recording.span.add_link(link);
+        });
+    }
+
+    fn add_event(&self, name: &str, attributes: &[Attribute<'_>]) {
+        with_recording(self, |recording| {
+            let now = recording.now();
+            recording.span.event(name, now).set_all(attributes);
+        });
+    }
+
+    fn add_event_at(&self, name: &str, unix_nanos: u64, attributes: &[Attribute<'_>]) {
+        with_recording(self, |recording| {
+            recording.span.event(name, unix_nanos).set_all(attributes);
+        });
     }
 
     fn set_kind(&self, kind: SpanKind) {
@@ -141,8 +183,27 @@ impl Parent for tracing::Span {
     }
 
     fn parent(&self) -> Context {
-        self.hand_on()
+        let hand_to_child = |found: Found<'_>| {
+            let (context, carried) = found.hand_to_child();
+            Context::with_carried(context, carried)
+        };
+        with_door(self, |door, number| door.find_nearest(number).map(hand_to_child)).unwrap_or_default()
     }
+}
+
+/// Why a span does not get a parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetParentError {
+    /// The span is disabled: nobody wants it, or a filter keeps it from Clewline's layer.
+    #[error("the span is disabled, or filtered away from Clewline's layer")]
+    Disabled,
+    /// The span's subscriber is neither Clewline's nor one with Clewline's layer.
+    #[error("the span's subscriber has no layer of Clewline's")]
+    NoLayer,
+    /// The span has children. It stays with them in their trace, and links to the parent that it was to have.
+    #[error("the span has children already, and stays in their trace; set the parent before")]
+    HasChildren,
 }
 
 /// The context of the current `tracing` span, or of its nearest ancestor that the layer knows.
@@ -151,9 +212,17 @@ pub(crate) fn nearest_to_current() -> Option<Context> {
     (!context.is_empty()).then_some(context)
 }
 
-/// The context of a span that a door knows by `number`.
+/// What a span hands on that a door knows by `number`.
 pub(crate) fn context_of(door: u32, number: u64) -> Option<Context> {
     find(door, number, |found| Some(found.hand_on()))
+}
+
+/// What it hands to a child.
+pub(crate) fn hand_to_child(door: u32, number: u64) -> Option<Context> {
+    find(door, number, |found| {
+        let (context, carried) = found.hand_to_child();
+        Some(Context::with_carried(context, carried))
+    })
 }
 
 /// Works on what a span records that a door knows by `number`; no foreign code may run inside `work`.

@@ -52,8 +52,8 @@ use crate::current::{self, Within};
 use crate::pipeline::Pipeline;
 
 pub(crate) use activity::Activity;
-pub use extension::SpanExt;
-pub(crate) use extension::{context_of, nearest_to_current, with_recording_of};
+pub use extension::{SetParentError, SpanExt};
+pub(crate) use extension::{context_of, hand_to_child, nearest_to_current, with_recording_of};
 pub(crate) use open::{OpenSpans, end_open_spans, open_spans};
 pub use subscriber::{ClewlineSubscriber, subscriber};
 
@@ -135,7 +135,7 @@ impl ClewlineLayer {
             Some(found) => found,
             None => self.filtered_parent(id, context)?,
         };
-        Some((found.context(), found.carried()))
+        Some(found.hand_to_child())
     }
 
     /// What the thread is in.

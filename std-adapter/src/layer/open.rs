@@ -1,6 +1,7 @@
 //! Spans that are still open when their pipeline is shut down.
 
 use super::ClewlineLayer;
+use super::activity::Activity;
 use super::extension::for_each_layer;
 use super::loan::Work;
 use super::place::Found;
@@ -55,6 +56,8 @@ pub(crate) fn end_open_spans(pipeline: &Pipeline) {
     for mut live in ended {
         if let Some(recording) = live.0.as_deref_mut() {
             recording.span.set(MARK, true);
+            let now = recording.now();
+            Activity::end(recording, now);
         }
     }
 }

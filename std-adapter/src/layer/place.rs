@@ -8,7 +8,7 @@ use clewline_core::SpanContext;
 
 use super::context_cell::ContextCell;
 use super::loan::{Lent, Loan, Work};
-use super::recorder::Live;
+use super::recorder::{HandedOn, Live};
 use crate::current::Context;
 use crate::current::carried::Shared;
 use crate::pipeline::Recording;
@@ -70,6 +70,18 @@ impl<'t> Found<'t> {
     /// The span's context, unless it only hands on another's.
     pub(super) fn own_context(&self) -> Option<SpanContext> {
         if self.place.context.is_foreign() { None } else { self.context() }
+    }
+
+    /// What the span hands on to a child: its context, and what goes with it.
+    #[inline]
+    pub(super) fn hand_to_child(&self) -> HandedOn {
+        self.place.context.note_child();
+        (self.context(), self.carried())
+    }
+
+    /// Whether there are children to which it handed its context.
+    pub(super) fn has_children(&self) -> bool {
+        self.place.context.has_children()
     }
 
     /// What the span hands on to what happens within it.

@@ -11,6 +11,7 @@ use tracing_core::{Event, Metadata};
 use super::activity::Activity;
 use super::callsite::{Callsite, Callsites};
 use super::event::Staging;
+use super::extension::SetParentError;
 use super::fields::{NewSpan, Special, name_and_kind, set_one_staged, set_staged, special};
 use super::loan::Work;
 use super::options::Options;
@@ -250,7 +251,12 @@ impl Recorder {
     }
 
     /// Gives a span a parent after it has begun, and what the parent hands on.
-    pub(super) fn adopt(&self, found: Found<'_>, metadata: &'static Metadata<'static>, parent: Context) {
+    pub(super) fn adopt(
+        &self,
+        found: Found<'_>,
+        metadata: &'static Metadata<'static>,
+        parent: Context,
+    ) -> Result<(), SetParentError> {
         let (parent, carried) = parent.into_parts();
         let told = carried.as_ref().and_then(|carried| carried.sampling);
         let (Some(pipeline), Some(own)) = (self.pipeline(), found.own_context()) else {
@@ -259,14 +265,21 @@ impl Recorder {
                 found.set_context(&parent);
             }
             found.set_carried(carried);
-            return;
+            return Ok(());
         };
         if parent.is_none() && told.is_none() {
             if let Some(carried) = &carried {
                 self.work(found, |recording| pipeline.record_baggage(&mut recording.span, carried));
             }
             found.set_carried(carried);
-            return;
+            return Ok(());
+        }
+        if let Some(parent) = &parent
+            && found.has_children()
+        {
+            // In another trace, it would not be found where they look for it.
+            self.work(found, |recording| drop(recording.span.link(parent, trace_state_of(&carried))));
+            return Err(SetParentError::HasChildren);
         }
         let callsite = self.callsites.get(pipeline, metadata);
         callsite.note_parent();
@@ -326,6 +339,7 @@ impl Recorder {
             }
             found.set_carried(carried);
         });
+        Ok(())
     }
 }
 

@@ -125,10 +125,7 @@ impl Subscriber for ClewlineSubscriber {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let of = |number| {
-            let found = slots::find(number)?;
-            Some((found.context(), found.carried()))
-        };
+        let of = |number| Some(slots::find(number)?.hand_to_child());
         let parent = match attributes.parent() {
             Some(parent) => of(parent.into_u64()),
             None if attributes.is_contextual() => match self.within() {

@@ -61,6 +61,27 @@ fn a_panic_while_formatting_costs_one_value() {
 }
 
 #[test]
+fn a_panic_while_a_child_is_made_leaves_nothing_open() {
+    let recorder = Recorder::new();
+    let spans = recorder.run(|| {
+        let parent = info_span!("parent");
+        for _ in 0..3 {
+            let explicit = AssertUnwindSafe(|| info_span!(parent: &parent, "explicit", bad = ?Panics));
+            assert!(catch_unwind(explicit).is_err());
+            assert!(
+                catch_unwind(AssertUnwindSafe(|| parent.in_scope(|| info_span!("current", bad = ?Panics)))).is_err()
+            );
+        }
+        drop(parent);
+    });
+    // A registry keeps a parent open until its children are closed.
+    let parent = named(&spans, "parent");
+    assert_eq!(spans.len(), 7);
+    spans.iter().filter(|span| span.name != "parent").for_each(|span| crate::support::assert_child(span, parent));
+    assert_eq!(recorder.ledger().pending, 0);
+}
+
+#[test]
 fn a_panic_in_a_span_ends_it() {
     let recorder = Recorder::new();
     let spans = recorder.run(|| {

@@ -1,9 +1,10 @@
 //! `set_parent`: spans that learn of a remote parent after they have begun.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
 use clewline::{
-    ReadWriteSpan, SpanContext, SpanExt as _, SpanProcessor, SpanView, TraceFlags, Verdict, current_context,
+    ReadWriteSpan, SetParentError, SpanContext, SpanExt as _, SpanProcessor, SpanView, TraceFlags, Verdict,
+    current_context,
 };
 use clewline_core::{AlwaysOff, AlwaysOn, ParentBased};
 use tracing::{info, info_span, instrument};
@@ -156,4 +157,114 @@ fn the_last_parent_counts_and_none_changes_nothing() {
     });
     assert_child(named(&spans, "request"), named(&spans, "other"));
     assert_eq!(named(&spans, "request").flags & 0x200, 0, "the parent is local");
+}
+
+#[test]
+fn a_span_with_children_stays_in_their_trace_and_links_to_the_parent() {
+    let recorder = Recorder::new();
+    let tracer = recorder.pipeline.tracer(&clewline::Scope { name: "native", ..clewline::Scope::default() });
+    let spans = recorder.run(|| {
+        for door in ["tracing", "native", "explicit"] {
+            let span = info_span!("request", door);
+            match door {
+                "tracing" => span.in_scope(|| drop(info_span!("child"))),
+                "native" => span.in_scope(|| tracer.span("child").start().end()),
+                _ => tracer.span("child").child_of(&span).start().end(),
+            }
+            let before = span.context();
+            assert_eq!(span.try_set_parent(remote(SAMPLED)), Err(SetParentError::HasChildren));
+            span.set_parent(clewline::Context::new(Some(remote(SAMPLED))).with_trace_state("vendor=1"));
+            assert_eq!(span.context(), before);
+        }
+        // To read the context, as for a log line, is not to have a child.
+        let read = info_span!("read");
+        assert!(read.context().is_some() && read.in_scope(current_context).is_some());
+        assert_eq!(read.try_set_parent(remote(SAMPLED)), Ok(()));
+    });
+    let parent = remote(SAMPLED);
+    assert_eq!(spans.iter().filter(|span| span.name == "child").count(), 3);
+    for child in spans.iter().filter(|span| span.name == "child") {
+        let request = spans.iter().find(|span| span.span_id == child.parent_span_id).unwrap();
+        assert_child(child, request);
+        assert_ne!(request.trace_id, parent.trace_id().to_bytes());
+        let links: Vec<_> = request.links.iter().map(|link| (&link.span_id[..], link.trace_state.as_str())).collect();
+        let id = parent.span_id().to_bytes();
+        assert_eq!(links, [(&id[..], ""), (&id[..], "vendor=1")]);
+    }
+    assert_eq!(named(&spans, "read").trace_id, parent.trace_id().to_bytes());
+}
+
+#[test]
+fn a_parent_that_cannot_be_set_is_refused_by_name() {
+    let elsewhere = remote(SAMPLED);
+    assert_eq!(tracing::Span::none().try_set_parent(elsewhere), Err(SetParentError::Disabled));
+    tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+        assert_eq!(info_span!("another subscriber").try_set_parent(elsewhere), Err(SetParentError::NoLayer));
+    });
+    Recorder::new().run(|| assert_eq!(info_span!("no parent").try_set_parent(None::<SpanContext>), Ok(())));
+}
+
+/// Holds up the start of spans that were adopted until it is let go on.
+struct Slow(Barrier);
+
+impl SpanProcessor for Slow {
+    fn on_start(&self, span: &mut ReadWriteSpan<'_>) {
+        self.0.wait();
+        self.0.wait();
+        span.set("tenant.id", "acme");
+    }
+
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        Verdict::Keep
+    }
+}
+
+#[test]
+fn what_a_span_cannot_take_while_processors_have_it_is_counted() {
+    let slow: &'static Slow = Box::leak(Box::new(Slow(Barrier::new(2))));
+    let recorder = Recorder::with_processors(ParentBased::new(AlwaysOff), vec![Box::new(slow)]);
+    let dispatch = recorder.dispatch();
+    let span = tracing::dispatcher::with_default(&dispatch, || info_span!("request", late = tracing::field::Empty));
+    std::thread::scope(|scope| {
+        let adopted = span.clone();
+        let thread = scope.spawn(move || adopted.set_parent(remote(SAMPLED)));
+        slow.0.wait();
+        // The processor has the span now. None of this may wait for it.
+        span.set_attribute("lost", 1);
+        span.record("late", 2);
+        span.record_error(&std::fmt::Error);
+        tracing::dispatcher::with_default(&dispatch, || span.in_scope(|| info!("lost")));
+        assert!(span.context().is_some_and(|context| context.is_sampled()));
+        slow.0.wait();
+        thread.join().unwrap();
+    });
+    span.set_attribute("after", 3);
+    drop(span);
+    let spans = recorder.spans();
+    let mut keys: Vec<&str> = spans[0].attributes.iter().map(|pair| pair.key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!((keys, spans[0].events.len()), (vec!["after", "tenant.id"], 0));
+    let ledger = recorder.ledger();
+    assert_eq!((ledger.delivered, ledger.dropped_content), (1, 4));
+}
+
+#[test]
+fn a_span_may_close_while_processors_have_it() {
+    let slow: &'static Slow = Box::leak(Box::new(Slow(Barrier::new(2))));
+    let recorder = Recorder::with_processors(ParentBased::new(AlwaysOff), vec![Box::new(slow)]);
+    let span = tracing::dispatcher::with_default(&recorder.dispatch(), || info_span!("request"));
+    std::thread::scope(|scope| {
+        let adopted = span.clone();
+        // The last handle is dropped by the thread on which the processor runs.
+        let thread = scope.spawn(move || {
+            adopted.set_parent(remote(SAMPLED));
+            drop(adopted);
+        });
+        slow.0.wait();
+        drop(span);
+        slow.0.wait();
+        thread.join().unwrap();
+    });
+    assert_eq!(recorder.spans().len(), 1);
+    assert_eq!(recorder.ledger().pending, 0);
 }

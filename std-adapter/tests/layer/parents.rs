@@ -1,12 +1,12 @@
 //! Who is whose parent, links, and contexts that are handed on.
 
-use clewline::{ClewlineLayer, Parent, Scope, SpanExt as _, current_context};
+use clewline::{ClewlineLayer, Link, Parent, Scope, SpanExt as _, Value, current_context};
 use clewline_core::AlwaysOff;
 use tracing::{Span, info_span};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::support::{Recorder, assert_child, named, record};
+use crate::support::{Recorder, assert_child, int, named, pairs, record};
 
 #[test]
 fn parents_are_contextual_explicit_or_none() {
@@ -40,6 +40,49 @@ fn a_span_that_follows_another_links_to_it() {
         let [link] = &named(&spans, name).links[..] else { panic!("{spans:?}") };
         assert_eq!((&link.trace_id, &link.span_id), (&first.trace_id, &first.span_id));
     }
+}
+
+#[test]
+fn links_and_events_are_added_to_a_span_that_goes_on() {
+    let to = crate::support::remote(clewline::TraceFlags::SAMPLED);
+    let attributes = [("messaging.batch.index", Value::from(3))];
+    let spans = record(|| {
+        let span = info_span!("work");
+        span.link(&Link { trace_state: "vendor=1", attributes: &attributes, ..Link::from(to) });
+        span.add_event("first", &attributes);
+        span.add_event_at("second", 1_700_000_000_000_000_001, &[]);
+    });
+    let link = &spans[0].links[0];
+    assert_eq!((&link.span_id[..], link.trace_state.as_str()), (&to.span_id().to_bytes()[..], "vendor=1"));
+    assert_eq!(pairs(&link.attributes), [("messaging.batch.index", int(3))]);
+    let [first, second] = &spans[0].events[..] else { panic!("{spans:?}") };
+    assert_eq!((first.name.as_str(), pairs(&first.attributes)), ("first", vec![("messaging.batch.index", int(3))]));
+    assert_eq!((second.name.as_str(), second.time_unix_nano), ("second", 1_700_000_000_000_000_001));
+}
+
+#[test]
+fn subscribers_keep_their_spans_apart() {
+    let (outer, inner) = (Recorder::new(), Recorder::new());
+    let outer_dispatch = outer.dispatch();
+    let spans = outer.run(|| {
+        let _outer = info_span!("outer").entered();
+        let spans = inner.run(|| {
+            assert_eq!(Span::current().context(), None, "the other subscriber's span is not this one's");
+            let _root = info_span!("root of the inner").entered();
+            tracing::info!("inside");
+            drop(info_span!("child"));
+            // Back in the outer one for a while.
+            tracing::dispatcher::with_default(&outer_dispatch, || drop(info_span!("root elsewhere")));
+        });
+        assert_eq!(spans.len(), 2);
+        assert_child(named(&spans, "child"), named(&spans, "root of the inner"));
+        assert_eq!(named(&spans, "root of the inner").parent_span_id, b"");
+        assert_eq!(named(&spans, "root of the inner").events.len(), 1);
+        drop(info_span!("child of outer"));
+    });
+    assert_child(named(&spans, "child of outer"), named(&spans, "outer"));
+    assert_eq!(named(&spans, "outer").events.len(), 0);
+    assert_eq!(outer.spans().len() + spans.len(), 3);
 }
 
 #[test]
