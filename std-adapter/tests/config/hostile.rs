@@ -107,7 +107,7 @@ fn variables() {
     ];
     for (name, seed) in seeds {
         damaged(seed, |text| {
-            keeps_its_promises(&from_lookup(&[(name, text), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]))
+            keeps_its_promises(&from_lookup(&[(name, text), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]));
         });
     }
 }
