@@ -144,6 +144,9 @@ impl<'a> Field<'a> {
 
     pub(crate) fn text(&self) -> Result<&'a str, DecodeError> {
         let bytes = self.bytes()?;
+        if let Some(text) = as_text(bytes) {
+            return Ok(text);
+        }
         core::str::from_utf8(bytes).map_err(|error| DecodeError {
             kind: DecodeErrorKind::NotUtf8 { field: self.number },
             offset: self.offset + error.valid_up_to(),
@@ -226,6 +229,18 @@ impl<'a> Fields<'a> {
         self.error(if self.rest.len() < 10 { DecodeErrorKind::Truncated } else { DecodeErrorKind::VarintTooLong })
     }
 
+    #[inline(never)]
+    fn next_of_any_form(&mut self) -> Option<Result<Field<'a>, DecodeError>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let result = self.read();
+        if result.is_err() {
+            self.rest = &[];
+        }
+        Some(result)
+    }
+
     fn read(&mut self) -> Result<Field<'a>, DecodeError> {
         let before = *self;
         let key = self.varint()?;
@@ -258,16 +273,54 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
+        // Nearly every field has a number below 16 and less than 128 bytes of content behind their length. Read in place, such
+        // a field stays in registers; what the general way returns goes through memory.
+        if let [key @ ..0x80, length @ ..0x80, rest @ ..] = self.rest
+            && key & 7 == LENGTH_DELIMITED
+            && *key >= 8
+            && let Some((bytes, rest)) = rest.split_at_checked((*length).into())
+        {
+            let offset = self.offset + 2;
+            *self = Self { rest, offset: offset + bytes.len() };
+            return Some(Ok(Field { number: (key >> 3).into(), wire: Wire::Bytes(bytes), offset }));
         }
-        let result = self.read();
-        if result.is_err() {
-            self.rest = &[];
-        }
-        Some(result)
+        self.next_of_any_form()
     }
+}
+
+/// Key and value of a `KeyValue` message in the form in which nearly every encoder writes it: the key, then the value, both below
+/// 128 bytes, and nothing else.
+#[inline]
+pub(crate) fn plain_key_value(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, key_len @ ..0x80, rest @ ..] = message else { return None };
+    match rest.split_at_checked((*key_len).into()) {
+        Some((key, [0x12, value_len @ ..0x80, value @ ..])) if value.len() == usize::from(*value_len) => {
+            Some((key, value))
+        }
+        _ => None,
+    }
+}
+
+/// The text of an `AnyValue` message that is nothing but one of less than 128 bytes.
+#[inline]
+pub(crate) fn plain_text(message: &[u8]) -> Option<&[u8]> {
+    match message {
+        [0x0a, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => Some(text),
+        _ => None,
+    }
+}
+
+/// Bytes as text, if they are UTF-8.
+#[inline]
+pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        // SAFETY: every sequence of ASCII is UTF-8 (RFC 3629, section 1).
+        #[expect(unsafe_code, reason = "most texts are ASCII, and seeing that takes a fraction of the general check")]
+        return Some(unsafe { core::str::from_utf8_unchecked(bytes) });
+    }
+    core::str::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

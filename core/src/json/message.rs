@@ -1,7 +1,7 @@
 //! The messages of a request as they stand in protobuf, untyped enough that nothing is lost on the way to JSON: ids of a
 //! wrong width and numbers that no enum names come out as they came in.
 
-use crate::wire::{Field, Fields, Wire};
+use crate::wire::{Field, Fields, Wire, plain_key_value, plain_text};
 use crate::{SpanId, SpanView, StatusCode};
 
 /// A span's ids, if they come from a typed view and not from a message.
@@ -46,14 +46,14 @@ impl<'a> Span<'a> {
     /// Reads a `Span` message.
     pub(super) fn read(message: &'a [u8]) -> Self {
         let mut span = Self::default();
-        span.read_fields(Fields::new(message));
+        span.read_fields(message);
         span
     }
 
     /// Takes what the view holds typed; of a live span its fields hold nothing but texts and lists.
     pub(super) fn of(view: &SpanView<'a>, ids: &'a Ids) -> Self {
         let mut span = Self::default();
-        span.read_fields(view.fields());
+        span.read_fields(view.fields().rest());
         let status = view.status();
         let is_judged = status.code != StatusCode::Unset || !status.message.is_empty();
         Self {
@@ -72,9 +72,12 @@ impl<'a> Span<'a> {
         }
     }
 
-    fn read_fields(&mut self, mut fields: Fields<'a>) {
-        let mut from = fields;
-        while let Some(Ok(field)) = fields.next() {
+    fn read_fields(&mut self, message: &'a [u8]) {
+        let mut fields = Fields::new(message);
+        loop {
+            // A number that stays in a register, where a copy of `fields` would go through memory.
+            let left = fields.rest().len();
+            let Some(Ok(field)) = fields.next() else { break };
             match (field.number, field.wire) {
                 (1, Wire::Bytes(id)) => self.trace_id = id,
                 (2, Wire::Bytes(id)) => self.span_id = id,
@@ -84,23 +87,27 @@ impl<'a> Span<'a> {
                 (6, _) => self.kind = enum_number(&field),
                 (7, Wire::Fixed64(time)) => self.start_time = time,
                 (8, Wire::Fixed64(time)) => self.end_time = time,
-                (9, _) => note(&mut self.attributes, from, 9),
+                (9, _) => note(&mut self.attributes, message, left, 9),
                 (10, _) => self.dropped_attributes = field.uint32().unwrap_or(0),
-                (11, _) => note(&mut self.events, from, 11),
+                (11, _) => note(&mut self.events, message, left, 11),
                 (12, _) => self.dropped_events = field.uint32().unwrap_or(0),
-                (13, _) => note(&mut self.links, from, 13),
+                (13, _) => note(&mut self.links, message, left, 13),
                 (14, _) => self.dropped_links = field.uint32().unwrap_or(0),
                 (15, Wire::Bytes(status)) => self.status = Some(Status::read(status)),
                 (16, Wire::Fixed32(flags)) => self.flags = flags,
                 _ => {}
             }
-            from = fields;
         }
     }
 }
 
-fn note<'a>(list: &mut Option<List<'a>>, from: Fields<'a>, number: u32) {
-    *list = (*list).or(Some(List { fields: from, number }));
+/// Notes where a list begins: with the last `left` bytes of the message.
+#[inline]
+fn note<'a>(list: &mut Option<List<'a>>, message: &'a [u8], left: usize, number: u32) {
+    if list.is_none() {
+        let from = message.get(message.len().saturating_sub(left)..).unwrap_or_default();
+        *list = Some(List::or_empty(from, number));
+    }
 }
 
 /// The outcome of a span.
@@ -148,11 +155,7 @@ impl<'a> List<'a> {
 /// Key and value of an attribute. There may be no value.
 #[inline]
 pub(super) fn key_value(message: &[u8]) -> (&[u8], Option<&[u8]>) {
-    // As nearly every encoder writes it: the key, then the value, both below 128 bytes.
-    if let [0x0a, key_len @ ..0x80, rest @ ..] = message
-        && let Some((key, [0x12, value_len @ ..0x80, value @ ..])) = rest.split_at_checked((*key_len).into())
-        && value.len() == usize::from(*value_len)
-    {
+    if let Some((key, value)) = plain_key_value(message) {
         return (key, Some(value));
     }
     (last_bytes(message, 1), last(message, 2).and_then(|field| field.bytes().ok()))
@@ -161,9 +164,7 @@ pub(super) fn key_value(message: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// The member of an `AnyValue` that is set: the last one, as they form a oneof.
 #[inline]
 pub(super) fn any_value(message: &[u8]) -> Option<(u32, Wire<'_>)> {
-    if let [0x0a, length @ ..0x80, text @ ..] = message
-        && text.len() == usize::from(*length)
-    {
+    if let Some(text) = plain_text(message) {
         return Some((1, Wire::Bytes(text)));
     }
     let members = Fields::new(message).map_while(Result::ok).filter(|field| (1..=7).contains(&field.number));

@@ -5,7 +5,7 @@ use core::fmt;
 use super::{fields_of, last_bytes, last_text};
 use crate::MAX_VALUE_DEPTH;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::wire::{Field, Fields};
+use crate::wire::{Field, Fields, as_text, plain_key_value, plain_text};
 
 /// One attribute value as read.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,7 +31,15 @@ pub enum ValueView<'a> {
 
 impl<'a> ValueView<'a> {
     /// Reads an `AnyValue` message that was checked before.
+    #[inline]
     fn new(message: &'a [u8]) -> Self {
+        match plain_text(message) {
+            Some(text) => as_text(text).map_or(Self::Empty, Self::Str),
+            None => Self::of_any_form(message),
+        }
+    }
+
+    fn of_any_form(message: &'a [u8]) -> Self {
         // The members form a oneof: the last one counts.
         Fields::new(message)
             .map_while(Result::ok)
@@ -123,7 +131,10 @@ impl<'a> Iterator for Attributes<'a> {
             self.rest = fields.rest();
             if field.number == self.number {
                 let message = field.bytes().ok()?;
-                return Some((last_text(message, 1), ValueView::new(last_bytes(message, 2))));
+                return Some(match plain_key_value(message) {
+                    Some((key, value)) => (as_text(key).unwrap_or_default(), ValueView::new(value)),
+                    None => (last_text(message, 1), ValueView::new(last_bytes(message, 2))),
+                });
             }
         }
     }
@@ -136,7 +147,16 @@ impl fmt::Debug for Attributes<'_> {
 }
 
 /// Checks a `KeyValue` message.
+#[inline]
 pub(super) fn check_attribute(field: &Field<'_>, depth: usize) -> Result<(), DecodeError> {
+    let is_plain = plain_key_value(field.bytes()?).is_some_and(|(key, value)| {
+        as_text(key).is_some() && plain_text(value).is_some_and(|text| as_text(text).is_some())
+    });
+    if is_plain { Ok(()) } else { check_any_attribute(field, depth) }
+}
+
+#[inline(never)]
+fn check_any_attribute(field: &Field<'_>, depth: usize) -> Result<(), DecodeError> {
     for field in field.message()? {
         let field = field?;
         match field.number {
