@@ -156,7 +156,8 @@ fn name_span(exchange: &Exchange, headers: &mut HeaderMap) {
 
 /// Starts the span of a request: a child of whoever sent it, not of what happens to be current on this thread.
 fn begin<B>(request: &Request<B>, options: &Shared) -> Exchange {
-    let Extraction { context, errors, baggage_error } = options::propagators(options).read(&source(request.headers()));
+    let Extraction { context, errors, baggage_error, .. } =
+        options::propagators(options).read(&source(request.headers()));
     let is_call = grpc::is_call(request.headers());
     let span = if !tracing::span_enabled!(target: TARGET, Level::INFO) {
         Span::none()

@@ -67,6 +67,9 @@ pub struct Extraction {
     pub errors: PropagationErrors,
     /// The first rule that a member of the baggage broke. The other members arrived.
     pub baggage_error: Option<BaggageError>,
+    /// How many well-formed members of the baggage were left out, because 64 members or 8192 bytes were full (W3C Baggage,
+    /// section 3.3.2). It is told here, because a context that took none of them has no baggage to tell it.
+    pub baggage_dropped: u32,
 }
 
 impl Extraction {
@@ -134,14 +137,16 @@ impl Propagators {
         context = context.with_trace_state(extracted.trace_state.as_str());
         let mut baggage = if self.baggage { Baggage::read(source.lines(baggage::NAME)) } else { Baggage::default() };
         let mut baggage_error = baggage.error();
+        let mut baggage_dropped = baggage.dropped();
         if self.formats.contains(&Format::Jaeger) {
             for (name, value) in source.with_prefix(JAEGER_BAGGAGE) {
                 let set = baggage.set(name.get(JAEGER_BAGGAGE.len()..).unwrap_or_default(), &decoded(value));
+                baggage_dropped = baggage_dropped.saturating_add(u32::from(set == Err(BaggageError::Full)));
                 baggage_error = baggage_error.or(set.err());
             }
         }
         context = context.with_baggage(baggage);
-        Extraction { context, errors: extracted.errors, baggage_error }
+        Extraction { context, errors: extracted.errors, baggage_error, baggage_dropped }
     }
 
     /// Writes what is to leave. A context without a span leaves only its baggage.

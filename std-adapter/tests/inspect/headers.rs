@@ -194,6 +194,20 @@ fn baggage_table() {
     );
 }
 
+/// What is left out is told also when nothing of the baggage came through, and when it came in Jaeger's own headers.
+#[test]
+fn lost_baggage_is_told_when_none_came_through() {
+    let lost = answer(&[], json!({"baggage": [format!("a={}", "x".repeat(8191))]}));
+    assert_eq!(
+        (&lost["baggage"], &lost["errors"]),
+        (&json!([]), &json!(["baggage: 1 left out, beyond 64 members or 8192 bytes"]))
+    );
+    let jaeger = json!({"uberctx-a": ["x".repeat(8193)], "uberctx-b": ["1"], "uberctx-": ["2"]});
+    let lost = answer(&["--format", "jaeger"], jaeger);
+    assert_eq!(lost["baggage"], json!([{"key": "b", "value": "1", "properties": []}]));
+    assert_eq!(lost["errors"][0], "baggage: 1 left out, beyond 64 members or 8192 bytes");
+}
+
 #[test]
 fn b3_and_jaeger_are_read_when_asked_for() {
     let single = format!("{TRACE_ID}-{SPAN_ID}-d-05e3ac9a4f6e3b90");

@@ -72,9 +72,16 @@ impl Findings {
         errors.extend(
             baggage::members(headers.lines(baggage::NAME)).filter_map(Result::err).map(|error| error.to_string()),
         );
-        let dropped = context.baggage().dropped();
+        let dropped = extraction.baggage_dropped;
         if dropped > 0 {
             errors.push(format!("baggage: {dropped} left out, beyond 64 members or 8192 bytes"));
+        }
+        // Of Jaeger's own baggage, a header for each entry, only the first broken rule is known.
+        if let Some(error) = extraction.baggage_error.filter(|error| *error != baggage::BaggageError::Full) {
+            let error = error.to_string();
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
         }
         Self {
             context: context.span_context().map(|span| ContextFinding {
