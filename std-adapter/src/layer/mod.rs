@@ -37,9 +37,11 @@ mod table;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
+use std::thread;
 
+use tracing_core::dispatcher::{self, WeakDispatch};
 use tracing_core::span::{Attributes, Id, Record};
-use tracing_core::{Dispatch, Event, Subscriber, dispatcher::WeakDispatch};
+use tracing_core::{Dispatch, Event, Subscriber};
 use tracing_subscriber::filter::Filtered;
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
@@ -178,6 +180,28 @@ impl Default for ClewlineLayer {
     }
 }
 
+impl ClewlineLayer {
+    /// Closes a span that nobody has got.
+    ///
+    /// The registry lets go of the parent through the thread's default subscriber, which there is none of while a span is being
+    /// made, unless it is the process's default. Then another thread has to do it.
+    #[cold]
+    fn close_unborn(&self, id: &Id) {
+        let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade) else { return };
+        let is_this = |layer: &Self| layer.recorder.number == self.recorder.number;
+        if dispatcher::get_default(|default| default.downcast_ref::<Self>().is_some_and(is_this)) {
+            dispatch.try_close(id.clone());
+            return;
+        }
+        let id = id.clone();
+        let close = move || dispatcher::with_default(&dispatch, || dispatch.try_close(id));
+        if let Ok(thread) = thread::Builder::new().name("clewline-close".to_owned()).spawn(close) {
+            // It has nothing to report.
+            let _ = thread.join();
+        }
+    }
+}
+
 impl Door for ClewlineLayer {
     fn recorder(&self) -> &Recorder {
         &self.recorder
@@ -214,9 +238,7 @@ where
         // stay open for ever, and its parent with it.
         let made = catch_unwind(AssertUnwindSafe(|| self.new_span(attributes, id, &context)));
         if let Err(panic) = made {
-            if let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade) {
-                dispatch.try_close(id.clone());
-            }
+            self.close_unborn(id);
             resume_unwind(panic);
         }
     }

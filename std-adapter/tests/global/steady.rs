@@ -108,8 +108,14 @@ fn remote() -> SpanContext {
 }
 
 /// The cases of the benchmark and some more.
-fn cases() -> [(&'static str, fn()); 9] {
+fn cases() -> [(&'static str, fn()); 10] {
     [
+        ("filtered", || {
+            let _root = info_span!("root").entered();
+            let _hidden = tracing::trace_span!("hidden", a = "text", debugged = ?Some(1)).entered();
+            tracing::trace!(number = 1, "hidden event");
+            drop(info_span!("child of root").entered());
+        }),
         ("a: root", || drop(info_span!("root").entered())),
         ("b: root and child with attributes", || {
             let _root = info_span!("root").entered();
@@ -199,4 +205,26 @@ fn formatting_may_trace_in_the_same_span() {
     assert_eq!(events("outer"), ["nested event, nested event, outer event, nested event, nested event"]);
     assert_eq!(events("inner"), [""]);
     assert_eq!(events("nested"), ["", "", "", ""]);
+}
+
+/// Cannot be formatted.
+struct Panics;
+
+impl fmt::Debug for Panics {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("as intended");
+    }
+}
+
+#[test]
+fn a_panic_while_a_child_is_made_leaves_its_parent_free_to_close() {
+    pipeline();
+    *KEEPS.lock().unwrap() = true;
+    let parent = info_span!("parent of the unborn");
+    let child = std::panic::AssertUnwindSafe(|| info_span!(parent: &parent, "unborn", bad = ?Panics));
+    assert!(std::panic::catch_unwind(child).is_err());
+    drop(parent);
+    flush();
+    let exported = EXPORTED.lock().unwrap();
+    assert_eq!(exported.iter().filter(|(span, _)| span == "parent of the unborn").count(), 1);
 }

@@ -8,7 +8,7 @@ use tracing_core::span::{Attributes, Id};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use crate::support::{Recorder, assert_child, named};
+use crate::support::{Recorder, assert_child, named, pairs, text};
 
 /// Another layer of the same subscriber, which wants everything.
 #[derive(Clone, Default)]
@@ -125,4 +125,92 @@ fn a_hidden_span_leads_to_its_own_parent_and_not_to_the_span_around_it() {
     let spans = recorder.spans();
     assert_child(named(&spans, "inner"), named(&spans, "outer"));
     assert_eq!((named(&spans, "outer").events.len(), named(&spans, "worker").events.len()), (1, 0));
+}
+
+/// Spans of one tenant, and what happens within them.
+fn requests() {
+    for tenant in ["other", "acme"] {
+        let _request = info_span!("request", tenant).entered();
+        let _query = debug_span!("query").entered();
+        debug!("asking");
+    }
+    let late = info_span!("request", tenant = tracing::field::Empty);
+    late.record("tenant", "acme");
+    let _late = late.entered();
+    drop(debug_span!("query"));
+}
+
+#[test]
+fn filters_by_the_fields_of_spans_work() {
+    let directives = || EnvFilter::new("info,[request{tenant=acme}]=debug");
+    let (alone, all) = (Recorder::new(), Recorder::new());
+    let names = Names::default();
+    let subscriber = tracing_subscriber::registry().with(alone.layer().with_filter(directives())).with(names.clone());
+    tracing::subscriber::with_default(subscriber, requests);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(directives()).with(all.layer()), requests);
+    for recorder in [alone, all] {
+        let spans = recorder.spans();
+        let of_acme: Vec<_> = spans
+            .iter()
+            .filter(|span| span.name == "request" && pairs(&span.attributes) == [("tenant", text("acme"))])
+            .collect();
+        let queries: Vec<_> = spans.iter().filter(|span| span.name == "query").collect();
+        assert_eq!((of_acme.len(), queries.len(), spans.len()), (2, 2, 5), "{spans:?}");
+        for query in queries {
+            assert!(of_acme.iter().any(|request| request.span_id == query.parent_span_id), "{query:?}");
+        }
+        assert_eq!(spans.iter().flat_map(|span| &span.events).count(), 1);
+    }
+    assert_eq!(names.0.lock().unwrap().len(), 6, "the other layer sees all");
+}
+
+#[test]
+fn a_filter_may_change_while_spans_are_open() {
+    let recorder = Recorder::new();
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(LevelFilter::INFO);
+    let subscriber = tracing_subscriber::registry().with(recorder.layer().with_filter(filter)).with(Names::default());
+    tracing::subscriber::with_default(subscriber, || {
+        let outer = info_span!("outer").entered();
+        let hidden = debug_span!("hidden").entered();
+        handle.modify(|level| *level = LevelFilter::DEBUG).unwrap();
+        // The span that was hidden stays so; what begins within it is a child of the one above.
+        assert!(!hidden.is_recording());
+        let shown = debug_span!("shown").entered();
+        handle.modify(|level| *level = LevelFilter::OFF).unwrap();
+        assert!(shown.is_recording(), "it was begun, and goes on");
+        drop(info_span!("off"));
+        info!("off");
+        drop((shown, hidden));
+        handle.modify(|level| *level = LevelFilter::INFO).unwrap();
+        info!("on again");
+        drop(outer);
+    });
+    let spans = recorder.spans();
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    assert_child(named(&spans, "shown"), named(&spans, "outer"));
+    let events: Vec<_> = named(&spans, "outer").events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(events, ["on again"]);
+}
+
+#[test]
+fn the_subscriber_has_targets_that_may_change() {
+    let recorder = Recorder::new();
+    let targets = |level| Targets::new().with_default(Level::ERROR).with_target("layer", level);
+    let dispatch =
+        tracing::Dispatch::new(clewline::ClewlineSubscriber::new(recorder.pipeline).with_targets(targets(Level::INFO)));
+    let subscriber = dispatch.downcast_ref::<clewline::ClewlineSubscriber>().unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        let outer = info_span!("outer").entered();
+        let hidden = debug_span!("hidden").entered();
+        assert!(hidden.is_disabled() && hidden.context().is_none());
+        assert_eq!(current_context(), outer.context());
+        drop(info_span!(target: "elsewhere", "elsewhere"));
+        subscriber.set_targets(targets(Level::DEBUG));
+        drop(debug_span!("shown"));
+        subscriber.set_targets(Targets::new());
+        assert!(info_span!("off").is_disabled());
+    });
+    let spans = recorder.spans();
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    assert_child(named(&spans, "shown"), named(&spans, "outer"));
 }

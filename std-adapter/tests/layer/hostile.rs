@@ -63,7 +63,8 @@ fn a_panic_while_formatting_costs_one_value() {
 #[test]
 fn a_panic_while_a_child_is_made_leaves_nothing_open() {
     let recorder = Recorder::new();
-    let spans = recorder.run(|| {
+    let dispatch = recorder.dispatch();
+    dispatcher::with_default(&dispatch, || {
         let parent = info_span!("parent");
         for _ in 0..3 {
             let explicit = AssertUnwindSafe(|| info_span!(parent: &parent, "explicit", bad = ?Panics));
@@ -72,13 +73,15 @@ fn a_panic_while_a_child_is_made_leaves_nothing_open() {
                 catch_unwind(AssertUnwindSafe(|| parent.in_scope(|| info_span!("current", bad = ?Panics)))).is_err()
             );
         }
-        drop(parent);
     });
+    // Looked at while the subscriber is there: its end would end its spans.
+    let spans = recorder.spans();
     // A registry keeps a parent open until its children are closed.
     let parent = named(&spans, "parent");
     assert_eq!(spans.len(), 7);
     spans.iter().filter(|span| span.name != "parent").for_each(|span| crate::support::assert_child(span, parent));
     assert_eq!(recorder.ledger().pending, 0);
+    drop(dispatch);
 }
 
 #[test]
