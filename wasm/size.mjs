@@ -1,8 +1,8 @@
 /**
- * What the package weighs in an application, bundled and minified by esbuild: `node wasm/size.mjs [--bless] [peer=file.mjs …]`.
+ * What the package weighs in an application, bundled and minified by esbuild: `node wasm/size.mjs [--bless] [--peers]`.
  *
- * Compares with budget.txt, which `--bless` writes, and with what we promise. A peer is an application with the same features by
- * another library; it is bundled in the same way and shown beside.
+ * Compares with budget.txt, which `--bless` writes, and with what we promise. Peers, shown beside, are the same application by other
+ * libraries, bundled in the same way.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -29,7 +29,12 @@ const FURTHER = {};
 const PROMISES = { "core.wasm": [Infinity, 4096], application: [9216, 8192] };
 
 const bless = process.argv.includes("--bless");
-const peers = process.argv.slice(2).filter((argument) => argument.includes("="));
+
+const BENCH = join(HERE, "../tests/bench/web");
+/** Where each peer's packages are installed. */
+const PEERS = process.argv.includes("--peers")
+  ? { "OpenTelemetry-JS 2.12 (JSON)": "opentelemetry-2", "OpenTelemetry-JS 3.0 (JSON)": "opentelemetry-3" }
+  : {};
 
 const rows = { "core.wasm": sizes(readFileSync(join(DIST, "core.wasm"))) };
 rows["tracer alone"] = await bundled(`${INIT} init({ serviceName: "shop" });`);
@@ -52,9 +57,8 @@ for (const [name, row] of Object.entries(rows)) {
   if (promise && (row[1] > promise[0] || row[2] > promise[1])) over.push(`${name}: ${row.join(", ")} is more than we promise`);
 }
 for (const name of Object.keys(budget)) if (!rows[name]) over.push(`${name} is in the budget, but not measured`);
-for (const peer of peers) {
-  const [name, file] = peer.split("=");
-  show(name, await bundled(readFileSync(file, "utf8"), join(file, "..")));
+for (const [name, directory] of Object.entries(PEERS)) {
+  show(name, await bundled(readFileSync(join(BENCH, "opentelemetry-application.mjs"), "utf8"), join(BENCH, directory)));
 }
 if (over.length) {
   console.error(`over budget; where that is meant, \`cargo xtask size --bless\`:\n    ${over.join("\n    ")}`);

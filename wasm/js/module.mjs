@@ -26,6 +26,10 @@ const LAST_ELEMENT = 2047;
 /** The order of the module's counts, behind the place of a request and the number of its spans: `Counters` in store.rs. */
 const COUNTS = "started notSampled live batched abandoned batchFull staleHandles malformedParents truncatedTexts".split(" ");
 
+/** The largest request: all keepalive requests of a page share 64 KiB (Fetch standard, "HTTP-network-or-cache fetch"), and some of
+ * that is left to others. */
+export const LARGEST = 60 * 1024;
+
 const encoder = new TextEncoder();
 
 /** The exports of the instance in use. Copied, because an object of the engine's own kind is slower to look up in. */
@@ -124,12 +128,21 @@ export function run(attributes) {
 /** The `traceparent` of a span; something false when the span is long forgotten. */
 export const traceparentOf = (span) => wasm.traceparent(span) && String.fromCharCode(...bytes.subarray(0, 55));
 
-/** One request of at most `max` bytes with the oldest spans, copied out; `undefined` if there is none. */
+/** Memory of requests that are done: to get new memory takes longer than to fill it. */
+const spare = [];
+
+/** One request of at most `max` bytes, up to `LARGEST`, with the oldest spans, copied out; `undefined` if there is none. */
 export function take(max) {
   const length = wasm.take(max);
   const [start, spans] = counters;
-  return length ? { bytes: new Uint8Array(wasm.memory.buffer.slice(start, start + length)), spans, attempts: 0 } : undefined;
+  if (!length) return;
+  const memory = spare.pop() ?? new Uint8Array(LARGEST);
+  memory.set(new Uint8Array(wasm.memory.buffer, start, length));
+  return { bytes: memory.subarray(0, length), spans, attempts: 0 };
 }
+
+/** Gives the memory of a request back. */
+export const done = ({ bytes }) => spare.push(new Uint8Array(bytes.buffer));
 
 /** How many ended spans wait in the batch. */
 export const batched = () => counters[5];

@@ -1,12 +1,10 @@
 /** Sends ended spans to the collector: in batches, within the budget of a leaving page, with bounded retry, and counts every outcome. */
 
 import { checkClock } from "./clock.mjs";
-import { batched, take } from "./module.mjs";
+import { LARGEST, batched, done, take } from "./module.mjs";
 
 /** A batch of so many bytes is sent at once instead of after the interval. */
 const FULL = 32 * 1024;
-/** All keepalive requests of a page share 64 KiB (Fetch standard, "HTTP-network-or-cache fetch"); some is left to others. */
-const KEEPALIVE_BUDGET = 60 * 1024;
 const TIMEOUT = 10_000;
 const ATTEMPTS = 5;
 
@@ -47,7 +45,7 @@ export async function flush() {
 /** The page may be gone in a moment: hand over as much as the keepalive budget allows, now, oldest first. */
 export function flushBeforeLeaving() {
   let request;
-  while ((request = next(Math.max(0, KEEPALIVE_BUDGET - keepaliveBytes)))) void deliver(request);
+  while ((request = next(Math.max(0, LARGEST - keepaliveBytes)))) void deliver(request);
 }
 
 /** No more timers; `flush` still works. */
@@ -82,7 +80,7 @@ async function pumping(all) {
   try {
     checkClock();
     let request;
-    while ((request = next(KEEPALIVE_BUDGET)) && (await deliver(request)) && (all || request.bytes.length >= FULL));
+    while ((request = next(LARGEST)) && (await deliver(request)) && (all || request.bytes.length >= FULL));
   } finally {
     // Whatever went wrong here must not keep later spans from leaving.
     running = undefined;
@@ -101,7 +99,7 @@ async function deliver(request) {
   const { length } = bytes;
   const first = !request.attempts++;
   // The browser refuses a keepalive request when others have spent the budget; so only the first attempt is one.
-  const keepalive = first && keepaliveBytes + length <= KEEPALIVE_BUDGET;
+  const keepalive = first && keepaliveBytes + length <= LARGEST;
   const reserved = keepalive * length;
   unsettled += first * spans;
   keepaliveBytes += reserved;
@@ -131,6 +129,7 @@ async function deliver(request) {
     return;
   }
   unsettled -= spans;
+  done(request);
   if (!settled) undelivered += spans;
   else {
     const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer ?? 0))) : spans;

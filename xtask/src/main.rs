@@ -30,7 +30,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::error::Error;
+use crate::node::Packages;
 use crate::process::Show;
+use crate::setup::Need;
+use crate::wasm::Sizes;
 use crate::workspace::{With, Workspace};
 
 /// Benchmarks of five libraries with all their dependencies take their time.
@@ -111,15 +114,24 @@ fn interface() -> Command {
                 )
                 .arg(Arg::new("target").value_name("TARGET").help("This target only, such as traceparent or otlp")),
         )
-        .subcommand(Command::new("bench").about("Measure Clewline and its peers in one run").arg(
-            Arg::new("arguments").value_name("ARGUMENTS").num_args(0..).last(true).help("Passed on to the benchmark"),
-        ))
+        .subcommand(
+            Command::new("bench")
+                .about("Measure Clewline and its peers in one run")
+                .arg(flag("web", "The npm package instead, in Node.js and Chromium, beside OpenTelemetry-JS").conflicts_with("arguments"))
+                .arg(
+                    Arg::new("arguments")
+                        .value_name("ARGUMENTS")
+                        .num_args(0..)
+                        .last(true)
+                        .help("Passed on to the benchmark"),
+                ),
+        )
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
     let workspace = Workspace::find()?;
     match matches.subcommand() {
-        Some(("setup", _)) => setup::ensure(&workspace, &setup::Need::ALL)?.into_result(),
+        Some(("setup", _)) => setup::ensure(&workspace, &Need::ALL)?.into_result(),
         Some(("demo", matches)) => demo::run(
             &workspace,
             &demo::Options {
@@ -138,10 +150,10 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             Ok(())
         }
         Some(("size", matches)) => {
-            setup::ensure(&workspace, &[&firmware::NEEDS[..], &wasm::NEEDS].concat())?.into_result()?;
+            setup::ensure(&workspace, &[&firmware::NEEDS[..], &wasm::NEEDS, &wasm::PEERS].concat())?.into_result()?;
             wasm::build(&workspace)?;
             let bless = matches.get_flag("bless");
-            let package = wasm::size(&workspace, bless);
+            let package = wasm::size(&workspace, if bless { Sizes::Bless } else { Sizes::Compare });
             size::run(&workspace, bless).and(package)
         }
         Some(("fuzz", matches)) => fuzz::run(
@@ -149,6 +161,12 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             matches.get_one::<String>("target").map(String::as_str),
             matches.get_one("seconds").copied().unwrap_or_default(),
         ),
+        Some(("bench", matches)) if matches.get_flag("web") => {
+            let tools = [Need::Packages(Packages::EndToEnd), Need::Browser];
+            setup::ensure(&workspace, &[&wasm::NEEDS[..], &wasm::PEERS, &tools].concat())?.into_result()?;
+            wasm::build(&workspace)?;
+            wasm::bench(&workspace)
+        }
         Some(("bench", matches)) => {
             let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);
             command.args(strings(matches, "arguments"));
@@ -183,6 +201,8 @@ mod tests {
         assert!(accepts("xtask bench -- --quick case_a"));
         assert!(!accepts("xtask bench case_a"));
         assert!(accepts("xtask size --bless"));
+        assert!(accepts("xtask bench --web"));
+        assert!(!accepts("xtask bench --web -- case_a"));
         assert!(!accepts("xtask"));
     }
 }

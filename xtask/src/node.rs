@@ -77,6 +77,10 @@ pub(crate) enum Packages {
     Build,
     /// What the end-to-end test needs.
     EndToEnd,
+    /// OpenTelemetry-JS 2, to be measured beside us.
+    OpenTelemetry2,
+    /// OpenTelemetry-JS 3, to be measured beside us.
+    OpenTelemetry3,
 }
 
 impl Packages {
@@ -90,6 +94,8 @@ impl Packages {
         match self {
             Self::Build => "wasm",
             Self::EndToEnd => "tests/e2e",
+            Self::OpenTelemetry2 => "tests/bench/web/opentelemetry-2",
+            Self::OpenTelemetry3 => "tests/bench/web/opentelemetry-3",
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    /// Everything, in the order of installation.
+    /// Everything that the tests need, in the order of installation.
     pub(crate) const ALL: [Self; 9] = [
         Self::Components,
         Self::CoreTargets,
@@ -56,6 +56,8 @@ impl Need {
             Self::Node => "Node.js and npm",
             Self::Packages(Packages::Build) => "npm packages (wasm)",
             Self::Packages(Packages::EndToEnd) => "npm packages (e2e)",
+            Self::Packages(Packages::OpenTelemetry2) => "OpenTelemetry-JS 2",
+            Self::Packages(Packages::OpenTelemetry3) => "OpenTelemetry-JS 3",
             Self::Browser => "Chromium and driver",
             Self::Emulators => "QEMU",
         }

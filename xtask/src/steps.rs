@@ -18,7 +18,7 @@ use crate::report::line;
 use crate::setup::Need;
 use crate::size;
 use crate::targets::{self, Library};
-use crate::wasm;
+use crate::wasm::{self, Sizes};
 use crate::workspace::{With, Workspace};
 
 /// A step that hangs must not hold up a build machine for hours.
@@ -158,7 +158,7 @@ pub(crate) const ALL: &[Step] = &[
             if !context.package_is_fresh {
                 fresh_package(context)?;
             }
-            wasm::size(context.workspace, false)
+            wasm::size(context.workspace, Sizes::Judge)
         },
     },
     Step { name: "js-tests", about: "the npm package in Node.js", needs: &wasm::NEEDS, run: package_tests },

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::browser;
 use crate::error::Error;
 use crate::node::Packages;
 use crate::process::{self, Show};
@@ -44,14 +45,41 @@ pub(crate) fn build(workspace: &Workspace) -> Result<String, Error> {
     process::check("node wasm/build.mjs", command, Show::Latest, TOOL_LIMIT)
 }
 
-/// Measures the package and holds it against its budget; `bless` writes the budget anew instead.
+/// What a comparison with the peers needs besides.
+pub(crate) const PEERS: [Need; 2] =
+    [Need::Packages(Packages::OpenTelemetry2), Need::Packages(Packages::OpenTelemetry3)];
+
+/// What is done with the measured sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sizes {
+    /// They are held against the budget.
+    Judge,
+    /// And shown beside the peers.
+    Compare,
+    /// And become the budget.
+    Bless,
+}
+
+/// Measures the package and holds it against its budget.
 ///
 /// # Errors
 /// When something is over its budget, or cannot be measured.
-pub(crate) fn size(workspace: &Workspace, bless: bool) -> Result<(), Error> {
-    let mut command = workspace.command("node").with(&["wasm/size.mjs"]);
-    if bless {
-        command.arg("--bless");
-    }
+pub(crate) fn size(workspace: &Workspace, sizes: Sizes) -> Result<(), Error> {
+    let options: &[&str] = match sizes {
+        Sizes::Judge => &[],
+        Sizes::Compare => &["--peers"],
+        Sizes::Bless => &["--peers", "--bless"],
+    };
+    let command = workspace.command("node").with(&["wasm/size.mjs"]).with(options);
     process::check("node wasm/size.mjs", command, Show::All, TOOL_LIMIT).map(drop)
+}
+
+/// Measures spans and exports in Node.js and in Chromium, peers in the same run.
+///
+/// # Errors
+/// When a case fails.
+pub(crate) fn bench(workspace: &Workspace) -> Result<(), Error> {
+    let mut command = workspace.command("node").with(&["tests/bench/web/bench.mjs"]);
+    command.env("CHROME", &browser::require()?.chromium);
+    process::check("node tests/bench/web/bench.mjs", command, Show::All, BUILD_LIMIT).map(drop)
 }
