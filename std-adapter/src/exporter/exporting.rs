@@ -21,6 +21,10 @@ use super::{ExportOutcome, Request, SpanExporter};
 const LONGEST_THROTTLE: Duration = Duration::from_secs(300);
 /// How often the ledger is looked at while waiting for the collector.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How soon the thread looks for more after it has sent something, and how often before it sleeps until it is woken: threads that
+/// finish spans all the time need not wake it.
+const NAP: Duration = Duration::from_millis(2);
+const NAPS: u32 = 25;
 
 /// Everything the exporter thread owns.
 pub(super) struct Exporting {
@@ -53,10 +57,12 @@ impl Exporting {
     pub(super) fn run(mut self) {
         let _end = End(Arc::clone(&self.queue));
         let mut due_at = after(self.schedule_delay);
+        let mut naps = 0;
         loop {
             self.replay();
-            let call = self.queue.wait_for_work(due_at);
-            self.export_queue(call);
+            let call = self.queue.wait_for_work(due_at, (naps > 0).then_some(NAP));
+            let has_sent = self.export_queue(call);
+            naps = if has_sent { NAPS } else { naps.saturating_sub(1) };
             if call.is_due {
                 due_at = after(self.schedule_delay);
             }
@@ -78,10 +84,10 @@ impl Exporting {
         self.reporter.finish(Instant::now(), &self.queue.counters.read());
     }
 
-    /// Sends what is in the queue now: all of it where it is due, else only whole batches.
-    fn export_queue(&mut self, call: Call) {
+    /// Sends what is in the queue now: all of it where it is due, else only whole batches. Answers whether there was any.
+    fn export_queue(&mut self, call: Call) -> bool {
         if self.is_away() {
-            return;
+            return false;
         }
         let room = self.queue.room();
         let may_collect = call.is_shutdown || room > 0;
@@ -89,21 +95,23 @@ impl Exporting {
             // What is due is fetched whole, so that a flush reaches all that ended before it.
             self.collect(if call.is_due { usize::MAX } else { room });
         }
-        self.send(call.is_due);
+        let mut has_sent = self.send(call.is_due);
         if call.is_due && !may_collect && !self.is_away() {
             // Now there is room for what had to stay in the buffers, and it is due as well.
             self.collect(usize::MAX);
-            self.send(true);
+            has_sent |= self.send(true);
         }
         // What goes to the disk is flushed when it is there.
         if !self.is_away() {
             self.queue.flushed(call.flush);
         }
+        has_sent
     }
 
-    /// Sends all that waits, or only whole batches.
-    fn send(&mut self, is_due: bool) {
+    /// Sends all that waits, or only whole batches. Answers whether there was any.
+    fn send(&mut self, is_due: bool) -> bool {
         let mut owed = self.queue.owed(is_due);
+        let has_any = owed > 0;
         while owed > 0 && !self.is_away() && self.wait_for_permission() {
             let Some(hand) = self.queue.take_batch() else { break };
             owed = owed.saturating_sub(hand.spans);
@@ -112,6 +120,7 @@ impl Exporting {
             // There is room now for what had to stay in the buffers while there was none.
             self.queue.wake();
         }
+        has_any
     }
 
     /// Whether batches go to the disk.

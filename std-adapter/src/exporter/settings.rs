@@ -47,6 +47,13 @@ impl WorkerSettings {
     }
 }
 
+impl WorkerSettings {
+    /// Spans in one request at most: at least one, and no more than may wait.
+    pub(crate) fn batch_spans(&self) -> usize {
+        self.max_batch_spans.min(self.max_queue_spans).max(1)
+    }
+}
+
 impl Default for WorkerSettings {
     fn default() -> Self {
         Self::new(&TracingConfig::default())

@@ -99,7 +99,7 @@ impl Worker {
         let limits = QueueLimits {
             queue_spans: settings.max_queue_spans.max(1),
             queue_bytes: settings.max_queue_bytes,
-            batch_spans: settings.max_batch_spans.max(1).min(settings.max_queue_spans.max(1)),
+            batch_spans: settings.batch_spans(),
             batch_bytes: BATCH_BYTES,
         };
         let counters = Arc::new(Counters::default());
@@ -155,6 +155,11 @@ impl Worker {
     /// Whether more spans may wait.
     pub(crate) fn has_room(&self) -> bool {
         self.queue.room() > 0
+    }
+
+    /// Has the exporter thread drain its [`Source`] at once: threads are about to run out of memory.
+    pub(crate) fn press(&self) {
+        self.queue.press();
     }
 
     /// Has the exporter thread drain its [`Source`] soon. Cheap enough to be called often.

@@ -2,16 +2,22 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use clewline_core::{AlwaysOn, Attribute, ParentBased, Resource, SpanProcessor, SpanView, Verdict};
 
 use super::foreseen::Foreseen;
+use super::lane::Sizes;
 use super::registry::Registry;
-use super::source::{Buffers, RingSource};
+use super::source::{Buffers, LaneSource};
 use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
 use crate::exporter::{Destination, Envelope, StartError, Worker};
+
+/// How often a thread says how many spans it has finished while a batch comes together.
+const NEWS_PER_BATCH: usize = 8;
+/// After how many spans it says so at the latest.
+const LONGEST_WITHOUT_NEWS: usize = 64;
 
 /// A pipeline to be started: call [`start`](Self::start).
 ///
@@ -93,6 +99,9 @@ impl<'a> PipelineBuilder<'a> {
         if self.destinations.is_empty() {
             self.processors.push(Box::new(HoldBack));
         }
+        let worth_sending = self.destinations.iter().map(|destination| destination.settings.batch_spans()).min();
+        let worth_sending = worth_sending.unwrap_or(usize::MAX);
+        let sizes = Sizes::new(self.options.thread_bytes, self.options.burst_bytes);
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let envelope = Arc::new(Envelope::new(&Resource::from(self.resource)));
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline {
@@ -104,7 +113,11 @@ impl<'a> PipelineBuilder<'a> {
             processors: self.processors,
             options: self.options,
             is_shut_down: AtomicBool::new(false),
-            rings: Registry::new(),
+            sizes,
+            told_every: (worth_sending / NEWS_PER_BATCH).clamp(1, LONGEST_WITHOUT_NEWS),
+            worth_sending,
+            waiting: AtomicUsize::new(0),
+            lanes: Registry::new(),
             dropped_late: AtomicU64::new(0),
             envelope: Arc::clone(&envelope),
             scopes: Mutex::default(),
@@ -113,7 +126,7 @@ impl<'a> PipelineBuilder<'a> {
             workers: OnceLock::new(),
         }));
         let spawn = |(number, destination)| {
-            Worker::spawn(destination, Arc::clone(&envelope), Box::new(RingSource::new(pipeline, number)))
+            Worker::spawn(destination, Arc::clone(&envelope), Box::new(LaneSource::new(pipeline, number)))
         };
         let workers = self.destinations.into_iter().enumerate().map(spawn).collect::<Result<Vec<_>, _>>()?;
         pipeline.workers.get_or_init(|| workers);

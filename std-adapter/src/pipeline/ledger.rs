@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::ring::Counters;
+use super::lane::Counters;
 use crate::exporter::{Dropped, Inherited, Stats};
 
 /// What became of every recorded span, at one moment. Nothing is missing:

@@ -1,15 +1,16 @@
-//! `Registry`: the rings of a pipeline's threads, from a thread's first span until what it left behind has been taken.
+//! `Registry`: the lanes of a pipeline's threads, from a thread's first span until what it left behind has been taken.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::block::{Block, Piece};
+use super::lane::Consumer;
 use super::ledger::Totals;
 use super::lock;
-use super::ring::Ring;
 
-/// How many rings there may be before anyone looks for those of ended threads.
+/// How many lanes there may be before anyone looks for those of ended threads.
 const FEW: usize = 64;
 
-/// Which rings are to be emptied.
+/// Which lanes are to be emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
     /// All of them.
@@ -18,33 +19,35 @@ pub(super) enum Which {
     Ended,
 }
 
-/// The rings, and the sums of those that are gone.
+/// The lanes, and the sums of those that are gone.
 #[derive(Debug)]
 pub(super) struct Registry {
     state: Mutex<State>,
 }
 
-/// The rings, locked: whoever holds this is the only consumer of every ring.
+/// The lanes, locked: whoever holds this is the only reader of every lane.
 #[derive(Debug)]
 pub(super) struct State {
-    rings: Vec<Arc<Ring>>,
+    lanes: Vec<Consumer>,
+    /// Which lane comes first next time, so that none is always the one for which there is no room.
+    first: usize,
     /// The sums of threads that have ended.
     retired: Totals,
-    /// With how many rings it is time to look for ended threads.
+    /// With how many lanes it is time to look for ended threads.
     crowd: usize,
 }
 
 impl Registry {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State { rings: Vec::new(), retired: Totals::default(), crowd: FEW }) }
+        Self { state: Mutex::new(State { lanes: Vec::new(), first: 0, retired: Totals::default(), crowd: FEW }) }
     }
 
-    /// Adds a thread's ring. Answers whether those of ended threads should be taken now, lest they pile up while the exporter
-    /// thread is held up: the rings are never more than twice the threads that are alive, or a few.
-    pub(super) fn add(&self, ring: &Arc<Ring>) -> bool {
+    /// Adds a thread's lane. Answers whether those of ended threads should be taken now, lest they pile up while the exporter
+    /// thread is held up: the lanes are never more than twice the threads that are alive, or a few.
+    pub(super) fn add(&self, lane: Consumer) -> bool {
         let mut state = lock(&self.state);
-        state.rings.push(Arc::clone(ring));
-        state.rings.len() > state.crowd
+        state.lanes.push(lane);
+        state.lanes.len() > state.crowd
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -55,28 +58,46 @@ impl Registry {
     pub(super) fn totals(&self) -> Totals {
         let state = lock(&self.state);
         let mut totals = state.retired;
-        for ring in &state.rings {
-            totals.add(&ring.counters);
+        for consumer in &state.lanes {
+            totals.add(&consumer.lane().counters);
         }
         totals
     }
 }
 
 impl State {
-    /// Hands out what the rings hold (scope, bytes) and forgets those of ended threads.
-    pub(super) fn drain(&mut self, which: Which, mut take: impl FnMut(u16, &[u8])) {
-        let Self { rings, retired, crowd } = self;
-        rings.retain(|ring| {
-            // Looked at first: what a closed ring holds now is all it will ever hold.
-            let is_closed = ring.is_closed();
-            if is_closed || which == Which::All {
-                ring.drain(&mut take);
+    /// Hands out what the lanes hold, until at least `enough` spans were, and forgets the lanes of ended threads.
+    pub(super) fn drain(&mut self, which: Which, enough: usize, mut take: impl FnMut(&Arc<Block>, Piece)) {
+        let Self { lanes, first, retired, crowd } = self;
+        let mut taken = 0;
+        let count = lanes.len();
+        *first = if count == 0 { 0 } else { (*first + 1) % count };
+        let (behind, ahead) = lanes.split_at_mut(*first);
+        let mut has_ended = false;
+        for consumer in ahead.iter_mut().chain(behind) {
+            // Looked at first: what a closed lane holds now is all it will ever hold.
+            let is_closed = consumer.lane().is_closed();
+            if which == Which::All || is_closed {
+                let is_empty = taken < enough
+                    && consumer.drain(|block, piece| {
+                        taken += piece.spans;
+                        take(block, piece);
+                        taken < enough
+                    });
+                if is_empty && is_closed {
+                    consumer.retire();
+                    has_ended = true;
+                }
             }
-            if is_closed {
-                retired.add(&ring.counters);
-            }
-            !is_closed
-        });
-        *crowd = FEW.max(2 * rings.len());
+        }
+        if has_ended {
+            lanes.retain(|consumer| {
+                if consumer.is_retired() {
+                    retired.add(&consumer.lane().counters);
+                }
+                !consumer.is_retired()
+            });
+        }
+        *crowd = FEW.max(2 * lanes.len());
     }
 }

@@ -1,11 +1,15 @@
-//! `RingSource`: hands the threads' finished spans to the exporter threads, sorted by scope.
+//! `LaneSource`: hands the threads' finished spans to the exporter threads, as they stand in the threads' blocks.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::registry::Which;
 use super::{Pipeline, lock};
-use crate::exporter::{Chunk, Fates, Source, Worker};
+use crate::exporter::{Chunk, Fates, ScopeIndex, Source, Worker};
 
+/// Spans of fewer bytes than this are copied together, lest a few of them hold a whole block while they wait.
+const COPIED_BELOW: usize = 4 * 1024;
 /// Buffers kept for reuse.
 const KEPT_BUFFERS: usize = 16;
 /// The capacity that each of them keeps: a burst does not stay in memory for ever.
@@ -14,70 +18,112 @@ const KEPT_BYTES: usize = 256 * 1024;
 /// The buffers that are not in use.
 pub(super) type Buffers = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// The rings of a pipeline's threads, seen from one of the exporter threads.
+/// The lanes of a pipeline's threads, seen from one of the exporter threads.
 ///
 /// Whichever of these comes first fetches what has ended, for all of them.
 #[derive(Debug)]
-pub(super) struct RingSource<'p> {
+pub(super) struct LaneSource<'p> {
     pipeline: &'p Pipeline,
     /// Which of the exporter threads this is; none of them where it is past the last.
     number: usize,
 }
 
-impl<'p> RingSource<'p> {
+impl<'p> LaneSource<'p> {
     pub(super) fn new(pipeline: &'p Pipeline, number: usize) -> Self {
         Self { pipeline, number }
     }
 
-    /// Hands over what `which` rings hold: to `sink` for its own thread, and to the others.
-    pub(super) fn drain_rings(&self, which: Which, sink: &mut dyn FnMut(Chunk)) {
+    /// Hands over what `which` lanes hold, or `enough` of it: to `sink` for its own thread, and to the others.
+    pub(super) fn drain_lanes(&self, which: Which, enough: usize, sink: &mut dyn FnMut(Chunk)) {
         let Some(workers) = self.pipeline.workers.get() else { return };
-        // Before a single chunk is handed over: one fetch fills a queue at most as much as its own thread would have.
-        let others: Vec<(&Worker, bool)> = match &workers[..] {
-            [_] if self.number == 0 => Vec::new(),
-            workers => {
-                let others = workers.iter().enumerate().filter(|(number, _)| *number != self.number);
-                others.map(|(_, worker)| (worker, worker.has_room())).collect()
-            }
-        };
-        let mut scopes: Vec<(usize, Vec<u8>)> = Vec::new();
-        // The rings stay locked until everything is in the queues, so that a flush of another exporter that finds the rings
+        // The lanes stay locked until everything is in the queues, so that a flush of another exporter that finds the lanes
         // empty finds the spans there.
-        let mut rings = self.pipeline.rings.lock();
-        rings.drain(which, |scope, span| {
-            let scope = usize::from(scope);
-            while scopes.len() <= scope {
-                scopes.push((0, lock(&self.pipeline.buffers).pop().unwrap_or_default()));
+        let mut lanes = self.pipeline.lanes.lock();
+        self.pipeline.waiting.store(0, Ordering::Relaxed);
+        // Looked at before a single chunk is handed over: one fetch fills a queue at most as much as its own thread would have.
+        let is_alone = workers.len() == 1 && self.number == 0;
+        let had_room = if is_alone { Vec::new() } else { workers.iter().map(Worker::has_room).collect() };
+        let mut hand_over = HandOver { pipeline: self.pipeline, own: self.number, had_room, workers, sink };
+        let mut small: Vec<Small> = Vec::new();
+        lanes.drain(which, enough, |block, piece| {
+            let scope = usize::from(piece.scope);
+            if piece.range.len() >= COPIED_BELOW {
+                // What was copied of its scope ended earlier, and so goes first.
+                if let Some(small) = small.get_mut(scope) {
+                    hand_over.small(scope, small);
+                }
+                let memory = Arc::clone(block);
+                hand_over.scope(scope, |index| Chunk::from_memory(memory, piece.range, piece.spans, index));
+                return;
             }
-            let (count, bytes) = &mut scopes[scope];
-            *count += 1;
-            bytes.extend_from_slice(span);
+            if small.len() <= scope {
+                small.resize_with(scope + 1, Small::default);
+            }
+            let Small { spans, bytes } = &mut small[scope];
+            if *spans == 0 {
+                *bytes = lock(&self.pipeline.buffers).pop().unwrap_or_default();
+            }
+            *spans += piece.spans;
+            bytes.extend_from_slice(&(**block).as_ref()[piece.range]);
         });
-        let indices = lock(&self.pipeline.scopes).clone();
-        for ((count, bytes), index) in scopes.into_iter().zip(indices) {
-            let size = bytes.len();
-            let memory = Lent { bytes, home: Arc::clone(&self.pipeline.buffers) };
-            if count == 0 {
-                continue;
-            }
-            let mut chunk = Chunk::from_memory(Arc::new(memory), 0..size, count, index);
-            if workers.len() > 1 {
-                chunk.follow(Fates::new(Arc::clone(&self.pipeline.totals), count, workers.len()));
-            }
-            for (worker, had_room) in &others {
-                worker.pass(chunk.clone(), *had_room);
-            }
-            if self.number < workers.len() {
-                sink(chunk);
-            }
+        for (scope, mut small) in small.into_iter().enumerate() {
+            hand_over.small(scope, &mut small);
         }
-        drop(rings);
+        drop(lanes);
+        self.pipeline.sizes.burst().settle(Instant::now());
     }
 }
 
-impl Source for RingSource<'_> {
-    fn drain(&self, _: usize, sink: &mut dyn FnMut(Chunk)) {
-        self.drain_rings(Which::All, sink);
+impl Source for LaneSource<'_> {
+    fn drain(&self, enough: usize, sink: &mut dyn FnMut(Chunk)) {
+        self.drain_lanes(Which::All, enough, sink);
+    }
+}
+
+/// Few spans of one scope, copied together.
+#[derive(Default)]
+struct Small {
+    spans: usize,
+    bytes: Vec<u8>,
+}
+
+/// One fetch, for all exporter threads.
+struct HandOver<'a> {
+    pipeline: &'a Pipeline,
+    workers: &'a [Worker],
+    /// Which of the workers fetches.
+    own: usize,
+    /// Which of the workers had room, for those that do not fetch.
+    had_room: Vec<bool>,
+    sink: &'a mut dyn FnMut(Chunk),
+}
+
+impl HandOver<'_> {
+    /// Hands over spans that were copied together.
+    fn small(&mut self, scope: usize, small: &mut Small) {
+        let Small { spans, bytes } = std::mem::take(small);
+        if spans > 0 {
+            let range = 0..bytes.len();
+            let memory = Arc::new(Lent { bytes, home: Arc::clone(&self.pipeline.buffers) });
+            self.scope(scope, |index| Chunk::from_memory(memory, range, spans, index));
+        }
+    }
+
+    /// Hands over spans of a scope.
+    fn scope(&mut self, scope: usize, chunk: impl FnOnce(ScopeIndex) -> Chunk) {
+        let Some(index) = lock(&self.pipeline.scopes).get(scope).copied() else { return };
+        let mut chunk = chunk(index);
+        if self.workers.len() > 1 {
+            chunk.follow(Fates::new(Arc::clone(&self.pipeline.totals), chunk.count(), self.workers.len()));
+        }
+        for (number, worker) in self.workers.iter().enumerate() {
+            if number != self.own {
+                worker.pass(chunk.clone(), self.had_room.get(number).copied().unwrap_or(true));
+            }
+        }
+        if self.own < self.workers.len() {
+            (self.sink)(chunk);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What one thread keeps for itself: its ring, its generator of ids, and spans to reuse.
+//! What one thread keeps for itself: its lane, its generator of ids, and spans to reuse.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use clewline_core::{RandomIds, Sampler, Span};
 
 use super::buffer::GrowingBuffer;
-use super::ring::{Producer, add};
+use super::lane::{News, Producer, add, lane};
 use super::{Pipeline, Recording};
 
 /// How many spans a thread keeps for reuse.
@@ -104,8 +104,8 @@ pub(crate) fn with_local(pipeline: &'static Pipeline, work: impl FnOnce(&mut Loc
 #[inline(never)]
 fn find_or_make(locals: &mut Vec<Local>, pipeline: &'static Pipeline) {
     let index = locals.iter().position(|local| local.pipeline == pipeline.id).unwrap_or_else(|| {
-        let producer = Producer::new(pipeline.options.ring_bytes);
-        pipeline.register(producer.ring());
+        let (producer, consumer) = lane(pipeline.sizes.clone(), pipeline.told_every);
+        pipeline.register(consumer);
         locals.push(Local {
             pipeline: pipeline.id,
             ids: RandomIds::from_seed(entropy()),
@@ -139,9 +139,9 @@ pub(super) fn begin(pool: &mut Pool, producer: &Producer) -> Option<Box<Recordin
 }
 
 impl Local {
-    /// Writes a finished span into the ring and keeps its memory. Answers whether the exporter should be woken.
+    /// Writes a finished span behind the others and keeps its memory. Answers what the exporter threads should know.
     #[inline]
-    pub(crate) fn finish(&mut self, recording: Box<Recording>, end_time: u64, is_exported: bool) -> bool {
+    pub(crate) fn finish(&mut self, recording: Box<Recording>, end_time: u64, is_exported: bool) -> Option<News> {
         let span: &Span<GrowingBuffer> = &recording.span;
         let content = span.counts();
         let dropped =
@@ -149,18 +149,16 @@ impl Local {
         if dropped > 0 {
             add(&self.producer.counters().dropped_content, dropped.into());
         }
-        let counters = self.producer.counters();
-        if !is_exported {
-            add(&counters.not_exported, 1);
-            self.keep(recording);
-            return false;
-        }
-        self.producer.set_scope(recording.scope);
-        if span.write_to(end_time, &mut self.producer).is_err() {
-            add(&self.producer.counters().dropped_full, 1);
+        if is_exported {
+            self.producer.set_scope(recording.scope);
+            if span.write_to(end_time, &mut self.producer).is_err() {
+                add(&self.producer.counters().dropped_full, 1);
+            }
+        } else {
+            add(&self.producer.counters().not_exported, 1);
         }
         self.keep(recording);
-        self.producer.has_crossed_half()
+        self.producer.has_news()
     }
 
     /// Lends memory without counting a span.
@@ -192,7 +190,7 @@ impl Local {
 }
 
 impl Pipeline {
-    /// Counts a span that ended while its thread was being torn down and has no ring any more.
+    /// Counts a span that ended while its thread was being torn down and has no lane any more.
     #[cold]
     pub(crate) fn count_late(&self) {
         self.dropped_late.fetch_add(1, Ordering::Relaxed);

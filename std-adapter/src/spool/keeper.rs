@@ -11,7 +11,7 @@ use crate::exporter::{Chunk, Counters, DropReason, Envelope, Fate, Parts};
 
 /// The part of the bound that requests may take, in hundredths, together with what is being written and what that replaces,
 /// which is given free a transaction later. The rest is for bookkeeping, and for growing, which doubles the file.
-const USED_PART: u64 = 46;
+const USED_PART: u64 = 40;
 /// The part of that which is written at once, if it is more than one request.
 const WRITTEN_PART: u64 = 16;
 /// What is written at once at most, if it is more than one request.

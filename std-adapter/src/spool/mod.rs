@@ -8,7 +8,7 @@
 //!   [`flush`](crate::Pipeline::flush) waits for that: what ended before a flush that succeeded is delivered at least once, even if the
 //!   process is killed the moment after. Twice, if it ends between the collector's answer and its note of it.
 //! - **How much.** [`SpoolOptions::max_bytes`] bounds the file. A copy of what changes is written before the old is given up, and
-//!   the file grows by doubling, so that a little less than half of the bound holds spans. When it is full, the oldest or the
+//!   the file grows by doubling, so that about two fifths of the bound hold spans. When it is full, the oldest or the
 //!   newest go ([`WhenFull`]) and are counted.
 //! - **When the file is damaged**, it is put aside under the ending `.damaged` and a new one begun. A line says so; spans of this
 //!   process that were in it are counted as dropped.

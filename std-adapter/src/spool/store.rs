@@ -181,8 +181,14 @@ impl Store {
         let _ = directory.map(|directory| directory.and_then(|directory| directory.sync_all()));
     }
 
+    /// Closes the file. The store writes to it while it does, and panics if that finds it damaged.
+    fn close(&mut self) {
+        let database = self.database.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+
     fn put_aside(&mut self) -> Result<(), SpoolError> {
-        self.database = None;
+        self.close();
         fs::rename(&self.path, aside(&self.path)).map_err(|error| SpoolError::unusable(&self.path, &error))
     }
 
@@ -197,9 +203,15 @@ impl Store {
             result.map_or_else(|_| Err(Failure::Damaged(PANICKED.to_owned())), |result| result.map_err(Into::into));
         if result.is_err() {
             // It refuses everything after a failure until it is opened again.
-            self.database = None;
+            self.close();
         }
         result
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

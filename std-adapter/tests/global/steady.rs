@@ -86,7 +86,9 @@ impl Sampler for ByName {
 fn pipeline() -> &'static Pipeline {
     static PIPELINE: OnceLock<&Pipeline> = OnceLock::new();
     PIPELINE.get_or_init(|| {
-        let (options, settings) = (PipelineOptions::default(), WorkerSettings::default());
+        let (mut options, settings) = (PipelineOptions::default(), WorkerSettings::default());
+        // What outruns the exporter borrows memory, which may be new; here it is dropped.
+        options.burst_bytes = 0;
         let pipeline = Pipeline::start(&[], Box::new(ByName), Vec::new(), options, settings, Box::new(Keep)).unwrap();
         tracing::dispatcher::set_global_default(door::dispatch(Door::new(pipeline))).unwrap();
         pipeline
@@ -157,8 +159,8 @@ fn nothing_is_allocated_in_the_steady_state() {
     pipeline();
     const ROUNDS: u64 = 500;
     for (name, case) in cases() {
-        // The ring, the pool and the exporter's buffers grow once.
-        for _ in 0..ROUNDS {
+        // The thread's blocks, the pool and the exporter's buffers grow once.
+        for _ in 0..10 * ROUNDS {
             case();
         }
         flush();

@@ -174,7 +174,8 @@ fn a_flush_reaches_spans_that_ended_while_the_queue_was_full() {
     let at_gate = Arc::clone(&gate);
     let settings = WorkerSettings { schedule_delay: PATIENCE, max_queue_spans: 4, max_batch_spans: 4, ..quiet() };
     let mut options = PipelineOptions::default();
-    options.ring_bytes = 1024;
+    options.thread_bytes = 1024;
+    options.burst_bytes = 0;
     let mut is_first = true;
     let (pipeline, tracer, seen) = start(settings, options, move |_| {
         if std::mem::take(&mut is_first) {

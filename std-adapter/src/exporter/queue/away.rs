@@ -97,7 +97,7 @@ impl Queue {
             }
             if state.disk.is_away {
                 let is_due = is_flush || due_at <= now || is_shutdown && state.spans > 0;
-                let is_woken = self.is_woken.swap(false, Ordering::AcqRel);
+                let is_woken = self.take_wake();
                 if is_due || is_woken || self.limits.is_worth_sending(&state) {
                     state.disk.is_keeping = true;
                     let hand = state.disk.attempt.as_ref().map(|(hand, _)| Arc::clone(hand));

@@ -34,6 +34,8 @@ pub(super) struct Queue {
     progress: Condvar,
     /// Set by [`Queue::wake`]; spares the lock when many threads call it.
     is_woken: AtomicBool,
+    /// Set by [`Queue::press`].
+    is_pressed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +75,7 @@ impl Queue {
             work: Condvar::new(),
             progress: Condvar::new(),
             is_woken: AtomicBool::new(false),
+            is_pressed: AtomicBool::new(false),
         }
     }
 
@@ -138,10 +141,21 @@ impl Queue {
         Parts::of(batch).settle(first, fate, rest);
     }
 
+    /// Has the exporter thread come if it sleeps for long. While it only naps it comes by itself, and this costs nothing but a
+    /// look.
     pub(super) fn wake(&self) {
-        if !self.is_woken.swap(true, Ordering::AcqRel) {
+        if !self.is_woken.load(Ordering::Relaxed) && !self.is_woken.swap(true, Ordering::AcqRel) {
             // The lock keeps the signal from falling between the exporter thread's look and its sleep.
             let _state = self.lock();
+            self.work.notify_all();
+        }
+    }
+
+    /// Has the exporter thread come at once, even if it naps: threads are about to run out of memory.
+    pub(super) fn press(&self) {
+        if !self.is_pressed.load(Ordering::Relaxed) && !self.is_pressed.swap(true, Ordering::AcqRel) {
+            let _state = self.lock();
+            self.is_woken.store(true, Ordering::Release);
             self.work.notify_all();
         }
     }
@@ -195,15 +209,31 @@ impl Queue {
     // For the exporter thread.
 
     /// Waits until there is a request's worth of spans, a call, or `due_at`.
-    pub(super) fn wait_for_work(&self, due_at: Instant) -> Call {
+    ///
+    /// A thread that has just had work `naps` first: for so long it comes by itself, so that nobody needs to wake it while spans
+    /// end all the time.
+    pub(super) fn wait_for_work(&self, due_at: Instant, nap: Option<Duration>) -> Call {
         let mut state = self.lock();
+        if let Some(nap) = nap {
+            self.is_woken.store(true, Ordering::Release);
+            let until = due_at.min(Instant::now() + nap);
+            while !self.limits.is_worth_sending(&state)
+                && !state.is_called()
+                && !self.is_pressed.load(Ordering::Acquire)
+            {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                state = self.wait_on_work(state, left);
+            }
+        }
         loop {
-            let is_woken = self.is_woken.swap(false, Ordering::AcqRel);
-            let is_flush = state.flush_wanted > state.flush_done;
-            let is_shutdown = state.shutdown_by.is_some();
+            let is_woken = self.take_wake();
             let left = due_at.saturating_duration_since(Instant::now());
-            let is_due = is_flush || is_shutdown || left.is_zero();
+            let is_due = state.is_called() || left.is_zero();
             if is_due || is_woken || self.limits.is_worth_sending(&state) {
+                let is_shutdown = state.shutdown_by.is_some();
                 return Call { flush: state.flush_wanted, is_due, is_shutdown };
             }
             state = self.wait_on_work(state, left);
@@ -225,7 +255,7 @@ impl Queue {
                 return true;
             }
             // While spans go to the disk, another thread comes when it is woken.
-            let is_woken = !state.is_away() && self.is_woken.swap(false, Ordering::AcqRel);
+            let is_woken = !state.is_away() && self.take_wake();
             if is_woken || now >= next_look {
                 drop(state);
                 look_around();
@@ -236,6 +266,12 @@ impl Queue {
             let left = until.min(next_look).saturating_duration_since(now);
             state = self.wait_on_work(state, left);
         }
+    }
+
+    /// Whether somebody called [`Queue::wake`] or [`Queue::press`] since the last time.
+    fn take_wake(&self) -> bool {
+        self.is_pressed.store(false, Ordering::Release);
+        self.is_woken.swap(false, Ordering::AcqRel)
     }
 
     fn wait_on_work<'q>(&self, state: MutexGuard<'q, State>, at_most: Duration) -> MutexGuard<'q, State> {
@@ -275,15 +311,18 @@ impl Queue {
         let mut state = self.lock();
         let mut batch = Vec::new();
         let (mut spans, mut bytes) = (0, 0);
-        while let Some(mut chunk) = state.pop() {
-            let is_over = spans + chunk.count() > batch_spans || bytes + chunk.size() > batch_bytes;
-            if is_over {
-                if !batch.is_empty() {
+        while spans < batch_spans
+            && let Some(mut chunk) = state.pop()
+        {
+            let (spans_left, bytes_left) = (batch_spans - spans, batch_bytes.saturating_sub(bytes));
+            if chunk.count() > spans_left || chunk.size() > bytes_left {
+                if let Some(rest) = chunk.split_off(spans_left, bytes_left) {
+                    state.push_front(rest);
+                }
+                // A span that is too much for what is left comes first in the next batch.
+                if chunk.size() > bytes_left && !batch.is_empty() {
                     state.push_front(chunk);
                     break;
-                }
-                if let Some(rest) = chunk.split_off(batch_spans, batch_bytes) {
-                    state.push_front(rest);
                 }
             }
             spans += chunk.count();
@@ -334,6 +373,11 @@ impl QueueLimits {
 }
 
 impl State {
+    /// Whether somebody flushes or shuts down.
+    fn is_called(&self) -> bool {
+        self.flush_wanted > self.flush_done || self.shutdown_by.is_some()
+    }
+
     #[cfg(feature = "spool")]
     fn is_away(&self) -> bool {
         self.disk.is_away
