@@ -158,9 +158,14 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
     }
 
     /// Ends it now. Ending again is harmless; whatever is set afterwards has no effect.
+    // Inlined, as the context need not be kept where the compiler sees that nobody asks for it again.
+    #[inline(always)]
     pub fn end(&mut self) {
-        if self.is_recording() {
-            self.end_at(self.clock.unix_nanos().unwrap_or(0));
+        if let State::Recording(place) = &self.state {
+            let context = State::NotRecording(place.context());
+            if let State::Recording(place) = mem::replace(&mut self.state, context) {
+                finish_now(self.clock, self.sink, ManuallyDrop::into_inner(place));
+            }
         }
     }
 
@@ -181,9 +186,13 @@ impl<C: Clock, K: SpanSink> Drop for ActiveSpan<'_, C, K> {
             // SAFETY: nobody can look at the state any more.
             #[expect(unsafe_code, reason = "`end_at` leaves a context behind, which nobody will ask for")]
             let place = unsafe { ManuallyDrop::take(place) };
-            self.sink.finish(place, self.clock.unix_nanos().unwrap_or(0));
+            finish_now(self.clock, self.sink, place);
         }
     }
+}
+
+fn finish_now<'t, C: Clock, K: SpanSink>(clock: &C, sink: &'t K, place: K::Place<'t>) {
+    sink.finish(place, clock.unix_nanos().unwrap_or(0));
 }
 
 impl<C: Clock, K: SpanSink> fmt::Debug for ActiveSpan<'_, C, K> {
