@@ -32,7 +32,7 @@ pub enum OtError {
     Duplicate,
     /// More than 256 bytes.
     Length,
-    /// `th` is not 1 to 14 hexadecimal digits ("Sampling threshold value").
+    /// `th` is not 1 to 14 lower-case hexadecimal digits ("Sampling threshold value").
     Threshold,
     /// `rv` is not 14 lower-case hexadecimal digits ("Explicit randomness value").
     Randomness,
@@ -47,7 +47,7 @@ impl fmt::Display for OtError {
             Self::Value => "tracestate ot: a value has other characters than letters, digits, '.', '_' and '-'",
             Self::Duplicate => "tracestate ot: a sub-key stands there twice",
             Self::Length => "tracestate ot: longer than 256 bytes",
-            Self::Threshold => "tracestate ot: th is not 1 to 14 hexadecimal digits",
+            Self::Threshold => "tracestate ot: th is not 1 to 14 lower-case hexadecimal digits",
             Self::Randomness => "tracestate ot: rv is not 14 lower-case hexadecimal digits",
             Self::TraceState(error) => return error.fmt(formatter),
         })
@@ -232,15 +232,15 @@ fn parse_threshold(digits: &[u8]) -> Option<u64> {
         return None;
     }
     copy(digits, padded.get_mut(..digits.len())?);
-    parse_digits(&padded, Case::Any)
+    parse_digits(&padded)
 }
 
 fn parse_randomness(digits: &[u8]) -> Option<u64> {
-    parse_digits(digits, Case::Lower)
+    parse_digits(digits)
 }
 
-fn parse_digits(digits: &[u8], case: Case) -> Option<u64> {
-    let [a, b, c, d, e, f, g] = hex::decode::<7>(digits, case)?;
+fn parse_digits(digits: &[u8]) -> Option<u64> {
+    let [a, b, c, d, e, f, g] = hex::decode::<7>(digits, Case::Lower)?;
     Some(u64::from_be_bytes([0, a, b, c, d, e, f, g]))
 }
 
@@ -283,7 +283,9 @@ mod tests {
             ("th:c00", Ok((Some(0xc0_0000_0000_0000), None, None, "th:c"))),
             ("th:00000000000001", Ok((Some(1), None, None, "th:00000000000001"))),
             ("th:ffffffffffffff", Ok((Some(MAX_VALUE), None, None, "th:ffffffffffffff"))),
-            ("th:FD70A4", Ok((Some(0xfd_70a4_0000_0000), None, None, "th:fd70a4"))),
+            // Lower-case digits only, so that texts compare as numbers do.
+            ("th:FD70A4", Ok((None, None, Some(OtError::Threshold), ""))),
+            ("th:-1", Ok((None, None, Some(OtError::Threshold), ""))),
             // What is wrong with one sub-key does not touch the others.
             ("th:", Ok((None, None, Some(OtError::Threshold), ""))),
             ("th:000000000000000", Ok((None, None, Some(OtError::Threshold), ""))),
