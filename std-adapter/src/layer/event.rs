@@ -109,6 +109,9 @@ impl<'s> Staging<'s> {
             }
         }
         drop(event);
+        if scratch.cut() > 0 {
+            recording.span.count_truncated(scratch.cut());
+        }
         self.judge(recording);
     }
 

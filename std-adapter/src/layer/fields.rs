@@ -20,6 +20,15 @@ pub(super) struct NewSpan<'r> {
     pub(super) scratch: &'r mut Scratch,
 }
 
+impl NewSpan<'_> {
+    #[inline]
+    fn count_cut(&mut self) {
+        if self.scratch.cut() > 0 {
+            self.recording.span.count_truncated(self.scratch.take_cut());
+        }
+    }
+}
+
 impl Visit for NewSpan<'_> {
     #[inline]
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -71,6 +80,7 @@ impl Visit for NewSpan<'_> {
         self.scratch.clear_text();
         let (message, sources) = self.scratch.format_error(value);
         set_error(self.recording, "", self.scratch.text(&message), self.scratch.text(&sources));
+        self.count_cut();
     }
 
     #[inline]
@@ -78,6 +88,7 @@ impl Visit for NewSpan<'_> {
         self.scratch.clear_text();
         self.scratch.format(value);
         set_text(self.recording, field.name(), self.scratch.all_text());
+        self.count_cut();
     }
 }
 
@@ -85,6 +96,9 @@ impl Visit for NewSpan<'_> {
 pub(super) fn set_staged(recording: &mut Recording, scratch: &Scratch) {
     for (name, staged) in scratch.fields() {
         set_one_staged(recording, scratch, name, staged);
+    }
+    if scratch.cut() > 0 {
+        recording.span.count_truncated(scratch.cut());
     }
 }
 

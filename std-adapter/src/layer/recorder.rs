@@ -392,6 +392,7 @@ fn start_seen(
         let details = SpanDetails { attributes: plain.get(..count).unwrap_or_default(), ..details };
         let mut started = pipeline.start_span(scope, name, kind, parent, Some(&details));
         if let Some(recording) = started.recording() {
+            recording.span.count_truncated(scratch.cut());
             for (field, staged) in scratch.fields() {
                 if let Some(Special::Other) = special(field, staged, scratch) {
                     set_one_staged(recording, scratch, field, staged);

@@ -15,6 +15,10 @@ use tracing_core::field::Visit;
 /// What a thread keeps between uses: one huge value does not make every thread keep huge buffers.
 const KEPT_BYTES: usize = 16 * 1024;
 
+/// What one value may become. A `Debug` that goes on is stopped there, so that it neither fills the memory nor takes for ever;
+/// much less fits into a span.
+const MOST_BYTES: usize = 1024 * 1024;
+
 thread_local! {
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
@@ -25,6 +29,29 @@ pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     fields: Vec<(&'static str, Staged)>,
+    /// Values that were stopped at [`MOST_BYTES`].
+    cut: u32,
+}
+
+/// Takes text up to a limit.
+struct Limited<'t> {
+    text: &'t mut String,
+    end: usize,
+}
+
+impl fmt::Write for Limited<'_> {
+    #[inline]
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = self.end.saturating_sub(self.text.len());
+        if piece.len() <= room {
+            self.text.push_str(piece);
+            return Ok(());
+        }
+        self.text.push_str(&piece[..piece.floor_char_boundary(room)]);
+        // Whatever comes now finds no room.
+        self.end = self.text.len();
+        Err(fmt::Error)
+    }
 }
 
 /// A value that owns nothing: texts and bytes are ranges of the scratch memory.
@@ -56,6 +83,7 @@ impl Scratch {
         self.text.clear();
         self.bytes.clear();
         self.fields.clear();
+        self.cut = 0;
         if self.text.capacity() + self.bytes.capacity() > KEPT_BYTES {
             *self = Self::default();
         }
@@ -81,6 +109,18 @@ impl Scratch {
         self.text.clear();
     }
 
+    /// How many values were stopped because they were endless.
+    #[inline]
+    pub(super) fn cut(&self) -> u32 {
+        self.cut
+    }
+
+    /// The same, and begins to count anew.
+    #[cold]
+    pub(super) fn take_cut(&mut self) -> u32 {
+        std::mem::take(&mut self.cut)
+    }
+
     /// The staged fields.
     #[inline]
     pub(super) fn fields(&self) -> &[(&'static str, Staged)] {
@@ -102,23 +142,34 @@ impl Scratch {
     /// Formats a value behind what is there already.
     #[inline]
     pub(super) fn format(&mut self, value: &dyn fmt::Debug) -> Range<usize> {
-        let start = self.text.len();
-        // A `Debug` that reports an error has said what it could; nothing better is known about the value.
-        let _ = write!(self.text, "{value:?}");
-        start..self.text.len()
+        self.limited(|text| write!(text, "{value:?}"))
     }
 
     /// Formats an error: its own message, and one line for each of its sources.
     pub(super) fn format_error<E: Error + ?Sized>(&mut self, error: &E) -> (Range<usize>, Range<usize>) {
+        let message = self.limited(|text| write!(text, "{error}"));
+        let sources = self.limited(|text| {
+            let mut source = error.source();
+            let mut line = "";
+            while let Some(cause) = source {
+                write!(text, "{line}caused by: {cause}")?;
+                (source, line) = (cause.source(), "\n");
+            }
+            Ok(())
+        });
+        (message, sources)
+    }
+
+    #[inline]
+    fn limited(&mut self, write: impl FnOnce(&mut Limited<'_>) -> fmt::Result) -> Range<usize> {
         let start = self.text.len();
-        let _ = write!(self.text, "{error}");
-        let end = self.text.len();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let _ = write!(self.text, "{}caused by: {cause}", if self.text.len() > end { "\n" } else { "" });
-            source = cause.source();
+        let mut text = Limited { text: &mut self.text, end: start + MOST_BYTES };
+        // A `Debug` that reports an error has said what it could; nothing better is known about the value.
+        let result = write(&mut text);
+        if result.is_err() && text.end == text.text.len() {
+            self.cut += 1;
         }
-        (start..end, end..self.text.len())
+        start..self.text.len()
     }
 
     #[inline]

@@ -66,6 +66,27 @@ fn every_type_arrives_as_itself() {
 }
 
 #[test]
+fn numbers_that_are_none_arrive_as_they_are() {
+    let span = record_one(|| {
+        let span = info_span!("numbers", nan = f64::NAN, later = Empty);
+        span.record("later", f64::NEG_INFINITY);
+        span.in_scope(|| tracing::info!(nan = -f64::NAN, infinite = f64::INFINITY, small = f32::NAN, "event"));
+    });
+    let doubles = |attributes| {
+        let double = |value| if let Value::DoubleValue(value) = value { value } else { panic!("{value:?}") };
+        pairs(attributes)
+            .into_iter()
+            .filter(|(key, _)| !matches!(*key, "level" | "target"))
+            .map(|(_, value)| double(value))
+            .collect::<Vec<_>>()
+    };
+    let [nan, later] = doubles(&span.attributes)[..] else { panic!("{span:?}") };
+    assert!(nan.is_nan() && later == f64::NEG_INFINITY);
+    let [nan, infinite, small] = doubles(&span.events[0].attributes)[..] else { panic!("{span:?}") };
+    assert!(nan.is_nan() && infinite == f64::INFINITY && small.is_nan());
+}
+
+#[test]
 fn later_values_are_recorded_and_replace_earlier_ones() {
     let span = record_one(|| {
         let span = info_span!("later", rows = Empty, tenant = "none", large = Empty, size = Empty, raw = Empty);

@@ -4,11 +4,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, Mutex};
 
-use clewline::SpanExt as _;
+use clewline::{PipelineOptions, SpanExt as _};
 use tracing::field::Empty;
 use tracing::{dispatcher, info, info_span};
 
-use crate::support::{Recorder, named, own_pairs, pairs, text};
+use crate::support::{Recorder, int, named, own_pairs, pairs, text};
 
 struct Panics;
 
@@ -166,4 +166,38 @@ fn large_values_arrive_whole() {
     });
     assert_eq!(pairs(&spans[0].attributes)[0], ("text", text(&long)));
     assert_eq!(spans[0].events[0].name, long[..50]);
+}
+
+/// Never comes to an end by itself.
+struct Endless;
+
+impl fmt::Debug for Endless {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        loop {
+            formatter.write_str("grün ")?;
+        }
+    }
+}
+
+#[test]
+fn a_value_without_end_is_stopped_and_counted() {
+    let mut options = PipelineOptions::default();
+    options.limits.value_length = 10;
+    let recorder = Recorder::with_options(options);
+    let spans = recorder.run(|| {
+        let span = info_span!("work", endless = ?Endless, later = Empty, next = 1).entered();
+        span.record("later", tracing::field::debug(Endless));
+        info!(endless = ?Endless, "event");
+    });
+    let cut = text("grün grün ");
+    let mut found = pairs(&spans[0].attributes);
+    found.sort_by_key(|(key, _)| *key);
+    assert_eq!(found, [("endless", cut.clone()), ("later", cut.clone()), ("next", int(1))]);
+    assert_eq!(own_pairs(&spans[0].events[0]), [("endless", cut)]);
+    // Each was stopped, and cut once more to the limit of values; so was the event's target.
+    assert_eq!(recorder.ledger().dropped_content, 3 + 3 + 1);
+    // Without that limit it does not fit into the span.
+    let recorder = Recorder::new();
+    let spans = recorder.run(|| drop(info_span!("work", endless = ?Endless, next = 1)));
+    assert_eq!((spans[0].attributes.len(), spans[0].dropped_attributes_count), (1, 1));
 }
