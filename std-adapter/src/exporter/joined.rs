@@ -6,7 +6,7 @@ use super::{ExportOutcome, Request};
 
 /// Memory for the slices of a request one behind the other, used again for the next request.
 #[derive(Debug, Default)]
-pub(super) struct Joined {
+pub(crate) struct Joined {
     bytes: Vec<u8>,
 }
 
@@ -15,7 +15,7 @@ impl Joined {
     ///
     /// # Errors
     /// The outcome of a request that is not well-formed: it never will be.
-    pub(super) fn parse<'a>(&'a mut self, request: &Request<'_>) -> Result<RequestView<'a>, ExportOutcome> {
+    pub(crate) fn parse<'a>(&'a mut self, request: &Request<'_>) -> Result<RequestView<'a>, ExportOutcome> {
         self.bytes.clear();
         self.bytes.reserve(request.size());
         request.parts().iter().for_each(|part| self.bytes.extend_from_slice(part));

@@ -20,7 +20,7 @@ mod grpc;
 mod hand;
 #[cfg(feature = "otlp-http")]
 mod http;
-mod joined;
+pub(crate) mod joined;
 #[cfg(any(feature = "otlp-http", feature = "console"))]
 mod json;
 mod memory;
@@ -35,8 +35,8 @@ mod settings;
 mod stats;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod target;
-#[cfg(any(feature = "zipkin", feature = "console"))]
-mod text;
+#[cfg(any(feature = "zipkin", feature = "console", feature = "opentelemetry-sdk"))]
+pub(crate) mod text;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod tls;
 pub(crate) mod wire;

@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
 /// The value as text: a text as it is, numbers as JSON has them, bytes in base64, nothing as an empty text, and arrays and maps
 /// as JSON.
-pub(super) fn text(value: ValueView<'_>) -> Cow<'_, str> {
+pub(crate) fn text(value: ValueView<'_>) -> Cow<'_, str> {
     match value {
         ValueView::Empty => Cow::Borrowed(""),
         ValueView::Bool(true) => Cow::Borrowed("true"),

@@ -27,6 +27,8 @@ pub mod carrier;
 mod future;
 mod percent;
 mod propagators;
+#[cfg(feature = "serde")]
+mod serialize;
 
 pub use crate::current::{Baggage, Context, ContextGuard};
 pub use clewline_core::b3::SamplingState;

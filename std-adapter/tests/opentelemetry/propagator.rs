@@ -115,6 +115,7 @@ fn what_is_invalid_or_missing_leaves_the_context_as_it_is() {
 fn context_list_and_baggage_pass_from_door_to_door() {
     let recorder = Recorder::new();
     let (otel, native) = (recorder.tracer(), recorder.native());
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
     let propagator = propagator("tracecontext,baggage");
     let incoming = headers(&[("traceparent", TRACEPARENT), ("tracestate", "congo=t61"), ("baggage", "tenant=acme")]);
     let outgoing = |context: &Context| {
@@ -141,6 +142,14 @@ fn context_list_and_baggage_pass_from_door_to_door() {
             assert_eq!(outgoing(&current), expected(span_id(current.span_context())));
             assert_eq!(injected(&propagator, &OtelContext::current()), expected(span_id(current.span_context())));
         });
+        tracing::info_span!("tracing in otel").in_scope(|| {
+            let current = Context::current();
+            assert_eq!(outgoing(&current), expected(span_id(current.span_context())));
+            assert_eq!(injected(&propagator, &OtelContext::current()), expected(span_id(current.span_context())));
+            otel.in_span("otel in tracing", |cx| {
+                assert_eq!(injected(&propagator, &cx), expected(cx.span().span_context().span_id().to_string()));
+            });
+        });
         let _more =
             OtelContext::current_with_baggage([KeyValue::new("tenant", "acme"), KeyValue::new("more", "1")]).attach();
         assert_eq!(Context::current().baggage().get("more").unwrap(), "1");
@@ -156,7 +165,7 @@ fn context_list_and_baggage_pass_from_door_to_door() {
             assert_eq!(cx.baggage().to_string(), "tenant=acme");
         });
     });
-    for name in ["otel", "native in otel", "native", "otel in native"] {
+    for name in ["otel", "native in otel", "tracing in otel", "otel in tracing", "native", "otel in native"] {
         let spans = recorder.spans();
         assert_eq!(named(&spans, name).span_context.trace_state().header(), "congo=t61", "{name}");
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clewline_core::{RequestView, ResourceSpansView};
+use clewline_core::ResourceSpansView;
 use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
@@ -16,6 +16,7 @@ use opentelemetry_sdk::trace::SpanExporter as SdkExporter;
 
 use self::drive::{Interrupt, drive};
 use crate::current::suppress;
+use crate::exporter::joined::Joined;
 use crate::exporter::{ExportOutcome, Request, SpanExporter};
 
 /// Runs a piece of work, for [`OpenTelemetryExporter::within`].
@@ -42,15 +43,14 @@ pub struct OpenTelemetryExporter<E> {
     resource: Option<Resource>,
     within: Option<Within>,
     interrupt: Arc<Interrupt>,
-    /// The message of one request, kept for the next.
-    bytes: Vec<u8>,
+    joined: Joined,
 }
 
 impl<E: SdkExporter> OpenTelemetryExporter<E> {
     /// Feeds `exporter`.
     #[must_use]
     pub fn new(exporter: E) -> Self {
-        Self { exporter, resource: None, within: None, interrupt: Arc::default(), bytes: Vec::new() }
+        Self { exporter, resource: None, within: None, interrupt: Arc::default(), joined: Joined::default() }
     }
 
     /// Runs every step of the exporter inside of `within`, which must run the work it is given: the place to enter a runtime.
@@ -99,31 +99,17 @@ impl<E: SdkExporter> OpenTelemetryExporter<E> {
             }
         }
     }
-
-    fn export_message(&mut self, message: &[u8], deadline: Option<Instant>) -> ExportOutcome {
-        let view = match RequestView::parse(message) {
-            Ok(view) => view,
-            Err(error) => return ExportOutcome::Rejected { reason: format!("the request cannot be read: {error}") },
-        };
-        for group in view.resource_spans() {
-            if let Err(outcome) = self.export_group(&group, deadline) {
-                return outcome;
-            }
-        }
-        ExportOutcome::Delivered
-    }
 }
 
 impl<E: SdkExporter> SpanExporter for OpenTelemetryExporter<E> {
     fn export(&mut self, request: &Request<'_>, deadline: Option<Instant>) -> ExportOutcome {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        for part in request.parts() {
-            bytes.extend_from_slice(part);
-        }
-        let outcome = self.export_message(&bytes, deadline);
-        self.bytes = bytes;
-        outcome
+        let mut joined = std::mem::take(&mut self.joined);
+        let outcome = match joined.parse(request) {
+            Ok(view) => view.resource_spans().try_for_each(|group| self.export_group(&group, deadline)),
+            Err(outcome) => Err(outcome),
+        };
+        self.joined = joined;
+        outcome.err().unwrap_or(ExportOutcome::Delivered)
     }
 
     fn interrupter(&self) -> Option<Box<dyn Fn() + Send + Sync>> {

@@ -1,10 +1,9 @@
 //! Attribute values as OpenTelemetry's API knows them: those that it does not know become text, as the specification wants it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clewline_core::{ListView, ValueView};
 use opentelemetry::{Array, Value};
-use serde_json::{Map, Value as Json};
+
+use crate::exporter::text::text;
 
 /// The value, owned. Bytes, maps and arrays of mixed types have no counterpart: they become base64 and JSON (OpenTelemetry
 /// specification, common, "Mapping AnyValue to String"); no value becomes the empty text.
@@ -14,13 +13,8 @@ pub(super) fn owned(value: &ValueView<'_>) -> Value {
         ValueView::I64(number) => Value::I64(*number),
         ValueView::F64(number) => Value::F64(*number),
         ValueView::Str(text) => Value::String((*text).to_owned().into()),
-        ValueView::Bytes(bytes) => Value::String(STANDARD.encode(bytes).into()),
-        ValueView::List(list) => match array(list) {
-            Some(array) => Value::Array(array),
-            None => Value::String(json(value).to_string().into()),
-        },
-        ValueView::Map(_) => Value::String(json(value).to_string().into()),
-        _ => Value::String("".into()),
+        ValueView::List(list) => array(list).map_or_else(|| shown(*value), Value::Array),
+        _ => shown(*value),
     }
 }
 
@@ -44,23 +38,8 @@ fn all<T>(list: &ListView<'_>, wanted: impl Fn(ValueView<'_>) -> Option<T>) -> O
     list.iter().map(wanted).collect()
 }
 
-fn json(value: &ValueView<'_>) -> Json {
-    match value {
-        ValueView::Bool(truth) => Json::from(*truth),
-        ValueView::I64(number) => Json::from(*number),
-        ValueView::F64(number) if number.is_nan() => Json::from("NaN"),
-        ValueView::F64(number) if number.is_infinite() => {
-            Json::from(if *number > 0.0 { "Infinity" } else { "-Infinity" })
-        }
-        ValueView::F64(number) => Json::from(*number),
-        ValueView::Str(text) => Json::from(*text),
-        ValueView::Bytes(bytes) => Json::from(STANDARD.encode(bytes)),
-        ValueView::List(list) => Json::Array(list.iter().map(|item| json(&item)).collect()),
-        ValueView::Map(entries) => {
-            Json::Object(entries.map(|(key, value)| (key.to_owned(), json(&value))).collect::<Map<_, _>>())
-        }
-        _ => Json::Null,
-    }
+fn shown(value: ValueView<'_>) -> Value {
+    Value::String(text(value).into_owned().into())
 }
 
 #[cfg(test)]
