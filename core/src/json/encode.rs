@@ -200,10 +200,25 @@ fn resource_spans(cursor: &mut Cursor<'_>, fields: &[u8], scopes: impl FnOnce(&m
         let mut object = Object::new();
         object.attributes(cursor, List::of(resource, 1));
         object.count(cursor, "\"droppedAttributesCount\":", message::last_count(resource, 2));
+        if let Some(list) = List::of(resource, 3) {
+            object.list(cursor, "\"entityRefs\":", list, entity_ref);
+        }
         object.end(cursor);
     }
     scopes(cursor, &mut object);
     object.text(cursor, "\"schemaUrl\":", message::last_bytes(fields, 3));
+    object.end(cursor);
+}
+
+fn entity_ref(cursor: &mut Cursor<'_>, bytes: &[u8]) {
+    let mut object = Object::new();
+    object.text(cursor, "\"schemaUrl\":", message::last_bytes(bytes, 1));
+    object.text(cursor, "\"type\":", message::last_bytes(bytes, 2));
+    for (name, number) in [("\"idKeys\":", 3), ("\"descriptionKeys\":", 4)] {
+        if let Some(list) = List::of(bytes, number) {
+            object.list(cursor, name, list, text);
+        }
+    }
     object.end(cursor);
 }
 

@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Message(&'static Message),
     /// A `repeated` message.
     Messages(&'static Message),
+    /// `repeated string`.
+    Texts,
     /// The `repeated AnyValue` of an array, where `null` is an element without a value.
     Values,
 }
@@ -60,7 +62,7 @@ impl Kind {
             Self::Enum(expected, _) => expected,
             Self::Message(message) if message.is_oneof => "an object such as {\"stringValue\": \"…\"}",
             Self::Message(_) => "an object",
-            Self::Messages(_) | Self::Values => "a sequence",
+            Self::Messages(_) | Self::Texts | Self::Values => "a sequence",
         }
     }
 }
@@ -85,8 +87,18 @@ static RESOURCE_SPANS: Message = message(&[
     member("schemaUrl", 3, Kind::Text),
 ]);
 
-static RESOURCE: Message =
-    message(&[member(ATTRIBUTES, 1, Kind::Messages(&KEY_VALUE)), member(DROPPED, 2, Kind::Uint32)]);
+static RESOURCE: Message = message(&[
+    member(ATTRIBUTES, 1, Kind::Messages(&KEY_VALUE)),
+    member(DROPPED, 2, Kind::Uint32),
+    member("entityRefs", 3, Kind::Messages(&ENTITY_REF)),
+]);
+
+static ENTITY_REF: Message = message(&[
+    member("schemaUrl", 1, Kind::Text),
+    member("type", 2, Kind::Text),
+    member("idKeys", 3, Kind::Texts),
+    member("descriptionKeys", 4, Kind::Texts),
+]);
 
 static SCOPE_SPANS: Message = message(&[
     member("scope", 1, Kind::Message(&SCOPE)),

@@ -58,7 +58,8 @@ impl<'de, V: StorageView + ?Sized> DeserializeSeed<'de> for RequestSeed<'_, V> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let mut output = Output { out: self.out, failure: self.failure };
-        let place = Place { kind: Kind::Message(&REQUEST), number: 0, is_oneof: false, depth: 0, null: Null::Unset };
+        let place =
+            Place { kind: Kind::Message(&REQUEST), number: 0, keeps_default: false, depth: 0, null: Null::Unset };
         Field { output: &mut output, place }.deserialize(deserializer).map(|_| ())
     }
 }
@@ -69,8 +70,8 @@ struct Place {
     kind: Kind,
     /// 0 for the message that is in none.
     number: u8,
-    /// Whether it is a member of a `oneof`, which is written even if it has its default.
-    is_oneof: bool,
+    /// Whether it is written even if it has its default: a member of a `oneof`, or one of several elements.
+    keeps_default: bool,
     /// How many arrays and maps are around it.
     depth: usize,
     null: Null,
@@ -106,7 +107,7 @@ impl<V: StorageView + ?Sized> Field<'_, '_, V> {
 
     /// Whether a field that holds its default is left out.
     fn omits_default(&self) -> bool {
-        !self.place.is_oneof
+        !self.place.keeps_default
     }
 
     fn bytes<E: Error>(self, bytes: &[u8]) -> Result<bool, E> {
@@ -243,13 +244,14 @@ impl<'de, V: StorageView + ?Sized> Visitor<'de> for Field<'_, '_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<bool, A::Error> {
-        let (message, null) = match self.place.kind {
-            Kind::Messages(message) => (message, Null::Refused),
-            Kind::Values => (&ANY_VALUE, Null::Empty),
+        let (kind, null) = match self.place.kind {
+            Kind::Messages(message) => (Kind::Message(message), Null::Refused),
+            Kind::Texts => (Kind::Text, Null::Refused),
+            Kind::Values => (Kind::Message(&ANY_VALUE), Null::Empty),
             _ => return Err(self.wrong_type(Unexpected::Seq)),
         };
         let Self { output, place } = self;
-        let place = Place { kind: Kind::Message(message), is_oneof: false, null, ..place };
+        let place = Place { kind, keeps_default: true, null, ..place };
         while elements.next_element_seed(Field { output: &mut *output, place })?.is_some() {}
         Ok(true)
     }
@@ -278,7 +280,8 @@ impl<'de, V: StorageView + ?Sized> Visitor<'de> for Field<'_, '_, V> {
             if depth > MAX_VALUE_DEPTH {
                 return Err(output.fail(JsonErrorKind::TooDeep));
             }
-            let place = Place { kind: member.kind, number: member.number, is_oneof, depth, null: Null::Unset };
+            let place =
+                Place { kind: member.kind, number: member.number, keeps_default: is_oneof, depth, null: Null::Unset };
             let was_set = members.next_value_seed(Field { output: &mut *output, place })?;
             if is_oneof && was_set && is_set {
                 return Err(output.fail(JsonErrorKind::SeveralTypes));

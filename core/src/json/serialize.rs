@@ -103,9 +103,24 @@ struct Resource<'a>(&'a [u8]);
 
 impl Serialize for Resource<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Resource", 2)?;
+        let mut object = serializer.serialize_struct("Resource", 3)?;
         each(&mut object, "attributes", List::of(self.0, 1), KeyValue)?;
         count(&mut object, "droppedAttributesCount", message::last_count(self.0, 2))?;
+        each(&mut object, "entityRefs", List::of(self.0, 3), EntityRef)?;
+        object.end()
+    }
+}
+
+/// Which of the resource's attributes identify and which describe an entity.
+struct EntityRef<'a>(&'a [u8]);
+
+impl Serialize for EntityRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("EntityRef", 4)?;
+        text(&mut object, "schemaUrl", message::last_bytes(self.0, 1))?;
+        text(&mut object, "type", message::last_bytes(self.0, 2))?;
+        each(&mut object, "idKeys", List::of(self.0, 3), utf8)?;
+        each(&mut object, "descriptionKeys", List::of(self.0, 4), utf8)?;
         object.end()
     }
 }

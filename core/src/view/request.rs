@@ -158,6 +158,7 @@ fn check_resource_spans(field: &Field<'_>) -> Result<(), DecodeError> {
                     match field.number {
                         1 => check_attribute(&field, DEPTH)?,
                         2 => drop(field.varint()?),
+                        3 => check_entity_ref(&field)?,
                         _ => {}
                     }
                 }
@@ -165,6 +166,17 @@ fn check_resource_spans(field: &Field<'_>) -> Result<(), DecodeError> {
             2 => check_scope_spans(&field)?,
             3 => drop(field.text()?),
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Type and keys of an entity (opentelemetry-proto, `common.proto`, `EntityRef`). No view reads them; JSON does.
+fn check_entity_ref(field: &Field<'_>) -> Result<(), DecodeError> {
+    for field in field.message()? {
+        let field = field?;
+        if (1..=4).contains(&field.number) {
+            field.text()?;
         }
     }
     Ok(())

@@ -68,3 +68,35 @@ proptest! {
         prop_assert_eq!(whole, format!(r#"{{"resourceSpans":[{{"resource":{{}},"scopeSpans":[{{"scope":{{}},"spans":[{alone}]}}]}}]}}"#));
     }
 }
+
+/// `Resource.entity_refs` (opentelemetry-proto, `common.proto`), which no view reads: an empty key is an element too.
+#[test]
+fn entities_of_a_resource_come_back() {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::EntityRef;
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
+
+    let entity = EntityRef {
+        schema_url: "https://opentelemetry.io/schemas/1.40.0".to_owned(),
+        r#type: "service".to_owned(),
+        id_keys: vec!["service.name".to_owned(), String::new()],
+        description_keys: vec!["\"version\"".to_owned()],
+    };
+    let resource = Resource { entity_refs: vec![entity, EntityRef::default()], ..Resource::default() };
+    let request = ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource: Some(resource), ..ResourceSpans::default() }],
+    };
+    let bytes = request.encode_to_vec();
+    let view = RequestView::parse(&bytes).unwrap();
+    let json = write(&view);
+    assert_eq!(
+        String::from_utf8_lossy(&json),
+        r#"{"resourceSpans":[{"resource":{"entityRefs":[{"schemaUrl":"https://opentelemetry.io/schemas/1.40.0","type":"service","idKeys":["service.name",""],"descriptionKeys":["\"version\""]},{}]}}]}"#
+    );
+    assert_eq!(serde_json::to_vec(&view).unwrap(), json);
+    assert_eq!(read(&json).unwrap(), bytes);
+    let broken = bytes.iter().map(|byte| if *byte == b'"' { 0xff } else { *byte }).collect::<Vec<_>>();
+    assert!(RequestView::parse(&broken).is_err(), "texts are UTF-8");
+    assert!(read(br#"{"resourceSpans":[{"resource":{"entityRefs":[{"idKeys":[null]}]}}]}"#).is_err());
+}
