@@ -8,8 +8,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use clewline_core::baggage::InlineBaggage;
+use clewline_core::environment::Environment;
 use clewline_core::ot::OtState;
-use clewline_core::propagation::{Extracted, Format, extract};
+use clewline_core::propagation::{Extracted, Format, Outgoing, extract, inject};
 use clewline_core::traceparent::{self, Traceparent};
 use clewline_core::tracestate::InlineTraceState;
 use clewline_core::{
@@ -30,10 +31,10 @@ const SAMPLE_TIME: Duration = Duration::from_micros(200);
 const TRACESTATE: &[u8] = b"congo=t61rcWkgMzE,rojo=00f067aa0ba902b7,ot=th:c;rv:0123456789abcd";
 const BAGGAGE: &[u8] = b"userId=alice,serverNode=DF%2028,isProduction=false;ttl=3";
 
-type Span = InlineSpan<1024>;
+pub(crate) type Span = InlineSpan<1024>;
 
 /// One operation.
-struct Row {
+pub(crate) struct Row {
     name: &'static str,
     /// How many of what the row's number is for are done in one iteration.
     per_iteration: u32,
@@ -80,10 +81,11 @@ fn rows() -> Vec<Row> {
     let mut rows = headers();
     rows.extend(samplers());
     rows.extend(spans());
+    rows.extend(crate::chip_rows::rows());
     rows
 }
 
-fn row<O>(name: &'static str, is_honest: bool, body: impl FnMut() -> O + 'static) -> Row {
+pub(crate) fn row<O>(name: &'static str, is_honest: bool, body: impl FnMut() -> O + 'static) -> Row {
     assert!(is_honest, "the row `{name}` does not do what it says");
     Row { name, per_iteration: 1, routine: Routine::repeat(body) }
 }
@@ -108,6 +110,15 @@ fn headers() -> Vec<Row> {
     let baggage = read_baggage();
     let headers = [("traceparent", workload::TRACEPARENT.as_bytes()), ("tracestate", TRACESTATE)];
     let extracted = move || extract::<heapless::Vec<u8, 512>>(&[Format::TraceContext], black_box(&headers));
+    let lookup = |name: &str| match name {
+        "TRACEPARENT" => Some(workload::TRACEPARENT.as_bytes()),
+        "TRACESTATE" => Some(TRACESTATE),
+        _ => None,
+    };
+    let from_environment =
+        move || extract::<heapless::Vec<u8, 512>>(&[Format::TraceContext], black_box(&Environment::new(lookup)));
+    let mut multi: Vec<(String, String)> = Vec::new();
+    b3::multi(&b3::B3Context::new(context), |name, value| multi.push((name.to_owned(), value.to_owned())));
     let is_extracted =
         |found: &Extracted<heapless::Vec<u8, 512>>| found.context.is_some() && !found.trace_state.is_empty();
     vec![
@@ -136,6 +147,17 @@ fn headers() -> Vec<Row> {
             b3::parse_single(black_box(b3_value.as_bytes())).is_ok()
         }),
         row("b3 single: format", true, move || b3::single(&b3::B3Context::new(black_box(context)))),
+        row("b3 multi: extract", b3::extract_multi(multi.as_slice()).is_ok(), {
+            let multi = multi.clone();
+            move || b3::extract_multi(black_box(multi.as_slice())).is_ok()
+        }),
+        row("b3 multi: write", multi.len() == 3, move || {
+            let mut length = 0;
+            b3::multi(&b3::B3Context::new(black_box(context)), |name, value| {
+                length += black_box(value).len() + name.len();
+            });
+            length
+        }),
         row("jaeger: parse", jaeger::parse(jaeger_value.as_bytes()).is_ok(), move || {
             jaeger::parse(black_box(jaeger_value.as_bytes()))
         }),
@@ -147,6 +169,15 @@ fn headers() -> Vec<Row> {
         row("26 bytes: decode", binary::decode(&bytes).is_ok(), move || binary::decode(black_box(&bytes))),
         row("26 bytes: encode", true, move || binary::encode(black_box(context))),
         row("traceparent and tracestate from a carrier", is_extracted(&extracted()), extracted),
+        row("traceparent and tracestate into a carrier", true, move || {
+            let mut length = 0;
+            let outgoing = Outgoing { context: black_box(context), trace_state: "congo=t61rcWkgMzE", debug: false };
+            inject(&[Format::TraceContext], &outgoing, &mut |name: &str, value: &str| {
+                length += black_box(value).len() + name.len();
+            });
+            length
+        }),
+        row("the same from environment variables", is_extracted(&from_environment()), from_environment),
     ]
 }
 
@@ -196,7 +227,7 @@ fn samplers() -> Vec<Row> {
     ]
 }
 
-fn start() -> SpanStart<'static> {
+pub(crate) fn start() -> SpanStart<'static> {
     SpanStart {
         context: context(),
         parent: None,
@@ -208,7 +239,7 @@ fn start() -> SpanStart<'static> {
     }
 }
 
-fn filled() -> Span {
+pub(crate) fn filled() -> Span {
     let mut span = Span::new(heapless::Vec::new(), &start());
     for (key, value) in workload::ENCODED_ATTRIBUTES {
         span.set(key, value);

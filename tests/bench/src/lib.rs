@@ -25,6 +25,7 @@
 pub mod allocation;
 pub mod arrivals;
 pub mod case;
+mod chip_rows;
 pub mod clewline_core;
 pub mod clewline_native;
 pub mod clewline_opentelemetry;
