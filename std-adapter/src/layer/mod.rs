@@ -17,6 +17,20 @@
 //! - The sampler sees the name, the kind, the parent and the fields that a span begins with; none of those that ship with
 //!   Clewline looks at fields.
 
+//!
+//! # Coming from `tracing-opentelemetry`
+//!
+//! Trees, names, kinds, statuses, attributes, events and links are the same, and the options have the same names, but are off
+//! unless asked for. What is different, on purpose:
+//!
+//! - Unsigned and 128-bit integers are integers where they fit, bytes are bytes; there both become text.
+//! - An error is the event `exception`, with its sources as `exception.stacktrace`; there it becomes attributes of span and
+//!   event. An error that is a field of a span makes the span fail.
+//! - An event of level ERROR describes the status that it sets with its message.
+//! - An `otel.kind` or `otel.status_code` that names none stays an attribute.
+//! - A field that is recorded again replaces the value; there both values stand in the span.
+//! - A span ends when it is closed; there, when it was left last.
+
 mod activity;
 mod callsite;
 mod context_cell;
