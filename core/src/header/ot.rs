@@ -186,6 +186,13 @@ impl<'a> OtState<'a> {
 }
 
 impl<S: Storage> TraceState<S> {
+    /// A list that says nothing but a threshold, of an empty one.
+    pub(crate) fn of_threshold(mut self, threshold: u64) -> Self {
+        let digits = digits(threshold.min(MAX_VALUE));
+        self.begin(KEY, [b"th:".as_slice(), threshold_digits(&digits)]);
+        self
+    }
+
     /// Writes the `ot` member, which becomes the first; removes it if nothing is left to say.
     ///
     /// # Errors

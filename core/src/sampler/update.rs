@@ -74,6 +74,12 @@ pub(super) fn read_ot(list: &str) -> Result<OtState<'_>, OtError> {
 }
 
 fn changed<S: Storage>(empty: TraceState<S>, list: &str, state: &OtState<'_>) -> TraceState<S> {
+    if list.is_empty()
+        && let Some(threshold) = state.threshold()
+    {
+        // What nearly every root begins with.
+        return empty.of_threshold(threshold);
+    }
     let mut changed = empty.read_again([list.as_bytes()]);
     // Too long for its 256 bytes, the member goes as a whole, and the list then says nothing that is not true.
     if changed.set_ot(state).is_err() {

@@ -66,6 +66,19 @@ impl<S: Storage> TraceState<S> {
         self
     }
 
+    /// Writes the first member of an empty list, known to be valid. One that is longer than the storage counts as dropped.
+    pub(crate) fn begin<const N: usize>(&mut self, key: &str, value: [&[u8]; N]) {
+        let length = key.len() + 1 + value.iter().map(|part| part.len()).sum::<usize>();
+        let fits = append(self.list.view_mut(), length, |cursor| {
+            cursor.bytes(key.as_bytes());
+            cursor.byte(b'=');
+            value.iter().for_each(|part| cursor.bytes(part));
+        });
+        if !fits {
+            self.count_dropped();
+        }
+    }
+
     /// Counts a member that had to go for another rule's sake.
     pub(crate) fn count_dropped(&mut self) {
         self.dropped = self.dropped.saturating_add(1);
