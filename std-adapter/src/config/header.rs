@@ -94,6 +94,12 @@ pub(super) fn list(list: &str, remarks: &mut Vec<String>) -> Vec<Header> {
     headers
 }
 
+/// As [`list`], but a value of which nothing can be used is none, so that the next variable is asked.
+pub(super) fn usable(text: &str, remarks: &mut Vec<String>) -> Result<Vec<Header>, String> {
+    let headers = list(text, remarks);
+    if headers.is_empty() && !remarks.is_empty() { Err("no member can be used".to_owned()) } else { Ok(headers) }
+}
+
 /// Adds a header, or replaces the one of the same name.
 pub(super) fn set(headers: &mut Vec<Header>, header: Header) {
     match headers.iter_mut().find(|known| known.name == header.name) {

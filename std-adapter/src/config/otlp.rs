@@ -106,7 +106,7 @@ impl OtlpConfig {
             &["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
             Show::NameOnly,
             &mut self.headers,
-            |text, remarks| Ok(header::list(text, remarks)),
+            header::usable,
         );
         environment.timeout(&["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"], &mut self.timeout);
         environment.read(

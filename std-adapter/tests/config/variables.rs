@@ -354,6 +354,16 @@ fn what_goes_with_every_request() {
             .has("/headers", json!({"a": "1"}))
             .warns("OTEL_EXPORTER_OTLP_HEADERS")
             .warns("OTEL_EXPORTER_OTLP_HEADERS"),
+        GENERAL("a")
+            .has("/headers", json!({}))
+            .has("/sources/headers", "default")
+            .warns("OTEL_EXPORTER_OTLP_HEADERS")
+            .warns("OTEL_EXPORTER_OTLP_HEADERS"),
+        given(&[("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=%0a"), ("OTEL_EXPORTER_OTLP_HEADERS", "a=1")])
+            .has("/headers", json!({"a": "1"}))
+            .has("/sources/headers", "env OTEL_EXPORTER_OTLP_HEADERS")
+            .warns("OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+            .warns("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
         given(&[("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=2"), ("OTEL_EXPORTER_OTLP_HEADERS", "a=1")])
             .has("/headers", json!({"b": "2"}))
             .has("/sources/headers", "env OTEL_EXPORTER_OTLP_TRACES_HEADERS"),

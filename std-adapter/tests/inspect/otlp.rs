@@ -119,6 +119,8 @@ fn encodings_are_found_out_and_gzip_is_undone() {
     for input in [PYTHON, &gzip] {
         assert_eq!(output(&["otlp"], input), json);
     }
+    let marked = [b"\xef\xbb\xbf".as_slice(), &json].concat();
+    assert_eq!(message(&output(&["otlp"], &marked)), message(PYTHON));
     let spaced = [b" \n".as_slice(), &json].concat();
     assert_eq!(message(&output(&["otlp"], &spaced)), message(PYTHON));
     assert_eq!(output(&["otlp", "--from", "json", "--to", "json"], &spaced), json);

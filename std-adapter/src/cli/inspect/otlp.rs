@@ -46,8 +46,7 @@ pub(crate) enum Output {
 impl Encoding {
     /// A protobuf request cannot begin like a JSON object: `{` would be the tag of a group, which OTLP does not have.
     fn of(input: &[u8]) -> Self {
-        let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-        if input.trim_ascii_start().first() == Some(&b'{') { Self::Json } else { Self::Protobuf }
+        if without_mark(input).trim_ascii_start().first() == Some(&b'{') { Self::Json } else { Self::Protobuf }
     }
 }
 
@@ -65,12 +64,17 @@ pub(super) fn convert(arguments: &OtlpArguments) -> Result<(), String> {
     let protobuf = match from {
         Encoding::Protobuf => input.as_slice(),
         Encoding::Json => {
-            converted =
-                json_to_protobuf(&input).map_err(|error: JsonError| format!("not an OTLP request in JSON: {error}"))?;
+            converted = json_to_protobuf(without_mark(&input))
+                .map_err(|error: JsonError| format!("not an OTLP request in JSON: {error}"))?;
             converted.as_slice()
         }
     };
     write_request(protobuf, to)
+}
+
+/// JSON without the byte order mark that some editors put in front; a reader may ignore it (RFC 8259, section 8.1).
+fn without_mark(input: &[u8]) -> &[u8] {
+    input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input)
 }
 
 /// Writes a request to stdout.
