@@ -14,7 +14,9 @@ pub struct TailRule {
 }
 
 impl TailRule {
-    fn keeps(&self, span: &SpanView<'_>) -> bool {
+    /// Whether this span is a reason to keep its trace.
+    #[must_use]
+    pub fn keeps(&self, span: &SpanView<'_>) -> bool {
         (self.failed && span.status().code == StatusCode::Error) || span.duration_nanos() > self.longer_than_nanos
     }
 }

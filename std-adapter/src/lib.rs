@@ -68,7 +68,7 @@ pub use init::{Guard, InitError, start};
 pub use init::{NoFilter, init, init_with};
 #[cfg(feature = "tracing")]
 pub use layer::{ClewlineLayer, ClewlineSubscriber, SetParentError, SpanExt, layer, subscriber};
-pub use pipeline::{Ledger, Pipeline, PipelineOptions};
+pub use pipeline::{Ledger, Pipeline, PipelineOptions, TailSampling};
 pub use sampler::{SharedRateLimited, SteadyClock};
 pub use span::{Entry, Span};
 pub use tracer::{Parent, SpanBuilder, Tracer, tracer, tracer_in};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::fate::{Fates, FatesRange};
-use super::wire::Fields;
+use super::wire::{Fields, Value};
 
 /// Names an instrumentation scope that was registered with [`Envelope::scope`](super::Envelope::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,21 @@ impl fmt::Debug for Chunk {
             .field("scope", scope)
             .finish_non_exhaustive()
     }
+}
+
+/// The spans among framed ones: each with its frame, and without.
+pub(crate) fn framed_spans(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut fields = Fields::new(bytes);
+    std::iter::from_fn(move || {
+        let before = fields.rest();
+        loop {
+            let field = fields.next()?;
+            if let Value::Bytes(message) = field.value {
+                let frame = before.len() - fields.rest().len();
+                return Some((&before[..frame], message));
+            }
+        }
+    })
 }
 
 #[cfg(test)]

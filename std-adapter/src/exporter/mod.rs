@@ -47,6 +47,7 @@ mod zipkin;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+pub(crate) use chunk::framed_spans;
 pub use chunk::{Chunk, ScopeIndex, SpanMemory};
 #[cfg(feature = "console")]
 pub use console::{ConsoleExporter, ConsoleFormat};

@@ -11,6 +11,7 @@ use super::foreseen::Foreseen;
 use super::lane::Sizes;
 use super::registry::Registry;
 use super::source::{Buffers, LaneSource};
+use super::tail::{Tail, TailSampling};
 use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
 use crate::exporter::{Destination, Envelope, StartError, Worker};
 
@@ -50,6 +51,7 @@ pub struct PipelineBuilder<'a> {
     sampler: SharedSampler,
     processors: Vec<SharedProcessor>,
     options: PipelineOptions,
+    tail: Option<TailSampling>,
     destinations: Vec<Destination>,
 }
 
@@ -60,6 +62,7 @@ impl<'a> PipelineBuilder<'a> {
             sampler: Box::new(ParentBased::new(AlwaysOn)),
             processors: Vec::new(),
             options: PipelineOptions::default(),
+            tail: None,
             destinations: Vec::new(),
         }
     }
@@ -80,6 +83,13 @@ impl<'a> PipelineBuilder<'a> {
     /// Sets how spans are recorded.
     pub fn options(mut self, options: PipelineOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Exports only traces that turn out to be worth it. Spans wait for that on the exporter thread; those that are not kept are
+    /// counted in the ledger, and [`flush`](Pipeline::flush) does not wait for traces that have not ended.
+    pub fn tail(mut self, tail: TailSampling) -> Self {
+        self.tail = Some(tail);
         self
     }
 
@@ -118,6 +128,7 @@ impl<'a> PipelineBuilder<'a> {
             worth_sending,
             waiting: AtomicUsize::new(0),
             lanes: Registry::new(),
+            tail: self.tail.map(|settings| Mutex::new(Tail::new(settings))),
             dropped_late: AtomicU64::new(0),
             envelope: Arc::clone(&envelope),
             scopes: Mutex::default(),

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::lane::Counters;
+use super::tail::TailCounts;
 use crate::exporter::{Dropped, Inherited, Stats};
 
 /// What became of every recorded span, at one moment. Nothing is missing:
@@ -25,6 +26,11 @@ pub struct Ledger {
     pub dropped_buffer_full: u64,
     /// Spans that the exporter thread dropped, by reason.
     pub dropped_exporting: Dropped,
+    /// Spans of traces that the tail rule did not keep; see [`TailSampling`](crate::pipeline::TailSampling).
+    pub dropped_by_tail_rule: u64,
+    /// Spans of traces that the tail rule could not decide about, because they waited too long for their local root, or for
+    /// want of memory.
+    pub dropped_undecided: u64,
     /// Spans that a processor held back, or that were recorded for processors only.
     pub not_exported: u64,
     /// Spans that go on, wait, lie on disk, or are on their way.
@@ -39,16 +45,18 @@ impl Ledger {
     /// Spans dropped here, for whatever reason.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped_buffer_full + self.dropped_exporting.total()
+        self.dropped_buffer_full + self.dropped_exporting.total() + self.dropped_by_tail_rule + self.dropped_undecided
     }
 
-    pub(super) fn new(totals: &Totals, dropped_late: u64, export: Stats) -> Self {
+    pub(super) fn new(totals: &Totals, dropped_late: u64, tail: TailCounts, export: Stats) -> Self {
         let mut ledger = Self {
             started: totals.started,
             delivered: export.delivered,
             rejected: export.rejected,
             dropped_buffer_full: totals.dropped_full + dropped_late,
             dropped_exporting: export.dropped,
+            dropped_by_tail_rule: tail.discarded,
+            dropped_undecided: tail.undecided,
             not_exported: totals.not_exported,
             pending: 0,
             spooled: export.spooled,

@@ -21,6 +21,7 @@ mod recording;
 mod registry;
 mod source;
 mod start;
+mod tail;
 mod thread;
 mod told;
 
@@ -47,6 +48,8 @@ pub use ledger::{ExporterLedger, Ledger};
 pub(crate) use recording::{Recording, SpanDetails, Started};
 use registry::{Registry, Which};
 use source::{Buffers, LaneSource};
+use tail::Tail;
+pub use tail::TailSampling;
 
 /// How a pipeline records, apart from where it exports to.
 #[derive(Clone, Debug)]
@@ -107,6 +110,7 @@ pub struct Pipeline {
     /// About how many spans have ended since somebody came for them.
     waiting: AtomicUsize,
     lanes: Registry,
+    tail: Option<Mutex<Tail>>,
     dropped_late: AtomicU64,
     envelope: Arc<Envelope>,
     scopes: Mutex<Vec<ScopeIndex>>,
@@ -224,7 +228,8 @@ impl Pipeline {
 
     fn ledger_with(&self, export: Stats) -> Ledger {
         let totals = self.lanes.totals();
-        Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), export)
+        let tail = self.tail.as_ref().map(|tail| lock(tail).counts).unwrap_or_default();
+        Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), tail, export)
     }
 
     /// Sends everything that has ended so far and waits for the outcome. Blocks the calling thread.

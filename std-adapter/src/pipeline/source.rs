@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::block::{Block, Piece};
 use super::registry::Which;
+use super::tail::Tail;
 use super::{Pipeline, lock};
 use crate::exporter::{Chunk, Fates, ScopeIndex, Source, Worker};
 
@@ -44,33 +46,40 @@ impl<'p> LaneSource<'p> {
         let is_alone = workers.len() == 1 && self.number == 0;
         let had_room = if is_alone { Vec::new() } else { workers.iter().map(Worker::has_room).collect() };
         let mut hand_over = HandOver { pipeline: self.pipeline, own: self.number, had_room, workers, sink };
-        let mut small: Vec<Small> = Vec::new();
-        lanes.drain(which, enough, |block, piece| {
-            let scope = usize::from(piece.scope);
-            if piece.range.len() >= COPIED_BELOW {
+        let mut small = Smalls { pipeline: self.pipeline, scopes: Vec::new() };
+        let now = Instant::now();
+        let mut tail = self.pipeline.tail.as_ref().map(lock);
+        let mut take = |block: &Arc<Block>, piece: Piece, tail: Option<&mut Tail>| {
+            let scope = piece.scope;
+            if let Some(tail) = tail {
+                let bytes = &(**block).as_ref()[piece.range];
+                tail.push(now, scope, bytes, &mut |scope, spans, bytes| small.add(scope, spans, bytes));
+            } else if piece.range.len() < COPIED_BELOW {
+                small.add(scope, piece.spans, &(**block).as_ref()[piece.range]);
+            } else {
                 // What was copied of its scope ended earlier, and so goes first.
-                if let Some(small) = small.get_mut(scope) {
-                    hand_over.small(scope, small);
-                }
+                hand_over.small(scope, small.take(scope));
                 let memory = Arc::clone(block);
                 hand_over.scope(scope, |index| Chunk::from_memory(memory, piece.range, piece.spans, index));
-                return;
             }
-            if small.len() <= scope {
-                small.resize_with(scope + 1, Small::default);
+        };
+        lanes.drain(which, enough, |block, piece| take(block, piece, tail.as_deref_mut()));
+        if let Some(tail) = &mut tail {
+            let complete = tail.take_complete();
+            // Spans that ended before the roots among these, on threads that were looked at before theirs.
+            lanes.drain(which, usize::MAX, |block, piece| take(block, piece, Some(tail)));
+            tail.judge(complete);
+            tail.expire(now);
+            if self.pipeline.is_shut_down.load(Ordering::Relaxed) {
+                tail.end();
             }
-            let Small { spans, bytes } = &mut small[scope];
-            if *spans == 0 {
-                *bytes = lock(&self.pipeline.buffers).pop().unwrap_or_default();
-            }
-            *spans += piece.spans;
-            bytes.extend_from_slice(&(**block).as_ref()[piece.range]);
-        });
-        for (scope, mut small) in small.into_iter().enumerate() {
-            hand_over.small(scope, &mut small);
         }
+        for scope in small.all() {
+            hand_over.small(scope, small.take(scope));
+        }
+        drop(tail);
         drop(lanes);
-        self.pipeline.sizes.burst().settle(Instant::now());
+        self.pipeline.sizes.burst().settle(now);
     }
 }
 
@@ -87,6 +96,36 @@ struct Small {
     bytes: Vec<u8>,
 }
 
+/// What one fetch has copied, by scope.
+struct Smalls<'p> {
+    pipeline: &'p Pipeline,
+    scopes: Vec<Small>,
+}
+
+impl Smalls<'_> {
+    fn add(&mut self, scope: u16, spans: usize, bytes: &[u8]) {
+        let scope = usize::from(scope);
+        if self.scopes.len() <= scope {
+            self.scopes.resize_with(scope + 1, Small::default);
+        }
+        let small = &mut self.scopes[scope];
+        if small.spans == 0 {
+            small.bytes = lock(&self.pipeline.buffers).pop().unwrap_or_default();
+        }
+        small.spans += spans;
+        small.bytes.extend_from_slice(bytes);
+    }
+
+    fn take(&mut self, scope: u16) -> Small {
+        self.scopes.get_mut(usize::from(scope)).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The scopes for which there may be something.
+    fn all(&self) -> impl Iterator<Item = u16> + use<> {
+        (0..self.scopes.len()).map_while(|scope| u16::try_from(scope).ok())
+    }
+}
+
 /// One fetch, for all exporter threads.
 struct HandOver<'a> {
     pipeline: &'a Pipeline,
@@ -100,8 +139,7 @@ struct HandOver<'a> {
 
 impl HandOver<'_> {
     /// Hands over spans that were copied together.
-    fn small(&mut self, scope: usize, small: &mut Small) {
-        let Small { spans, bytes } = std::mem::take(small);
+    fn small(&mut self, scope: u16, Small { spans, bytes }: Small) {
         if spans > 0 {
             let range = 0..bytes.len();
             let memory = Arc::new(Lent { bytes, home: Arc::clone(&self.pipeline.buffers) });
@@ -110,8 +148,8 @@ impl HandOver<'_> {
     }
 
     /// Hands over spans of a scope.
-    fn scope(&mut self, scope: usize, chunk: impl FnOnce(ScopeIndex) -> Chunk) {
-        let Some(index) = lock(&self.pipeline.scopes).get(scope).copied() else { return };
+    fn scope(&mut self, scope: u16, chunk: impl FnOnce(ScopeIndex) -> Chunk) {
+        let Some(index) = lock(&self.pipeline.scopes).get(usize::from(scope)).copied() else { return };
         let mut chunk = chunk(index);
         if self.workers.len() > 1 {
             chunk.follow(Fates::new(Arc::clone(&self.pipeline.totals), chunk.count(), self.workers.len()));

@@ -1,6 +1,7 @@
 //! The pipeline from many threads: the ledger is exact to the span, and what threads leave behind stays bounded.
 
 mod several;
+mod tail;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
