@@ -11,6 +11,7 @@ mod error;
 mod firmware;
 mod fuzz;
 mod hygiene;
+mod interop;
 mod node;
 mod process;
 mod report;
@@ -126,6 +127,9 @@ fn interface() -> Command {
                         .help("Passed on to the benchmark"),
                 ),
         )
+        .subcommand(Command::new("interop").about(
+            "Send spans to receivers that others wrote, and take theirs: get the programs, compare what comes back",
+        ))
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
@@ -167,6 +171,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             wasm::build(&workspace)?;
             wasm::bench(&workspace)
         }
+        Some(("interop", _)) => interop::run(&workspace),
         Some(("bench", matches)) => {
             let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);
             command.args(strings(matches, "arguments"));
@@ -203,6 +208,7 @@ mod tests {
         assert!(accepts("xtask size --bless"));
         assert!(accepts("xtask bench --web"));
         assert!(!accepts("xtask bench --web -- case_a"));
+        assert!(accepts("xtask interop"));
         assert!(!accepts("xtask"));
     }
 }

@@ -22,6 +22,7 @@ pub struct Guard {
     pub(super) memory: Option<MemoryExporter>,
     pub(super) shutdown_timeout: Duration,
     /// Whether anything is said on stderr.
+    #[cfg(feature = "tracing")]
     pub(super) reports: bool,
     #[cfg(feature = "tracing")]
     pub(super) filter: Option<ChangeableFilter>,

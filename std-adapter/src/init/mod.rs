@@ -112,6 +112,7 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
         pipeline: None,
         memory: None,
         shutdown_timeout: *config.shutdown_timeout.get(),
+        #[cfg(feature = "tracing")]
         reports: config.says_warnings(),
         #[cfg(feature = "tracing")]
         filter: None,

@@ -11,6 +11,7 @@ use super::thread::with_local;
 #[derive(Debug)]
 pub(super) struct Foreseen(AtomicU8);
 
+#[cfg(feature = "tracing")]
 const EVERY_PARENT: u8 = 0b1_1111;
 const SEES_ATTRIBUTES: u8 = 1 << 7;
 
