@@ -1,12 +1,12 @@
 //! The native door, from `Pipeline::tracer` to the bytes that leave.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
 use clewline::{
     Link, Pipeline, PipelineOptions, ReadWriteSpan, Sampler, Scope, SpanContext, SpanId, SpanProcessor, SpanView,
-    TraceFlags, TraceId, Value, Verdict,
+    TraceFlags, TraceId, Tracer, Value, Verdict,
 };
 use clewline_core::{AlwaysOff, AlwaysOn, CompositeSampler, ParentThreshold, ProbabilitySampler};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -140,4 +140,31 @@ fn thresholds_are_recorded_and_handed_on() {
     let exported = exported.lock().expect("no panic");
     let spans = exported.iter().flat_map(|group| &group.spans);
     assert_eq!(spans.map(|span| span.trace_state.as_str()).collect::<Vec<_>>(), recorded);
+}
+
+/// An exporter whose client is itself traced.
+struct Traced(Arc<OnceLock<Tracer>>);
+
+impl SpanExporter for Traced {
+    fn export(&mut self, _: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+        let tracer = self.0.get().expect("set before the first span");
+        let request = tracer.span("request").start();
+        if request.is_recording() {
+            return ExportOutcome::Rejected { reason: "the request would be exported in turn".to_owned() };
+        }
+        ExportOutcome::Delivered
+    }
+}
+
+#[test]
+fn what_an_exporter_does_is_not_recorded() {
+    let own = Arc::new(OnceLock::new());
+    let exporter = Box::new(Traced(Arc::clone(&own)));
+    let (options, settings) = (PipelineOptions::default(), WorkerSettings::default());
+    let pipeline = Pipeline::start(&[], Box::new(AlwaysOn), Vec::new(), options, settings, exporter).expect("a thread");
+    let tracer = *own.get_or_init(|| pipeline.tracer(&Scope { name: "test", ..Scope::default() }));
+    tracer.span("work").start().end();
+    pipeline.flush(Duration::from_secs(30)).expect("in time");
+    let ledger = pipeline.ledger();
+    assert_eq!((ledger.started, ledger.delivered), (1, 1), "{ledger:?}");
 }

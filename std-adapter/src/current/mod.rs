@@ -28,12 +28,10 @@ pub use stack::ContextGuard;
 pub(crate) use stack::entered;
 #[cfg(all(feature = "opentelemetry", feature = "tracing"))]
 pub(crate) use stack::moved;
-#[cfg(feature = "opentelemetry-sdk")]
-pub(crate) use stack::suppress;
 use stack::top;
 #[cfg(feature = "tracing")]
 pub(crate) use stack::{Within, enter_tracing, exit_tracing, within};
-pub(crate) use stack::{is_anything, is_suppressed};
+pub(crate) use stack::{is_anything, is_suppressed, suppress};
 
 #[cfg(feature = "opentelemetry")]
 use crate::opentelemetry::current as otel;

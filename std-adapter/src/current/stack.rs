@@ -305,19 +305,16 @@ pub(crate) fn is_suppressed() -> bool {
 }
 
 /// Keeps what starts on this thread from being recorded until dropped.
-#[cfg(feature = "opentelemetry-sdk")]
 pub(crate) fn suppress() -> Suppressed {
     Suppressed { before: DEPTH.replace(DEPTH.get() | SUPPRESSED) & SUPPRESSED }
 }
 
 /// See [`suppress`].
-#[cfg(feature = "opentelemetry-sdk")]
 #[derive(Debug)]
 pub(crate) struct Suppressed {
     before: usize,
 }
 
-#[cfg(feature = "opentelemetry-sdk")]
 impl Drop for Suppressed {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() & !SUPPRESSED | self.before);

@@ -130,7 +130,12 @@ impl Worker {
             throttled_until: None,
             framing: Vec::new(),
         };
-        let thread = thread::Builder::new().name("clewline-exporter".to_owned()).spawn(move || exporting.run())?;
+        let run = move || {
+            // Exporters whose clients are traced would otherwise have their own requests to export, for ever.
+            let _suppressed = crate::current::suppress();
+            exporting.run();
+        };
+        let thread = thread::Builder::new().name("clewline-exporter".to_owned()).spawn(run)?;
         Ok(Self { name, queue, thread: Mutex::new(Some(thread)), interrupter })
     }
 

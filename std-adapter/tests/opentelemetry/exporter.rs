@@ -1,7 +1,7 @@
 //! Exporters written for `opentelemetry_sdk` behind a pipeline: their futures, their failures, their time limits.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use clewline::exporter::WorkerSettings;
@@ -12,6 +12,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use tracing::{Dispatch, dispatcher};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -157,14 +158,17 @@ fn a_runtime_can_be_lent_and_nothing_that_happens_in_it_is_recorded() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let handle = runtime.handle().clone();
     let log = Arc::new(Log::default());
-    let own: Arc<Mutex<Option<Tracer>>> = Arc::default();
+    let own: Arc<OnceLock<(Tracer, Dispatch)>> = Arc::default();
     let of_exporter = Arc::clone(&own);
     let answer = move |_| {
         let own = Arc::clone(&of_exporter);
         async move {
-            if let Some(tracer) = &*own.lock().unwrap() {
-                tracer.span("the exporter's own").start().end();
-            }
+            let (tracer, dispatch) = own.get().expect("set before the first span");
+            tracer.span("the exporter's own").start().in_scope(|| assert!(!clewline::current_span().is_recording()));
+            dispatcher::with_default(dispatch, || {
+                tracing::info_span!("the exporter's own").in_scope(|| tracing::info!("sent"));
+            });
+            assert!(opentelemetry::Context::current().is_telemetry_suppressed());
             tokio::time::sleep(Duration::from_millis(1)).await;
             SLEPT.fetch_add(1, Ordering::Relaxed);
             Ok(())
@@ -176,7 +180,7 @@ fn a_runtime_can_be_lent_and_nothing_that_happens_in_it_is_recorded() {
     });
     let pipeline = pipeline(quiet(), exporter);
     let tracer = pipeline.tracer(&Scope { name: "test", ..Scope::default() });
-    *own.lock().unwrap() = Some(tracer);
+    own.set((tracer, Dispatch::new(clewline::ClewlineSubscriber::new(pipeline)))).unwrap();
     tracer.span("a").start().end();
     pipeline.flush(LIMIT).unwrap();
     pipeline.flush(LIMIT).unwrap();

@@ -15,7 +15,6 @@ use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as SdkExporter;
 
 use self::drive::{Interrupt, drive};
-use crate::current::suppress;
 use crate::exporter::joined::Joined;
 use crate::exporter::{ExportOutcome, Request, SpanExporter};
 
@@ -25,8 +24,7 @@ type Within = Box<dyn FnMut(&mut dyn FnMut()) + Send>;
 /// Feeds an exporter that was written for `opentelemetry_sdk` (feature `opentelemetry-sdk`).
 ///
 /// The exporter's future runs on the pipeline's exporter thread, which has no async runtime; exporters that need one are given
-/// it by [`within`](Self::within). What OpenTelemetry's API, `tracing` or the native door would record meanwhile on this
-/// thread is not recorded.
+/// it by [`within`](Self::within). What happens on this thread is not recorded, and OpenTelemetry's context says so to others.
 ///
 /// A failure is retried like that of any exporter, within the limits of [`WorkerSettings`](crate::exporter::WorkerSettings).
 ///
@@ -86,7 +84,6 @@ impl<E: SdkExporter> OpenTelemetryExporter<E> {
                 None => work(),
             }
         };
-        let _suppressed = suppress();
         match drive(exporter.export(data::batch(group)), deadline, interrupt, step) {
             Some(Ok(())) => Ok(()),
             Some(Err(OTelSdkError::AlreadyShutdown)) => {
