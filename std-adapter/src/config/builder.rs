@@ -204,6 +204,14 @@ impl TracingConfig {
         self
     }
 
+    /// Exports only traces in which a span failed or, where a time is given, took longer. [`TracingConfig::tail`] has more.
+    #[must_use]
+    pub fn with_errors_or_slow_traces_only(mut self, slower_than: Option<Duration>) -> Self {
+        self.tail.errors = true.into();
+        self.tail.slower_than = slower_than.into();
+        self
+    }
+
     fn checked(&self, endpoint: Endpoint) -> Result<Setting<Endpoint>, EndpointError> {
         endpoint.check(*self.otlp.protocol.get())?;
         Ok(endpoint.into())

@@ -36,6 +36,7 @@
 //! | `include_events`, `include_links`, `baggage_attributes` | |
 //! | `[spans]`: `location`, `threads`, `level`, `target`, `inactivity`, `export_open` | |
 //! | `filter` | `RUST_LOG` |
+//! | `[tail]`: `errors`, `slower_than_ms`, `longest_wait_ms`, `max_bytes` | |
 //! | `[spool]`: `directory`, `max_bytes`, `overflow` | `OTEL_RUST_SPOOL_DIRECTORY`, `…_MAX_BYTES`, `…_OVERFLOW` |
 //! | `log_level`, `shutdown_timeout_ms` | `OTEL_LOG_LEVEL` |
 //! | the whole file, in place of all variables but `RUST_LOG` | `OTEL_CONFIG_FILE` |
@@ -63,6 +64,7 @@ mod sampler;
 mod setting;
 mod spans;
 mod spool;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +92,7 @@ pub use sampler::{ParentBasedConfig, RuleConfig, RulesConfig, SamplerConfig, Sam
 pub use setting::{Setting, Source, Warning};
 pub use spans::SpansConfig;
 pub use spool::{SpoolConfig, SpoolOverflow};
+pub use tail::TailConfig;
 
 use environment::{Environment, Show};
 use names::named;
@@ -155,6 +158,8 @@ pub struct TracingConfig {
     pub spans: SpansConfig,
     /// Where spans are kept while a collector is away.
     pub spool: SpoolConfig,
+    /// Which traces are exported, decided when they have ended.
+    pub tail: TailConfig,
     /// What finds out attributes of the resource (`OTEL_RUST_RESOURCE_DETECTORS`).
     pub detectors: Setting<Vec<Detector>>,
     /// How much the pipeline says about itself.
@@ -189,6 +194,7 @@ impl Default for TracingConfig {
             limits: LimitsConfig::default(),
             spans: SpansConfig::default(),
             spool: SpoolConfig::default(),
+            tail: TailConfig::default(),
             detectors: Setting::default(Detector::DEFAULT.to_vec()),
             log_level: Setting::default(LogLevel::Info),
             filter: Setting::default(FilterConfig::default()),

@@ -130,6 +130,10 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
             ..PipelineOptions::default()
         };
         let builder = Pipeline::builder(resource).sampler(sampler::build(config.sampler.get())).options(options);
+        let builder = match config.tail.sampling() {
+            Some(tail) => builder.tail(tail),
+            None => builder,
+        };
         list.into_iter().fold(builder, PipelineBuilder::destination).start()
     })?;
     if !tracer::set_global(pipeline) {

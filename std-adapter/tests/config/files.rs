@@ -74,6 +74,12 @@ target = true
 inactivity = true
 export_open = true
 
+[tail]
+errors = true
+slower_than_ms = 500
+longest_wait_ms = 7
+max_bytes = 8
+
 [spool]
 directory = "spool"
 max_bytes = 10000000
@@ -100,6 +106,7 @@ fn expected() -> Value {
             "event_attribute_count": 5, "link_attribute_count": 6,
         },
         "spans": {"location": true, "threads": true, "level": true, "target": true, "inactivity": true, "export_open": true},
+        "tail": {"errors": true, "slower_than_ms": 500, "longest_wait_ms": 7, "max_bytes": 8},
         "spool": {"directory": "spool", "max_bytes": 10_000_000, "overflow": "drop_newest"},
         "filter": "info,shop=debug",
         "shutdown_timeout_ms": 1000,
@@ -327,6 +334,7 @@ fn a_value_that_cannot_be_used_is_ignored_with_a_warning_as_in_the_environment()
         (json!({"filter": "shop[a]=debug"}), "filter"),
         (json!({"spool": {"max_bytes": 1000}}), "spool.max_bytes"),
         (json!({"spool": {"overflow": "explode"}}), "spool.overflow"),
+        (json!({"tail": {"slower_than_ms": -1}}), "tail.slower_than_ms"),
         (json!({"detectors": ["gpu", "host"]}), "detectors"),
         (json!({"headers": {"bad name": "secret"}}), "headers"),
         (json!({"propagators": ["b3", "pigeon"]}), "propagators"),

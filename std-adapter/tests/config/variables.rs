@@ -59,7 +59,7 @@ fn every_shown_value_has_a_source() {
             }
             let name = format!("{path}{name}");
             let is_table =
-                ["batch", "limits", "resource", "jaeger", "zipkin", "spans", "spool"].contains(&name.as_str());
+                ["batch", "limits", "resource", "jaeger", "zipkin", "spans", "spool", "tail"].contains(&name.as_str());
             if is_table { collect(&format!("{name}."), value, names) } else { names.push(name) }
         }
     }

@@ -178,3 +178,18 @@ fn spans_say_what_they_are_asked_for() {
         assert!(span.attribute("level").is_none() && span.attribute("target").is_none(), "{span:?}");
     });
 }
+
+#[test]
+fn a_tail_rule_keeps_what_failed() {
+    alone("starting::a_tail_rule_keeps_what_failed", &[("OTEL_TRACES_EXPORTER", "memory")], || {
+        let guard = clewline::init_with(&TracingConfig::from_env().with_errors_or_slow_traces_only(None)).unwrap();
+        drop(tracing::info_span!("fine"));
+        tracing::info_span!("failing").in_scope(|| tracing::error!("no"));
+        guard.flush(SOON).unwrap();
+        let names: Vec<String> = guard.memory().unwrap().take().into_iter().map(|span| span.name).collect();
+        assert_eq!(names, ["failing"]);
+        let pipeline = guard.pipeline().unwrap();
+        guard.shutdown(SOON).unwrap();
+        assert_eq!((pipeline.ledger().delivered, pipeline.ledger().dropped_by_tail_rule), (1, 1));
+    });
+}

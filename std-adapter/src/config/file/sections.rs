@@ -19,6 +19,7 @@ use crate::config::resource::SERVICE_NAME;
 use crate::config::setting::{Setting, Source, Warning};
 use crate::config::spans::SpansConfig;
 use crate::config::spool::{SpoolConfig, SpoolOverflow};
+use crate::config::tail::TailConfig;
 use crate::config::{Detector, FilterError, LogLevel, SamplerConfig, TracingConfig};
 
 impl Section for TracingConfig {
@@ -44,6 +45,7 @@ impl Section for TracingConfig {
         "limits",
         "spans",
         "spool",
+        "tail",
         "log_level",
         "filter",
         "shutdown_timeout_ms",
@@ -82,6 +84,7 @@ impl Section for TracingConfig {
             "batch" => field.section(&mut self.batch),
             "limits" => field.section(&mut self.limits),
             "spans" => field.section(&mut self.spans),
+            "tail" => field.section(&mut self.tail),
             "spool" => field.section(&mut self.spool),
             "log_level" => field.set(&mut self.log_level, |name: String| LogLevel::read(&name)),
             "filter" => {
@@ -260,6 +263,19 @@ impl Section for SpoolConfig {
             "directory" => field.file(&mut self.directory),
             "max_bytes" => field.count(Self::LEAST_BYTES, &mut self.max_bytes),
             _ => field.set(&mut self.overflow, |name: String| SpoolOverflow::read(&name)),
+        }
+    }
+}
+
+impl Section for TailConfig {
+    const FIELDS: &'static [&'static str] = &["errors", "slower_than_ms", "longest_wait_ms", "max_bytes"];
+
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
+        match name {
+            "errors" => field.boolean(&mut self.errors),
+            "slower_than_ms" => field.timeout(&mut self.slower_than),
+            "longest_wait_ms" => field.milliseconds(&mut self.longest_wait),
+            _ => field.count(0, &mut self.max_bytes),
         }
     }
 }

@@ -109,9 +109,15 @@ impl Report<'_> {
         let mut entries = switches(config);
         entries.extend(security(if main == ExporterKind::Jaeger { &config.jaeger } else { &config.otlp }));
         entries.retain(Entry::is_set);
-        for (name, mut table) in [("spans", spans(config)), ("spool", spool(config))] {
+        let tables = [("spans", spans(config)), ("spool", spool(config)), ("tail", tail(config))];
+        for (name, mut table) in tables {
             // A spool without a directory is none.
-            table.retain(|entry| entry.is_set() || (name == "spool" && config.spool.directory.get().is_some()));
+            let is_whole = match name {
+                "spool" => config.spool.directory.get().is_some(),
+                "tail" => config.tail.sampling().is_some(),
+                _ => false,
+            };
+            table.retain(|entry| is_whole || entry.is_set());
             if table.iter().any(Entry::is_set) {
                 entries.push(Entry::table(name, table));
             }
@@ -194,6 +200,16 @@ fn spool(config: &TracingConfig) -> Vec<Entry> {
     ]
 }
 
+fn tail(config: &TracingConfig) -> Vec<Entry> {
+    let tail = &config.tail;
+    vec![
+        Entry::new("errors", &tail.errors, |are_kept| Shown::Bool(*are_kept)),
+        Entry::new("slower_than_ms", &tail.slower_than, |limit| Shown::timeout(*limit)),
+        Entry::new("longest_wait_ms", &tail.longest_wait, |wait| Shown::milliseconds(*wait)),
+        Entry::new("max_bytes", &tail.max_bytes, |bytes| Shown::count(*bytes)),
+    ]
+}
+
 fn file(name: &str, file: &Setting<Option<PathBuf>>) -> Entry {
     Entry::new(name, file, |path| {
         path.as_ref().map_or(Shown::Nothing, |path| Shown::Text(path.to_string_lossy().into_owned()))
@@ -265,6 +281,7 @@ impl Serialize for TracingConfig {
             ("limits", limits(self)),
             ("spans", spans(self)),
             ("spool", spool(self)),
+            ("tail", tail(self)),
             ("resource", resource_entries(self)),
         ];
         entries.extend(tables.map(|(name, mut entries)| {
