@@ -23,6 +23,7 @@
 //!   through, and [`Context`] carries it to other threads.
 //! - [`helpers`] has spans for the things that servers do, and short forms for the current span.
 //! - `opentelemetry` (feature) lets libraries that use the OpenTelemetry API record through Clewline.
+//! - `log` (features `fmt`, `log`) puts the ids of the current span on log lines.
 //! - `http` (feature) joins traces over HTTP; `server` (feature) is what `clewline serve` is made of.
 //! - `testing` (feature) records for one test at a time, with assertions on spans.
 //! - [`Ledger`] says what became of every span.
@@ -38,6 +39,8 @@ pub mod http;
 mod init;
 #[cfg(feature = "tracing")]
 mod layer;
+#[cfg(any(feature = "fmt", feature = "log"))]
+pub mod log;
 #[cfg(feature = "opentelemetry")]
 pub mod opentelemetry;
 pub mod pipeline;

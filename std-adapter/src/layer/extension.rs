@@ -263,6 +263,14 @@ fn registered(layer: u32) -> Option<Dispatch> {
     layers.iter().find(|(number, _)| *number == layer)?.1.upgrade()
 }
 
+/// The context of a span, or of the nearest above it, in the subscriber that `is_wanted`.
+#[cfg(feature = "fmt")]
+pub(crate) fn nearest_context_where(number: u64, is_wanted: &dyn Fn(&Dispatch) -> bool) -> Option<SpanContext> {
+    let layers: Vec<_> = LAYERS.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let dispatch = layers.iter().filter_map(|(_, dispatch)| dispatch.upgrade()).find(is_wanted)?;
+    dispatch.downcast_ref::<ClewlineLayer>()?.find_nearest(number)?.context()
+}
+
 /// Works on every layer that there is.
 pub(super) fn for_each_layer(mut work: impl FnMut(&ClewlineLayer)) {
     let layers: Vec<_> = LAYERS.read().unwrap_or_else(PoisonError::into_inner).clone();

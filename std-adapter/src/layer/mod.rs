@@ -68,6 +68,8 @@ use crate::current::{self, Within};
 use crate::pipeline::Pipeline;
 
 pub(crate) use activity::Activity;
+#[cfg(feature = "fmt")]
+pub(crate) use extension::nearest_context_where;
 pub use extension::{SetParentError, SpanExt};
 pub(crate) use extension::{context_of, hand_to_child, nearest_to_current, with_recording_of};
 pub(crate) use open::{OpenSpans, end_open_spans, open_spans};
