@@ -149,6 +149,9 @@ mod tests {
             // What is said already stays where it is.
             ("a=1,ot=th:8,b=2", Set(HALF), "a=1,ot=th:8,b=2"),
             ("a=1,ot=th:8000", Set(HALF), "a=1,ot=th:8000"),
+            // Of members that should not be there twice, the youngest counts.
+            ("ot=th:8,ot=th:c", Set(HALF), "ot=th:8,ot=th:c"),
+            ("ot=th:c,ot=th:8", Set(HALF), "ot=th:8"),
             // "Explicit randomness values … propagate … unmodified"; unknown sub-keys are kept.
             ("ot=rv:6e6d1a75832a2f", Set(HALF), "ot=th:8;rv:6e6d1a75832a2f"),
             ("ot=p:8;th:c;rv:6e6d1a75832a2f;r:62", Set(HALF), "ot=th:8;rv:6e6d1a75832a2f;p:8;r:62"),

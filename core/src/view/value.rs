@@ -196,3 +196,65 @@ fn check_value(field: &Field<'_>, depth: usize) -> Result<(), DecodeError> {
 
 /// The depth with which a check starts.
 pub(super) const DEPTH: usize = MAX_VALUE_DEPTH;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SpanView;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// A span with one attribute, whose `KeyValue` is these bytes.
+    fn span(key_value: &[u8]) -> Vec<u8> {
+        let mut message = [&[0x0a, 16][..], &[1; 16], &[0x12, 8], &[2; 8]].concat();
+        message.extend([0x4a, key_value.len().to_le_bytes()[0]]);
+        message.extend(key_value);
+        message
+    }
+
+    fn read(key_value: &[u8]) -> Result<String, (DecodeErrorKind, usize)> {
+        let message = span(key_value);
+        let view = SpanView::parse(&message).map_err(|error| (error.kind, error.offset - 30))?;
+        Ok(view.attributes().map(|(key, value)| format!("{key}={value:?}")).collect())
+    }
+
+    /// A `KeyValue`, and what it says: whatever its form is, the last of each field counts, and unknown ones do not.
+    #[test]
+    fn attributes_of_any_form() {
+        use DecodeErrorKind as E;
+        type Said = Result<&'static str, (E, usize)>;
+        let table: &[(&[u8], Said)] = &[
+            // As nearly every encoder writes it.
+            (b"\x0a\x01k\x12\x03\x0a\x01v", Ok("k=\"v\"")),
+            (b"\x0a\x01k\x12\x02\x0a\x00", Ok("k=\"\"")),
+            ("\x0a\x02é\x12\x04\x0a\x02ü".as_bytes(), Ok("é=\"ü\"")),
+            (b"\x0a\x01k\x12\x02\x18\x07", Ok("k=7")),
+            (b"\x0a\x01k\x12\x00", Ok("k=null")),
+            // In another order, without one of the two, or with more.
+            (b"\x12\x03\x0a\x01v\x0a\x01k", Ok("k=\"v\"")),
+            (b"\x0a\x01k", Ok("k=null")),
+            (b"\x12\x03\x0a\x01v", Ok("=\"v\"")),
+            (b"", Ok("=null")),
+            (b"\x0a\x01k\x12\x03\x0a\x01v\x12\x03\x0a\x01w", Ok("k=\"w\"")),
+            (b"\x0a\x01k\x12\x03\x0a\x01v\x0a\x01l", Ok("l=\"v\"")),
+            (b"\x0a\x01k\x12\x03\x0a\x01v\x18\x05", Ok("k=\"v\"")),
+            // A oneof's last member counts, and unknown fields are skipped.
+            (b"\x0a\x01k\x12\x05\x0a\x01v\x18\x07", Ok("k=7")),
+            (b"\x0a\x01k\x12\x05\x18\x07\x0a\x01v", Ok("k=\"v\"")),
+            (b"\x0a\x01k\x12\x05\x0a\x01v\x40\x07", Ok("k=\"v\"")),
+            // What is wrong is named with its place.
+            (b"\x0a\x01\xff\x12\x03\x0a\x01v", Err((E::NotUtf8 { field: 1 }, 2))),
+            (b"\x0a\x01k\x12\x03\x0a\x01\xff", Err((E::NotUtf8 { field: 1 }, 7))),
+            (b"\x0a\x02\xc3\xa9\x12\x04\x0a\x02\xc3\x28", Err((E::NotUtf8 { field: 1 }, 8))),
+            (b"\x0a\x01k\x12\x04\x0a\x01v", Err((E::Truncated, 5))),
+            (b"\x0a\x05k", Err((E::Truncated, 2))),
+            (b"\x08\x01", Err((E::WrongWireType { field: 1 }, 1))),
+            (b"\x0a\x01k\x10\x01", Err((E::WrongWireType { field: 2 }, 4))),
+            (b"\x02\x00", Err((E::InvalidFieldNumber, 0))),
+        ];
+        for (bytes, said) in table {
+            assert_eq!(read(bytes), said.map(String::from), "{}", bytes.escape_ascii());
+        }
+    }
+}
