@@ -1,35 +1,8 @@
-//! The `tracing` layer: every `tracing` span becomes a Clewline span, without a second walk.
+//! The doors for `tracing`: every `tracing` span becomes a Clewline span, without a second walk.
 //!
-//! A span's fields are written once, in OTLP's form, when `tracing` shows them. Nothing is allocated in the steady state. No
-//! lock is held while code of the program runs, such as a field's `Debug`.
-//!
-//! # What becomes of what
-//!
-//! - The span's name is its `name`, or its field `otel.name`. Its instrumentation scope is the crate in its target.
-//! - `otel.kind`, `otel.status_code` and `otel.status_description` (or `otel.status_message`) set kind and status, in any
-//!   case and any order, also with `record`. Other fields become attributes.
-//! - A field of type `dyn Error` becomes the event `exception` with the error's sources, and makes the span fail.
-//! - An event within a span becomes an event of that span: its name is the message, `level` and `target` are attributes. An
-//!   event with an error becomes the event `exception`. An event of level ERROR, and one that is an error without a message
-//!   (as `#[instrument(err)]` emits), makes the span fail unless its status is set. Events outside of spans are not recorded.
-//! - The parent is the one that `tracing` says, or its nearest ancestor that this layer's filters let through.
-//! - `follows_from` becomes a link.
-//! - The sampler sees the name, the kind, the parent and the fields that a span begins with; none of those that ship with
-//!   Clewline looks at fields.
-
-//!
-//! # Coming from `tracing-opentelemetry`
-//!
-//! Trees, names, kinds, statuses, attributes, events and links are the same, and the options have the same names, but are off
-//! unless asked for. What is different, on purpose:
-//!
-//! - Unsigned and 128-bit integers are integers where they fit, bytes are bytes; there both become text.
-//! - An error is the event `exception`, with its sources as `exception.stacktrace`; there it becomes attributes of span and
-//!   event. An error that is a field of a span makes the span fail.
-//! - An event of level ERROR describes the status that it sets with its message.
-//! - An `otel.kind` or `otel.status_code` that names none stays an attribute.
-//! - A field that is recorded again replaces the value; there both values stand in the span.
-//! - A span ends when it is closed; there, when it was left last.
+//! Two doors, a layer for registries (here) and a subscriber of its own, over one recorder. A span's fields are written once, in
+//! OTLP's form, when `tracing` shows them. Nothing is allocated in the steady state. No lock is held while code of the program
+//! runs, such as a field's `Debug`.
 
 mod activity;
 mod callsite;
@@ -77,6 +50,7 @@ pub use subscriber::{ClewlineSubscriber, subscriber};
 
 /// A layer that records spans with the pipeline that [`init`](crate::init) or [`start`](crate::start) started, for any
 /// subscriber that is based on `tracing_subscriber`'s registry. Spans from before that moment are not recorded.
+/// [`ClewlineLayer`] says what becomes of spans, fields and events.
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt as _;
@@ -88,7 +62,34 @@ pub fn layer() -> ClewlineLayer {
     ClewlineLayer::default()
 }
 
-/// Records `tracing` spans; see [`layer`].
+/// Records `tracing` spans; made by [`layer`](fn@layer).
+///
+/// # What becomes of what
+///
+/// - The span's name is its `name`, or its field `otel.name`. Its instrumentation scope is the crate in its target.
+/// - `otel.kind`, `otel.status_code` and `otel.status_description` (or `otel.status_message`) set kind and status, in any
+///   case and any order, also with `record`. Other fields become attributes.
+/// - A field of type `dyn Error` becomes the event `exception` with the error's sources, and makes the span fail.
+/// - An event within a span becomes an event of that span: its name is the message, `level` and `target` are attributes. An
+///   event with an error becomes the event `exception`. An event of level ERROR, and one that is an error without a message
+///   (as `#[instrument(err)]` emits), makes the span fail unless its status is set. Events outside of spans are not recorded.
+/// - The parent is the one that `tracing` says, or its nearest ancestor that this layer's filters let through.
+/// - `follows_from` becomes a link.
+/// - The sampler sees the name, the kind, the parent and the fields that a span begins with; none of those that ship with
+///   Clewline looks at fields.
+///
+/// # Coming from `tracing-opentelemetry`
+///
+/// Trees, names, kinds, statuses, attributes, events and links are the same, and the options have the same names, but are off
+/// unless asked for. What is different, on purpose:
+///
+/// - Unsigned and 128-bit integers are integers where they fit, bytes are bytes; there both become text.
+/// - An error is the event `exception`, with its sources as `exception.stacktrace`; there it becomes attributes of span and
+///   event. An error that is a field of a span makes the span fail.
+/// - An event of level ERROR describes the status that it sets with its message.
+/// - An `otel.kind` or `otel.status_code` that names none stays an attribute.
+/// - A field that is recorded again replaces the value; there both values stand in the span.
+/// - A span ends when it is closed; there, when it was left last.
 pub struct ClewlineLayer {
     recorder: Recorder,
     spans: Table,

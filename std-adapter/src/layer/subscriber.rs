@@ -31,7 +31,8 @@ pub fn subscriber() -> ClewlineSubscriber {
     ClewlineSubscriber::default()
 }
 
-/// Records `tracing` spans, and is a subscriber of its own; see [`subscriber`].
+/// Records `tracing` spans as [`ClewlineLayer`](crate::ClewlineLayer) does, and is a subscriber of its own; made by
+/// [`subscriber`].
 ///
 /// A parent ends when its last handle is dropped, whether or not it has open children; a registry would keep it open for them.
 pub struct ClewlineSubscriber {
