@@ -36,6 +36,7 @@
 //! | `include_events`, `include_links`, `baggage_attributes` | |
 //! | `[spans]`: `location`, `threads`, `level`, `target`, `inactivity`, `export_open` | |
 //! | `filter` | `RUST_LOG` |
+//! | `[memory]`: `span_bytes`, `thread_bytes`, `burst_bytes` | |
 //! | `[tail]`: `errors`, `slower_than_ms`, `longest_wait_ms`, `max_bytes` | |
 //! | `[spool]`: `directory`, `max_bytes`, `overflow` | `OTEL_RUST_SPOOL_DIRECTORY`, `…_MAX_BYTES`, `…_OVERFLOW` |
 //! | `log_level`, `shutdown_timeout_ms` | `OTEL_LOG_LEVEL` |
@@ -53,6 +54,7 @@ mod file;
 mod filter;
 mod header;
 mod limits;
+mod memory;
 mod names;
 mod otlp;
 mod pairs;
@@ -83,6 +85,7 @@ pub use file::ConfigFileError;
 pub use filter::{FilterConfig, FilterError, FilterLevel};
 pub use header::{Header, HeaderError};
 pub use limits::LimitsConfig;
+pub use memory::MemoryConfig;
 pub use otlp::{Compression, OtlpConfig, Protocol};
 pub use propagators::Propagator;
 #[cfg(feature = "serde")]
@@ -154,6 +157,8 @@ pub struct TracingConfig {
     pub batch: BatchConfig,
     /// Limits of a span.
     pub limits: LimitsConfig,
+    /// How much memory recording may take.
+    pub memory: MemoryConfig,
     /// What `tracing` spans say about themselves.
     pub spans: SpansConfig,
     /// Where spans are kept while a collector is away.
@@ -192,6 +197,7 @@ impl Default for TracingConfig {
             zipkin: ZipkinConfig::default(),
             batch: BatchConfig::default(),
             limits: LimitsConfig::default(),
+            memory: MemoryConfig::default(),
             spans: SpansConfig::default(),
             spool: SpoolConfig::default(),
             tail: TailConfig::default(),

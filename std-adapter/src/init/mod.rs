@@ -123,12 +123,13 @@ pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
     config.sampler.get().check()?;
     let Destinations { list, memory } = Destinations::new(config)?;
     let pipeline = config.with_resource(|resource| {
-        let options = PipelineOptions {
+        let mut options = PipelineOptions {
             limits: config.span_limits(),
             baggage_attributes: config.baggage_attributes.get().clone(),
             exports_open_spans: *config.spans.export_open.get(),
             ..PipelineOptions::default()
         };
+        config.memory.set(&mut options);
         let builder = Pipeline::builder(resource).sampler(sampler::build(config.sampler.get())).options(options);
         let builder = match config.tail.sampling() {
             Some(tail) => builder.tail(tail),

@@ -74,6 +74,11 @@ target = true
 inactivity = true
 export_open = true
 
+[memory]
+span_bytes = 1024
+thread_bytes = 2048
+burst_bytes = 0
+
 [tail]
 errors = true
 slower_than_ms = 500
@@ -106,6 +111,7 @@ fn expected() -> Value {
             "event_attribute_count": 5, "link_attribute_count": 6,
         },
         "spans": {"location": true, "threads": true, "level": true, "target": true, "inactivity": true, "export_open": true},
+        "memory": {"span_bytes": 1024, "thread_bytes": 2048, "burst_bytes": 0},
         "tail": {"errors": true, "slower_than_ms": 500, "longest_wait_ms": 7, "max_bytes": 8},
         "spool": {"directory": "spool", "max_bytes": 10_000_000, "overflow": "drop_newest"},
         "filter": "info,shop=debug",
@@ -334,6 +340,7 @@ fn a_value_that_cannot_be_used_is_ignored_with_a_warning_as_in_the_environment()
         (json!({"filter": "shop[a]=debug"}), "filter"),
         (json!({"spool": {"max_bytes": 1000}}), "spool.max_bytes"),
         (json!({"spool": {"overflow": "explode"}}), "spool.overflow"),
+        (json!({"memory": {"span_bytes": 10}}), "memory.span_bytes"),
         (json!({"tail": {"slower_than_ms": -1}}), "tail.slower_than_ms"),
         (json!({"detectors": ["gpu", "host"]}), "detectors"),
         (json!({"headers": {"bad name": "secret"}}), "headers"),

@@ -58,8 +58,8 @@ fn every_shown_value_has_a_source() {
                 continue;
             }
             let name = format!("{path}{name}");
-            let is_table =
-                ["batch", "limits", "resource", "jaeger", "zipkin", "spans", "spool", "tail"].contains(&name.as_str());
+            let is_table = ["batch", "limits", "resource", "jaeger", "zipkin", "memory", "spans", "spool", "tail"]
+                .contains(&name.as_str());
             if is_table { collect(&format!("{name}."), value, names) } else { names.push(name) }
         }
     }

@@ -12,6 +12,7 @@ use crate::config::endpoint::{self, Endpoint};
 use crate::config::exporters::{ExporterKind, ZipkinConfig};
 use crate::config::header::{self, Header};
 use crate::config::limits::LimitsConfig;
+use crate::config::memory::MemoryConfig;
 use crate::config::names;
 use crate::config::otlp::{Compression, OtlpConfig, Protocol};
 use crate::config::propagators::Propagator;
@@ -44,6 +45,7 @@ impl Section for TracingConfig {
         "batch",
         "limits",
         "spans",
+        "memory",
         "spool",
         "tail",
         "log_level",
@@ -85,6 +87,7 @@ impl Section for TracingConfig {
             "limits" => field.section(&mut self.limits),
             "spans" => field.section(&mut self.spans),
             "tail" => field.section(&mut self.tail),
+            "memory" => field.section(&mut self.memory),
             "spool" => field.section(&mut self.spool),
             "log_level" => field.set(&mut self.log_level, |name: String| LogLevel::read(&name)),
             "filter" => {
@@ -276,6 +279,18 @@ impl Section for TailConfig {
             "slower_than_ms" => field.timeout(&mut self.slower_than),
             "longest_wait_ms" => field.milliseconds(&mut self.longest_wait),
             _ => field.count(0, &mut self.max_bytes),
+        }
+    }
+}
+
+impl Section for MemoryConfig {
+    const FIELDS: &'static [&'static str] = &["span_bytes", "thread_bytes", "burst_bytes"];
+
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
+        match name {
+            "span_bytes" => field.count(Self::LEAST_BYTES, &mut self.span_bytes),
+            "thread_bytes" => field.count(Self::LEAST_BYTES, &mut self.thread_bytes),
+            _ => field.count(0, &mut self.burst_bytes),
         }
     }
 }

@@ -109,7 +109,8 @@ impl Report<'_> {
         let mut entries = switches(config);
         entries.extend(security(if main == ExporterKind::Jaeger { &config.jaeger } else { &config.otlp }));
         entries.retain(Entry::is_set);
-        let tables = [("spans", spans(config)), ("spool", spool(config)), ("tail", tail(config))];
+        let tables =
+            [("memory", memory(config)), ("spans", spans(config)), ("spool", spool(config)), ("tail", tail(config))];
         for (name, mut table) in tables {
             // A spool without a directory is none.
             let is_whole = match name {
@@ -188,6 +189,16 @@ fn spans(config: &TracingConfig) -> Vec<Entry> {
         switch("target", &spans.target),
         switch("inactivity", &spans.inactivity),
         switch("export_open", &spans.export_open),
+    ]
+}
+
+fn memory(config: &TracingConfig) -> Vec<Entry> {
+    let memory = &config.memory;
+    let bytes = |name: &str, bytes| Entry::new(name, bytes, |bytes| Shown::count(*bytes));
+    vec![
+        bytes("span_bytes", &memory.span_bytes),
+        bytes("thread_bytes", &memory.thread_bytes),
+        bytes("burst_bytes", &memory.burst_bytes),
     ]
 }
 
@@ -279,6 +290,7 @@ impl Serialize for TracingConfig {
             ("zipkin", self.report().zipkin()),
             ("batch", batch(self)),
             ("limits", limits(self)),
+            ("memory", memory(self)),
             ("spans", spans(self)),
             ("spool", spool(self)),
             ("tail", tail(self)),
