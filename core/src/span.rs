@@ -215,6 +215,12 @@ impl<S: Storage, F: Form> Span<S, F> {
         *truncated = truncated.saturating_add(texts);
     }
 
+    /// Counts links that the host had to refuse before they came here, because their context is none.
+    pub fn count_refused_links(&mut self, links: u32) {
+        let refused = &mut self.header.dropped.links;
+        *refused = refused.saturating_add(links);
+    }
+
     /// The span's own context, to hand to children and to other processes.
     #[must_use]
     pub fn context(&self) -> SpanContext {

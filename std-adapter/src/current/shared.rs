@@ -1,12 +1,20 @@
 //! `SharedSpan`: a native span that is current somewhere, so that others than its owner can add to it.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Context;
 use clewline_core::{Status, StatusCode};
 
+use super::Context;
 use crate::Span;
 use crate::pipeline::Recording;
+
+/// How many a thread keeps for reuse.
+const POOL: usize = 32;
+
+thread_local! {
+    static FREE: RefCell<Vec<Arc<Shared>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A span that several hold. It ends when told to, or with the last of them.
 #[derive(Clone, Debug)]
@@ -21,6 +29,15 @@ struct Shared {
 
 impl SharedSpan {
     pub(crate) fn new(span: Span) -> Self {
+        let free = FREE.try_with(|free| free.try_borrow_mut().ok()?.pop()).ok().flatten();
+        // Nobody else holds what is free.
+        if let Some(mut shared) = free
+            && let Some(free) = Arc::get_mut(&mut shared)
+        {
+            free.context = span.hand_on();
+            *free.span.get_mut().unwrap_or_else(PoisonError::into_inner) = span;
+            return Self(shared);
+        }
         Self(Arc::new(Shared { context: span.hand_on(), span: Mutex::new(span) }))
     }
 
@@ -49,5 +66,22 @@ impl SharedSpan {
         // Taken out first: processors run at the end of a span, and may look at the span that is current.
         let span = self.0.span.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(span);
+    }
+}
+
+impl Drop for SharedSpan {
+    fn drop(&mut self) {
+        let Some(shared) = Arc::get_mut(&mut self.0) else { return };
+        let span = shared.span.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        shared.context = Context::default();
+        // Ends here, if nobody has ended it.
+        drop(span);
+        let _ = FREE.try_with(|free| {
+            if let Ok(mut free) = free.try_borrow_mut()
+                && free.len() < POOL
+            {
+                free.push(Arc::clone(&self.0));
+            }
+        });
     }
 }

@@ -126,11 +126,10 @@ pub(crate) fn with_attributes<R>(attributes: &[KeyValue], use_attributes: impl F
     use_attributes(&few[..attributes.len()])
 }
 
-/// Lends links in our form to `use_links`. Those to an invalid context lead nowhere and are left out, as the API's own
-/// builder does.
-pub(crate) fn with_links<R>(links: &[OtelLink], use_links: impl FnOnce(&[Link<'_>]) -> R) -> R {
+/// Lends links in our form to `use_links`, and says how many there are besides that lead to an invalid context, and so nowhere.
+pub(crate) fn with_links<R>(links: &[OtelLink], use_links: impl FnOnce(&[Link<'_>], u32) -> R) -> R {
     if links.is_empty() {
-        return use_links(&[]);
+        return use_links(&[], 0);
     }
     let contexts: Vec<Context> = links.iter().map(|link| from_context(&link.span_context)).collect();
     let texts: Vec<Texts<'_>> = links.iter().map(|link| Texts::of(&link.attributes)).collect();
@@ -143,7 +142,7 @@ pub(crate) fn with_links<R>(links: &[OtelLink], use_links: impl FnOnce(&[Link<'_
             Some(Link { context: context.span_context()?, trace_state: context.trace_state(), attributes })
         })
         .collect();
-    use_links(&converted)
+    use_links(&converted, u32::try_from(links.len() - converted.len()).unwrap_or(u32::MAX))
 }
 
 /// What of some attributes cannot be lent as it is: arrays of texts, and texts of types that are not known, each in the order

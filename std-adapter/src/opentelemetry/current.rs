@@ -227,13 +227,14 @@ impl opentelemetry::trace::Span for PlaceSpan {
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
         let context = from_context(&span_context);
-        if let Some(span) = context.span_context() {
-            with_attributes(&attributes, |attributes| {
-                self.place.with(|recording| {
+        with_attributes(&attributes, |attributes| {
+            self.place.with(|recording| match context.span_context() {
+                Some(span) => {
                     recording.span.link(&span, context.trace_state()).set_all(attributes);
-                });
+                }
+                None => recording.span.count_refused_links(1),
             });
-        }
+        });
     }
 
     fn end_with_timestamp(&mut self, _: SystemTime) {}

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! What differs from `opentelemetry_sdk`: setting a key again replaces its value, as the specification asks; links to invalid
-//! contexts are left out.
+//! contexts are refused and counted.
 
 mod convert;
 pub(crate) mod current;

@@ -89,7 +89,7 @@ impl opentelemetry::trace::Tracer for Tracer {
         // The context may be borrowed by who calls this, so that the sampler and processors must not change it.
         let _untouched = current::untouched();
         let mut span = with_attributes(attributes, |attributes| {
-            with_links(links, |links| {
+            with_links(links, |links, refused| {
                 let mut native = self.tracer.span(&builder.name).child_of(parent);
                 if let Some(kind) = &builder.span_kind {
                     native = native.kind(from_kind(kind));
@@ -103,7 +103,11 @@ impl opentelemetry::trace::Tracer for Tracer {
                 if let Some(start_time) = builder.start_time {
                     native = native.start_time(from_time(start_time));
                 }
-                native.start()
+                let mut span = native.start();
+                if let Some(recording) = span.recording().filter(|_| refused > 0) {
+                    recording.span.count_refused_links(refused);
+                }
+                span
             })
         });
         for event in builder.events.unwrap_or_default() {

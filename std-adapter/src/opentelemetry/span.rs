@@ -78,15 +78,19 @@ impl opentelemetry::trace::Span for Span {
         self.native.set_name(&new_name.into());
     }
 
-    /// A link to an invalid context leads nowhere and is left out.
+    /// A link to an invalid context leads nowhere: it is refused, and counted.
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
         let context = from_context(&span_context);
-        if let Some(span) = context.span_context() {
-            with_attributes(&attributes, |attributes| {
-                let trace_state = context.trace_state();
-                self.native.add_link(&clewline_core::Link { context: span, trace_state, attributes });
-            });
-        }
+        let Some(span) = context.span_context() else {
+            if let Some(recording) = self.native.recording() {
+                recording.span.count_refused_links(1);
+            }
+            return;
+        };
+        with_attributes(&attributes, |attributes| {
+            let trace_state = context.trace_state();
+            self.native.add_link(&clewline_core::Link { context: span, trace_state, attributes });
+        });
     }
 
     fn end(&mut self) {

@@ -95,6 +95,11 @@ fn pipeline() -> &'static Pipeline {
     })
 }
 
+fn native() -> clewline::Tracer {
+    static TRACER: OnceLock<clewline::Tracer> = OnceLock::new();
+    *TRACER.get_or_init(|| pipeline().tracer(&clewline::Scope { name: "native", ..Default::default() }))
+}
+
 fn flush() {
     pipeline().flush(Duration::from_secs(30)).unwrap();
 }
@@ -110,7 +115,7 @@ fn remote() -> SpanContext {
 }
 
 /// The cases of the benchmark and some more.
-fn cases() -> [(&'static str, fn()); 10] {
+fn cases() -> [(&'static str, fn()); 11] {
     [
         ("filtered", || {
             let _root = info_span!("root").entered();
@@ -151,6 +156,13 @@ fn cases() -> [(&'static str, fn()); 10] {
             assert!(span.in_scope(current_context).is_some());
         }),
         ("error", || info_span!("root").record_error(&fmt::Error)),
+        ("native spans that are current", || {
+            native().span("root").start().in_scope(|| {
+                clewline::current_span().set("key", "value").event("event");
+                let _child = native().span("child").start().enter();
+                info!("event of the child");
+            });
+        }),
     ]
 }
 

@@ -1,8 +1,9 @@
 //! Every call of the API, and what is exported for it.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clewline_core::{AlwaysOff, ParentBased, RecordOnly};
+use clewline_core::{AlwaysOff, ParentBased, RecordOnly, SamplingDecision, SamplingParameters, SamplingResult};
 use opentelemetry::trace::{
     Event, Link, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
     TraceState, Tracer as _, TracerProvider as _,
@@ -95,6 +96,7 @@ fn a_span_takes_everything_while_it_goes_on() {
     assert_eq!(span.events[0].timestamp, at(7));
     assert_eq!(span.events[2].attributes, [KeyValue::new("exception.message", "disk full")]);
     assert_eq!(span.links.links, [Link::new(remote(0, ""), vec![KeyValue::new("c", "d")], 0)]);
+    assert_eq!(span.links.dropped_count, 1, "the one to no context");
     assert_eq!(span.status, Status::error("second"));
     assert!(span.start_time <= span.end_time);
     let skew = Duration::from_millis(100);
@@ -145,7 +147,49 @@ fn an_invalid_parent_starts_a_new_trace() {
 }
 
 #[test]
-fn the_sampler_decides_and_sees_what_the_builder_says() {
+fn links_of_a_builder_that_lead_nowhere_are_counted() {
+    let recorder = Recorder::new();
+    let mut builder = recorder.tracer().span_builder("span");
+    // The builder's own method leaves them out; its field takes anything.
+    builder.links = Some(vec![Link::with_context(SpanContext::NONE), Link::with_context(remote(1, ""))]);
+    builder.start(&recorder.tracer()).end();
+    let spans = recorder.spans();
+    let links = &named(&spans, "span").links;
+    assert_eq!((links.links.len(), links.dropped_count), (1, 1));
+}
+
+/// Notes what it is asked about.
+#[derive(Clone, Default)]
+struct Noting(Arc<Mutex<Vec<String>>>);
+
+impl clewline::Sampler for Noting {
+    fn should_sample(&self, asked: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        let links: Vec<_> = asked.links.iter().map(|link| (link.trace_state, link.attributes)).collect();
+        let parent = asked.parent.map(clewline::SpanContext::is_remote);
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{} {:?} {parent:?} {:?} {links:?}", asked.name, asked.kind, asked.attributes));
+        SamplingDecision::RecordAndSample.into()
+    }
+}
+
+#[test]
+fn the_sampler_sees_what_the_builder_says() {
+    let noting = Noting::default();
+    let recorder = Recorder::with_sampler(noting.clone());
+    let texts = Value::Array(Array::String(vec!["a".into()]));
+    let builder = recorder.tracer().span_builder("span").with_kind(SpanKind::Server);
+    let builder = builder.with_attributes([KeyValue::new("n", 1_i64), KeyValue::new("texts", texts)]);
+    let builder = builder.with_links(vec![Link::new(remote(1, "b=2"), vec![KeyValue::new("why", true)], 0)]);
+    let cx = Context::new().with_remote_span_context(remote(1, "a=1"));
+    builder.start_with_context(&recorder.tracer(), &cx).end();
+    let expected = r#"span Server Some(true) [("n", I64(1)), ("texts", Strs(["a"]))] [("b=2", [("why", Bool(true))])]"#;
+    assert_eq!(*noting.0.lock().unwrap(), [expected]);
+}
+
+#[test]
+fn the_sampler_decides() {
     let off = Recorder::with_sampler(AlwaysOff);
     let mut span = off.tracer().start("dropped");
     assert!(!span.is_recording() && span.span_context().is_valid() && !span.span_context().is_sampled());

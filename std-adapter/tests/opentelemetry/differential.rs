@@ -2,7 +2,7 @@
 //!
 //! Programs are made at random, of all that the API can say, with times of their own. Left out is what the two do
 //! differently on purpose: a key that is set again (the SDK keeps both), a second error status (the SDK keeps the one that
-//! sorts last), links to invalid contexts (the SDK keeps them if added late), invalid parents (the SDK's parent-based sampler
+//! sorts last), links to invalid contexts (the SDK keeps those that are added late), invalid parents (the SDK's parent-based sampler
 //! takes them for unsampled ones), and the flag of random trace ids (the SDK has none).
 
 use std::collections::HashMap;
