@@ -20,6 +20,8 @@ const BLOCK: usize = 32 * 1024;
 const SMALLEST_BLOCK: usize = 512;
 /// Blocks of its own that a thread has at least: one to fill while the others leave.
 const LEAST_BLOCKS: usize = 2;
+/// Blocks that a thread's list has room for from the start: those of the default.
+const USUAL_BLOCKS: usize = 8;
 
 /// What happened to the spans of one thread. Written by that thread only, so no atomic addition is needed.
 #[derive(Debug, Default)]
@@ -127,7 +129,8 @@ pub(super) fn lane(sizes: Sizes, told_every: usize) -> (Producer, Consumer) {
     let block = Arc::new(Block::new(memory(sizes.block), None));
     let consumer =
         Consumer { lane: Arc::clone(&lane), block: Arc::clone(&block), read: Extent::EMPTY, is_retired: false };
-    let mut own = Vec::with_capacity(sizes.own);
+    // A limit is no promise to use it all.
+    let mut own = Vec::with_capacity(sizes.own.min(USUAL_BLOCKS));
     own.push(Arc::clone(&block));
     let told_every = told_every.max(1);
     let mut producer = Producer {
@@ -359,6 +362,12 @@ mod tests {
 
     fn small(burst_bytes: usize) -> (Producer, Consumer) {
         lane(Sizes::new(1024, burst_bytes), 4)
+    }
+
+    #[test]
+    fn a_limit_that_no_memory_reaches_takes_none() {
+        let (mut producer, _consumer) = lane(Sizes::new(usize::MAX, usize::MAX), 4);
+        assert!(push(&mut producer, 0, &[7; 1500]));
     }
 
     #[test]
