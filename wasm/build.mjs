@@ -5,12 +5,15 @@
  * file, and copies the hand-owned files. What it takes is installed by `npm ci` in this directory.
  */
 
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 
 import binaryen from "binaryen";
+import { build, transform } from "esbuild";
 
 import { asText } from "./pack.mjs";
 
@@ -38,8 +41,10 @@ for (const name of readdirSync(join(HERE, "js"))) if (name !== "wasm-exports.d.t
 for (const name of LICENSES) copyFileSync(join(HERE, "..", name), join(dist, name));
 copyFileSync(join(HERE, "README.md"), join(dist, "README.md"));
 writeFileSync(join(dist, "core.wasm"), wasm);
-writeFileSync(join(dist, "wasm.mjs"), inlined(wasm));
+writeFileSync(join(dist, "core-js.mjs"), await asJavaScript(wasm));
 writeFileSync(join(dist, "version.mjs"), `/** The version of this package, by build.mjs. */\n\nexport const VERSION = "${manifest.version}";\n`);
+writeFileSync(join(dist, "wasm.mjs"), inlined(Buffer.alloc(0), ""));
+writeFileSync(join(dist, "wasm.mjs"), inlined(wasm, await application()));
 const { scripts, devDependencies, private: _, ...published } = manifest;
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
 console.log(`core.wasm: ${wasm.length} bytes, ${brotliCompressSync(wasm).length} with brotli`);
@@ -83,27 +88,48 @@ function checkContract(bytes) {
   if (trace) fail(`the module holds "${trace[0]}": a panic or an allocator was linked`);
 }
 
-function inlined(bytes) {
-  const { text, turn } = asText(bytes);
+/** The module as JavaScript, for pages whose policy forbids WebAssembly. */
+async function asJavaScript(bytes) {
+  const module = binaryen.readBinary(bytes);
+  module.setFeatures(FEATURES);
+  // What wasm2js has no words for.
+  module.runPasses(["llvm-nontrapping-fptoint-lowering", "llvm-memory-copy-fill-lowering", "signext-lowering"]);
+  module.optimize();
+  const directory = mkdtempSync(join(tmpdir(), "clewline-"));
+  const [input, output] = [join(directory, "core.wasm"), join(directory, "core.js")];
+  try {
+    writeFileSync(input, module.emitBinary());
+    const tool = join(dirname(fileURLToPath(import.meta.resolve("binaryen"))), "bin/wasm2js");
+    execFileSync(process.execPath, [tool, "-Oz", input, "-o", output]);
+    // It would make one instance as soon as it is imported.
+    const [body] = readFileSync(output, "utf8").split(/^var retasmFunc/m);
+    const contents = `export function instantiate() {${body}\nreturn asmFunc({});\n}`;
+    const { code } = await transform(contents, { minify: true, format: "esm", target: "es2022" });
+    return `/** The WebAssembly module as JavaScript, by binaryen's wasm2js. Written by build.mjs. */\n\n${code}`;
+  } finally {
+    rmSync(directory, { recursive: true });
+    module.dispose();
+  }
+}
+
+/** The code that usually stands around the module. */
+async function application() {
+  const contents = 'export { init } from "./index.mjs"; export { traceFetch } from "./fetch.mjs";';
+  const { outputFiles } = await build({ stdin: { contents, resolveDir: dist }, bundle: true, minify: true, format: "esm", write: false });
+  return outputFiles[0].text;
+}
+
+function inlined(bytes, code) {
+  const { text, turn } = asText(bytes, code);
   return `/** The WebAssembly module as text (see pack.mjs), so that loading needs neither a request nor a bundler plug-in. Written by build.mjs. */
 
 const TEXT =
   ${JSON.stringify(text)};
 
+const digit = (character) => character.charCodeAt() - (character > "[");
+
 /** The module's bytes. */
-export function wasmBytes() {
-  const bytes = [];
-  let base = ${turn};
-  for (const character of TEXT) {
-    const code = character.charCodeAt();
-    const digit = code - (code > 92 ? 36 : 35);
-    if (digit < 2) base += 89 * (digit + 1);
-    else {
-      bytes.push(base + digit);
-      base = ${turn};
-    }
-  }
-  return Uint8Array.from(bytes);
-}
+export const wasmBytes = () =>
+  Uint8Array.from(TEXT.match(/[#$]?./g), (mark) => digit(mark.at(-1)) + (mark[1] ? 89 * (digit(mark) - 34) : 0) + ${turn});
 `;
 }

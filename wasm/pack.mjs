@@ -23,11 +23,17 @@ function turned(bytes, turn) {
   return text;
 }
 
-/** The text that compresses best, and what a reader begins to count from: `byte = turn + digit (+ 89 or 178)`, modulo 256. */
-export function asText(bytes) {
-  const texts = Array.from({ length: 256 }, (_, turn) => ({ text: turned(bytes, turn), turn: -2 - turn }));
-  const size = ({ text }) => gzipSync(text, { level: 9 }).length + brotliCompressSync(text).length;
-  // The short ones compress best, so not all have to be tried.
-  texts.sort((one, other) => one.text.length - other.text.length);
-  return texts.slice(0, 64).sort((one, other) => size(one) - size(other))[0];
+/**
+ * The text that compresses best behind `code`, and what a reader adds: `byte = digit's code (less 1 behind "[") + turn (+ 89 or 178)`, modulo 256.
+ */
+export function asText(bytes, code) {
+  const texts = Array.from({ length: 256 }, (_, turn) => {
+    const text = turned(bytes, turn);
+    return { text, turn: -37 - turn, size: gzipSync(code + text, { level: 9 }).length };
+  });
+  // To try them all with brotli as well would take seconds.
+  texts.sort((one, other) => one.size - other.size).splice(64);
+  // Brotli counts double: it is what servers use for files.
+  for (const text of texts) text.size += 2 * brotliCompressSync(code + text.text).length;
+  return texts.sort((one, other) => one.size - other.size)[0];
 }

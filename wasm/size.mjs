@@ -23,7 +23,24 @@ const INIT = 'import { init } from "./index.mjs";';
 const APPLICATION = `${INIT} import { traceFetch } from "./fetch.mjs";
 init({ serviceName: "shop", endpoint: "/otlp", instrumentations: [traceFetch()] });`;
 /** What each further entry adds to it. */
-const FURTHER = {};
+const FURTHER = Object.fromEntries(
+  [
+    ["xhr", "traceXhr"],
+    ["timing", "traceTiming"],
+    ["document-load", "traceDocumentLoad"],
+    ["interaction", "traceInteraction"],
+    ["navigation", "traceNavigation"],
+    ["web-vitals", "traceWebVitals"],
+    ["long-tasks", "traceLongTasks"],
+    ["errors", "traceErrors"],
+    ["visibility", "traceVisibility"],
+    ["session", "session"],
+    ["offline", "keepOffline"],
+    ["json", "sendJson"],
+    ["gzip", "sendGzip"],
+    ["web", "traceWeb"],
+  ].map(([entry, name]) => [entry, `import { ${name} } from "./${entry}.mjs"; console.log(${name});`]),
+);
 
 /** The most that gzip and brotli may leave, in bytes, whatever the budget says. */
 const PROMISES = { "core.wasm": [Infinity, 4096], application: [9216, 8192] };

@@ -19,5 +19,14 @@ export function withActive(span, fn) {
   }
 }
 
+/** Makes a span active, below all that is active in it, until the answer is called: for what cannot be one function. */
+export function enter(span) {
+  const outer = active;
+  active = span;
+  return () => {
+    if (active === span) active = outer;
+  };
+}
+
 /** From here on the host keeps the active span, through promises too: an AsyncLocalStorage or what behaves like one. */
 export const keepContextIn = (given) => (store = given);

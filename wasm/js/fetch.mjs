@@ -2,7 +2,8 @@
  * Instruments `fetch`: a CLIENT span per request, named and described by the HTTP semantic conventions, and a `traceparent` header
  * where propagation is allowed.
  *
- * The span ends when the response's headers arrive (or the request fails), so a body is never touched, copied or held.
+ * The span ends when the response's headers arrive or the request fails; with `traceTiming`, when its body has arrived. A body is never
+ * touched, copied or held.
  */
 
 import { finishRequest, startRequest } from "./http.mjs";
@@ -26,11 +27,11 @@ export const traceFetch = (options = {}) => () => {
     return call
       ? answer.then(
           (response) => {
-            finishRequest(call[0], response.status);
+            finishRequest(call, response);
             return response;
           },
           (error) => {
-            finishRequest(call[0], 0, error ?? {});
+            finishRequest(call, {}, error ?? {});
             throw error;
           },
         )

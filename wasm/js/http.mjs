@@ -10,8 +10,8 @@ const CAPITALISED = /^(DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i;
 const WRITTEN = /^(PATCH|QUERY)$/;
 
 /**
- * Starts the CLIENT span of a request; answers it, and whether `traceparent` may travel along. `undefined` for a request that is
- * not traced: not HTTP, or an export of spans. Throws for an address that is none.
+ * Starts the CLIENT span of a request; answers it, whether `traceparent` may travel along, and the address. `undefined` for a request
+ * that is not traced: not HTTP, or an export of spans. Throws for an address that is none.
  */
 export function startRequest({ recordQuery, propagateTo = [] }, address, method) {
   const url = httpUrl(address);
@@ -27,7 +27,7 @@ export function startRequest({ recordQuery, propagateTo = [] }, address, method)
       "server.port": +url.port || (url.protocol === "https:" ? 443 : 80),
     },
   });
-  return [span, url.origin === globalThis.location?.origin || propagateTo.some((target) => matches(url, target))];
+  return [span, url.origin === globalThis.location?.origin || propagateTo.some((target) => matches(url, target)), url.href];
 }
 
 /** Listed: an address (itself and what lies below its path), a pattern for the whole address, or a function. */
@@ -41,11 +41,17 @@ function matches(url, target) {
   }
 }
 
-/** Ends the span of a request. Status 0: a response the page may not look into. */
-export function finishRequest(span, status, error) {
+/** Who ends a span whose response has begun; without one it ends at once. */
+let ending;
+export const endBy = (given) => (ending = given);
+
+/** Ends the span of a call that `startRequest` answered. `answer` has a `status`; 0: the page may not look into it. */
+export function finishRequest([span, , address], answer, error) {
+  const { status } = answer;
   if (status) span.setAttribute("http.response.status_code", status);
   if (error || status >= 400) {
     span.setAttribute("error.type", String(error ? error.name : status)).setStatus({ code: 2, message: error?.message });
   }
-  span.end();
+  if (error || !ending) span.end();
+  else ending(span, address, answer);
 }

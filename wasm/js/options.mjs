@@ -1,5 +1,7 @@
 /** Reads the options of `init`: names every mistake and fills in every default. */
 
+const within = (least, most) => (value) => value >= least && value <= most && value === +value;
+
 /** Per option: the default, and a check that answers something true; or does not, or throws. */
 const OPTIONS = {
   __proto__: null,
@@ -7,12 +9,13 @@ const OPTIONS = {
   endpoint: ["http://localhost:4318", readEndpoint],
   headers: [{}, (value) => new Headers(value)],
   resource: [{}, Object.keys],
-  sampleRatio: [1, (value) => value >= 0 && value <= 1 && value === +value],
-  flushInterval: [1000, (value) => value >= 1 && value <= 60_000 && value === +value],
+  sampleRatio: [1, within(0, 1)],
+  flushInterval: [1000, within(1, 60_000)],
   instrumentations: [[], (value) => value.every((instrument) => instrument.call)],
 };
 
-const fail = (name, problem) => {
+/** Says what is wrong with an option. */
+export const fail = (name, problem) => {
   throw new TypeError(`clewline: init option "${name}" ${problem}`);
 };
 

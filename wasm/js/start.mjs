@@ -3,7 +3,7 @@
 import { checkClock, openClock } from "./clock.mjs";
 import { activeSpan } from "./context.mjs";
 import { begin, openModule, run, wasm } from "./module.mjs";
-import { readOptions } from "./options.mjs";
+import { fail, readOptions } from "./options.mjs";
 import * as api from "./tracer.mjs";
 import { flush, flushBeforeLeaving, openTransport, stopTransport } from "./transport.mjs";
 import { VERSION } from "./version.mjs";
@@ -32,10 +32,12 @@ export function start(given, source) {
     ...options.resource,
   };
   if (!wasm.configure(run(resource), options.sampleRatio, openClock())) {
-    throw new TypeError('clewline: init option "resource" is too large, or holds more than texts, numbers, booleans and arrays');
+    fail("resource", "is too large, or holds more than texts, numbers, booleans and arrays");
   }
   openTransport(options);
 
+  const undo = options.instrumentations.map((instrument) => instrument());
+  // Listening after the instrumentations, for what they end when a page is left.
   const listening = new AbortController();
   for (const type of ["visibilitychange", "pagehide"]) {
     globalThis.addEventListener?.(
@@ -45,7 +47,6 @@ export function start(given, source) {
     );
   }
 
-  const undo = options.instrumentations.map((instrument) => instrument());
   before = text;
   return (tracer = {
     startSpan: api.startSpan,

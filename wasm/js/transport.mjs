@@ -14,9 +14,14 @@ let timer, soon;
 let notBefore;
 /** Requests that failed and may be sent again, oldest first. Bounded: one from the loop, and one keepalive budget. */
 let waiting;
-let keepaliveBytes, delivered, rejected, undelivered;
+let keepaliveBytes;
 /** Spans in requests that are on their way or waiting. */
 let unsettled;
+/** What became of the spans that left the module. */
+let ledger;
+
+/** What happens to a request that was attempted often enough. */
+let giveUp = ({ spans }) => (ledger.undelivered += spans);
 
 /** From here on spans are sent as the options say, by the `fetch` that was there before any instrumentation. */
 export function openTransport(given) {
@@ -24,7 +29,8 @@ export function openTransport(given) {
   send = globalThis.fetch;
   waiting = [];
   running = undefined;
-  timer = soon = notBefore = keepaliveBytes = unsettled = delivered = rejected = undelivered = 0;
+  timer = soon = notBefore = keepaliveBytes = unsettled = 0;
+  ledger = { delivered: 0, rejected: 0, undelivered: 0 };
 }
 
 /** Whether a request to this address is one of ours, or of another copy's. */
@@ -56,7 +62,7 @@ export function stopTransport() {
 }
 
 /** What became of the spans that left the module. */
-export const outcomes = () => ({ delivered, rejected, undelivered, waiting: unsettled });
+export const outcomes = () => ({ ...ledger, waiting: unsettled });
 
 /** Sees to it that a batch leaves: after the interval, or as soon as this task is done. */
 function schedule(now) {
@@ -88,13 +94,47 @@ async function pumping(all) {
   if (waiting.length || batched()) schedule();
 }
 
-function next(max) {
+/** For this package's other entries: changes how requests are sent, and what happens to one that was attempted often enough. */
+export const wrapSend = (wrap) => (send = wrap(send));
+export const giveUpBy = (given) => (giveUp = given);
+
+/** Counts spans under a name, as `stats` shows it. */
+export const count = (name, spans) => (ledger[name] = (ledger[name] ?? 0) + spans);
+
+/** Takes a request of spans that another page recorded. */
+export function adopt(request) {
+  unsettled += request.spans;
+  waiting.push(request);
+  schedule();
+}
+
+/** A request that `next` answered is somebody else's from here on. */
+export function release(request) {
+  if (request.attempts) unsettled -= request.spans;
+  done(request);
+}
+
+/** The address to which spans go. */
+export const endpoint = () => options.endpoint;
+
+/** The oldest request of at most `max` bytes: one that waits, or a new one. */
+export function next(max) {
   const index = waiting.findIndex(({ bytes }) => bytes.length <= max);
   return index < 0 ? take(max) : waiting.splice(index, 1)[0];
 }
 
+/** Hands a request to the browser, which ignores how many spans are in it. */
+export const dispatch = ({ bytes, spans }, more) =>
+  send.call(globalThis, options.endpoint, {
+    method: "POST",
+    headers: { ...options.headers, "content-type": "application/x-protobuf" },
+    body: bytes,
+    spans,
+    ...more,
+  });
+
 /** Sends one request. Answers whether it is settled; if not, it waits among the others. */
-async function deliver(request) {
+export async function deliver(request) {
   const { bytes, spans } = request;
   const { length } = bytes;
   const first = !request.attempts++;
@@ -105,13 +145,7 @@ async function deliver(request) {
   keepaliveBytes += reserved;
   let response, answer;
   try {
-    response = await send.call(globalThis, options.endpoint, {
-      method: "POST",
-      headers: { ...options.headers, "content-type": "application/x-protobuf" },
-      body: bytes,
-      keepalive,
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
+    response = await dispatch(request, { keepalive, signal: AbortSignal.timeout(TIMEOUT) });
     answer = await response.arrayBuffer();
   } catch {
     // No answer is as retryable as a busy server. With a status, only the answer's body was lost.
@@ -129,14 +163,13 @@ async function deliver(request) {
     return;
   }
   unsettled -= spans;
-  done(request);
-  if (!settled) undelivered += spans;
-  else {
+  if (settled) {
     const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer ?? 0))) : spans;
-    rejected += refused;
-    delivered += spans - refused;
+    ledger.rejected += refused;
+    ledger.delivered += spans - refused;
     notBefore = 0;
-  }
+  } else giveUp(request);
+  done(request);
   return settled;
 }
 

@@ -203,6 +203,7 @@ impl<const N: usize> DirectBuffer<N> {
         self.field(tag, text);
     }
 
+    #[inline(never)]
     pub(super) fn count_truncated(&mut self) {
         self.truncated = self.truncated.saturating_add(1);
     }

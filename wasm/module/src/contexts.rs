@@ -42,17 +42,19 @@ impl Contexts {
         self.entries.get_mut((number & (CONTEXTS - 1)) as usize)
     }
 
-    /// Remembers a context in place of the oldest that no live span uses; answers its handle.
+    /// Remembers a context in place of the oldest that no live span uses, and the slot of its span if it records; its handle.
     #[inline]
-    pub(crate) fn insert(&mut self, context: SpanContext) -> u32 {
+    pub(crate) fn insert(&mut self, context: SpanContext, slot: Option<u8>) -> u32 {
         loop {
-            self.last = if self.last == LAST_NUMBER { 1 } else { self.last + 1 };
+            self.last = self.last % LAST_NUMBER + 1;
             let number = self.last;
             // Fewer slots than contexts: one is found.
             if let Some(entry) = self.at(number)
                 && !entry.live
             {
-                entry.handle = number << 1 | u32::from(context.is_sampled());
+                entry.live = slot.is_some();
+                entry.slot = slot.unwrap_or_default();
+                entry.handle = number << 1 | u32::from(entry.live);
                 entry.context = Some(context);
                 return entry.handle;
             }
@@ -89,25 +91,25 @@ mod tests {
 
     use super::*;
 
-    fn contexts() -> impl FnMut(TraceFlags) -> SpanContext {
+    fn contexts() -> impl FnMut() -> SpanContext {
         let ids = CountingIds::new();
-        move |flags| SpanContext::new(ids.trace_id(), ids.span_id(), flags)
+        move || SpanContext::new(ids.trace_id(), ids.span_id(), TraceFlags::SAMPLED)
     }
 
     #[test]
     fn a_place_in_use_is_passed_over_and_old_handles_go_stale() {
         let mut new = contexts();
         let mut ring = Contexts::new();
-        let live = ring.insert(new(TraceFlags::SAMPLED));
-        ring.get(live).unwrap().live = true;
-        let other = ring.insert(new(TraceFlags::NONE));
+        let live = ring.insert(new(), Some(7));
+        let other = ring.insert(new(), None);
         assert_eq!((live & 1, other & 1), (1, 0));
         for _ in 2..CONTEXTS {
-            ring.insert(new(TraceFlags::NONE));
+            ring.insert(new(), None);
         }
         assert!(ring.get(other).is_some(), "the ring was not full yet");
-        let newest = ring.insert(new(TraceFlags::NONE));
-        assert!(ring.get(other).is_none() && ring.get(live).unwrap().live && ring.get(newest).is_some());
+        let newest = ring.insert(new(), None);
+        assert!(ring.get(other).is_none() && ring.get(newest).is_some());
+        assert!(ring.get(live).is_some_and(|entry| entry.live && entry.slot == 7));
         assert_eq!(ring.get(newest).unwrap().context.unwrap().span_id().to_bytes()[6..], [0x20, 0x02]);
         for nonsense in [0, 1, u32::MAX, live ^ 1] {
             assert!(ring.get(nonsense).is_none());
@@ -119,10 +121,8 @@ mod tests {
         let mut new = contexts();
         let mut ring = Contexts::new();
         assert_eq!(ring.abandon_oldest(), None);
-        let handles: [u32; 3] = core::array::from_fn(|_| ring.insert(new(TraceFlags::SAMPLED)));
-        for (slot, handle) in (0..).zip(handles).skip(1) {
-            let entry = ring.get(handle).unwrap();
-            (entry.slot, entry.live) = (slot, true);
+        for slot in [None, Some(1), Some(2)] {
+            ring.insert(new(), slot);
         }
         assert_eq!((ring.abandon_oldest(), ring.abandon_oldest(), ring.abandon_oldest()), (Some(1), Some(2), None));
     }
@@ -132,7 +132,7 @@ mod tests {
         let mut new = contexts();
         let mut ring = Contexts::new();
         ring.last = LAST_NUMBER - 1;
-        let handles = [(); 2].map(|()| ring.insert(new(TraceFlags::SAMPLED)));
+        let handles = [0, 1].map(|slot| ring.insert(new(), Some(slot)));
         assert_eq!(handles, [LAST_NUMBER << 1 | 1, 1 << 1 | 1]);
         assert!(handles[0] < 1 << 30);
     }

@@ -39,15 +39,14 @@ impl Slots {
     #[inline]
     pub(crate) fn take(&mut self) -> Option<u8> {
         self.free_count = self.free_count.checked_sub(1)?;
-        self.free.get(self.free_count).copied()
+        Some(self.free[self.free_count % SLOTS])
     }
 
     /// Gives a slot back.
     #[inline]
     pub(crate) fn give(&mut self, slot: u8) {
-        if let Some(place) = self.free.get_mut(self.free_count) {
-            *place = slot;
-            self.free_count += 1;
-        }
+        // Never more than there are.
+        self.free[self.free_count % SLOTS] = slot;
+        self.free_count += 1;
     }
 }

@@ -115,29 +115,24 @@ impl Store {
             None
         };
         let context = child_of(parent.as_ref(), &self.ids, self.root);
-        let handle = self.contexts.insert(context);
-        if !context.is_sampled() {
-            self.counters.not_sampled += 1;
-            return handle;
-        }
-        self.counters.started += 1;
-        self.counters.live += 1;
-        let slot = match self.slots.take() {
-            Some(slot) => Some(slot),
-            None => {
+        let mut slot = None;
+        if context.is_sampled() {
+            self.counters.started += 1;
+            slot = self.slots.take();
+            if slot.is_some() {
+                self.counters.live += 1;
+            } else {
                 self.counters.abandoned += 1;
-                self.counters.live -= 1;
-                self.contexts.abandon_oldest()
+                slot = self.contexts.abandon_oldest();
             }
-        };
-        if let Some(slot) = slot
-            && let Some(entry) = self.contexts.get(handle)
-        {
-            (entry.slot, entry.live) = (slot, true);
-            let kind = SpanKind::from_number(kind.into());
-            self.slots.span(slot).start(&context, parent.as_ref(), kind, self.written.text(name));
+            if let Some(slot) = slot {
+                let kind = SpanKind::from_number(kind.into());
+                self.slots.span(slot).start(&context, parent.as_ref(), kind, self.written.text(name));
+            }
+        } else {
+            self.counters.not_sampled += 1;
         }
-        handle
+        self.contexts.insert(context, slot)
     }
 
     /// Sets the attributes that the run of records `attributes` is.

@@ -1,0 +1,8 @@
+/** Types of `clewline/slim`: the package without its module. */
+
+import type { InitOptions, Tracer } from "./index.mjs";
+
+export * from "./index.mjs";
+
+/** `init` with the module as a second argument: `clewline/core.wasm`, compiled, or the exports of an instance. */
+export declare function init(options: InitOptions, module: WebAssembly.Module | WebAssembly.Exports): Tracer;

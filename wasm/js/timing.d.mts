@@ -1,0 +1,9 @@
+/** Types of `clewline/timing`: what the browser times of requests. */
+
+import type { Instrumentation } from "./index.mjs";
+
+/**
+ * Lets the spans of `traceFetch` and `traceXhr` end with the response's body, and adds its phases as events. A body that never ends holds
+ * no memory; its span ends where its headers arrived, when the page is left or 64 others wait.
+ */
+export declare function traceTiming(): Instrumentation;

@@ -1,0 +1,6 @@
+/** Types of `clewline/visibility`: spans of the time a page was seen. */
+
+import type { Instrumentation } from "./index.mjs";
+
+/** A span for each while in which the page could be seen. */
+export declare function traceVisibility(): Instrumentation;

@@ -1,0 +1,18 @@
+/** All that a page usually wants to see of itself, in one instrumentation. */
+
+import { traceDocumentLoad } from "./document-load.mjs";
+import { traceErrors } from "./errors.mjs";
+import { traceFetch } from "./fetch.mjs";
+import { traceInteraction } from "./interaction.mjs";
+import { traceLongTasks } from "./long-tasks.mjs";
+import { traceNavigation } from "./navigation.mjs";
+import { keepOffline } from "./offline.mjs";
+import { traceTiming } from "./timing.mjs";
+import { traceXhr } from "./xhr.mjs";
+
+/** The instrumentation, for `init`'s list; takes the options of all of them. */
+export const traceWeb = (options = {}) => () => {
+  const parts = [traceTiming, traceFetch, traceXhr, traceDocumentLoad, traceInteraction, traceNavigation, traceErrors, traceLongTasks, keepOffline];
+  const undo = parts.map((part) => part(options)());
+  return () => undo.reverse().forEach((step) => step?.());
+};

@@ -1,0 +1,7 @@
+/** Types of `clewline/xhr`: spans and `traceparent` headers for requests by `XMLHttpRequest`. */
+
+import type { RequestOptions } from "./fetch.mjs";
+import type { Instrumentation } from "./index.mjs";
+
+/** A CLIENT span for every request to an http(s) address, from `send` to the end of the answer. */
+export declare function traceXhr(options?: RequestOptions): Instrumentation;
