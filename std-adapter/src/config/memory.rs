@@ -17,6 +17,7 @@ pub struct MemoryConfig {
 
 impl MemoryConfig {
     /// The least that a span or a thread can work with.
+    #[cfg(feature = "serde")]
     pub(super) const LEAST_BYTES: usize = 1024;
 
     pub(crate) fn set(&self, options: &mut PipelineOptions) {

@@ -189,8 +189,13 @@ impl Recorder {
         let Some(pipeline) = self.pipeline() else { return };
         let now = pipeline.now();
         with_scratch(|scratch| {
-            event.record(scratch);
             let metadata = event.metadata();
+            {
+                // What comes through the `log` crate may have ids in its message, of the span that records it.
+                #[cfg(feature = "log")]
+                let _without_ids = (metadata.target() == "log").then(crate::log::without_ids);
+                event.record(scratch);
+            }
             let preset = self.callsites.event(pipeline, self.options, metadata);
             record(&Staging::new(scratch, metadata, preset, self.options), now);
         });

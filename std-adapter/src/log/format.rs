@@ -60,6 +60,9 @@ where
             Some(coloured) if writer.has_ansi_escapes() => coloured,
             _ => &self.plain,
         };
+        // Records of the `log` crate come here as events, some with ids in their messages.
+        #[cfg(feature = "log")]
+        let _without_ids = ids.map(|_| super::without_ids());
         if self.is_json {
             return format.format_event(context, Writer::new(&mut IntoObject::new(writer, ids)), event);
         }

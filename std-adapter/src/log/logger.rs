@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::thread::LocalKey;
 
 use log::{Level, Log, Metadata, Record};
 
@@ -10,6 +11,8 @@ use super::Suffix;
 thread_local! {
     /// The record that is being logged has its ids already.
     static HAS_IDS: Cell<bool> = const { Cell::new(false) };
+    /// What is made of a message has its ids elsewhere.
+    static WITHOUT_IDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A logger around another one that adds ` trace_id=… span_id=…` to the message of every record within a span.
@@ -77,7 +80,7 @@ impl<L: Log> Log for CorrelatedLog<L> {
             return;
         }
         self.record_event(record);
-        let suffix = Suffix(crate::current_context());
+        let suffix = OfMessage(Suffix(crate::current_context()));
         let mut copy = Record::builder();
         copy.metadata(record.metadata().clone()).line(record.line()).key_values(record.key_values());
         match record.module_path_static() {
@@ -150,9 +153,8 @@ pub fn write(level: usize, from: (&str, &'static str, &'static str, u32), messag
     let logger = log::logger();
     let metadata = Metadata::builder().level(level).target(target).build();
     if logger.enabled(&metadata) {
-        let had_ids = HAS_IDS.replace(true);
-        let _restored = Restore(had_ids);
-        let suffix = Suffix(crate::current_context());
+        let _restored = Restore(&HAS_IDS, HAS_IDS.replace(true));
+        let suffix = OfMessage(Suffix(crate::current_context()));
         logger.log(
             &Record::builder()
                 .metadata(metadata)
@@ -165,11 +167,28 @@ pub fn write(level: usize, from: (&str, &'static str, &'static str, u32), messag
     }
 }
 
-/// Restores the mark, also if a logger panics.
-struct Restore(bool);
+/// Until the guard is dropped, messages that this thread formats have no ids at their end: where records become `tracing` events,
+/// these have them by other means.
+#[cfg(feature = "tracing")]
+pub(crate) fn without_ids() -> Restore {
+    Restore(&WITHOUT_IDS, WITHOUT_IDS.replace(true))
+}
+
+/// The end of a message, which is looked at when that is formatted.
+struct OfMessage(Suffix);
+
+impl fmt::Display for OfMessage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if WITHOUT_IDS.get() { Ok(()) } else { self.0.fmt(formatter) }
+    }
+}
+
+/// Restores a mark, also if a logger panics.
+#[must_use]
+pub(crate) struct Restore(&'static LocalKey<Cell<bool>>, bool);
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        HAS_IDS.set(self.0);
+        self.0.set(self.1);
     }
 }

@@ -32,6 +32,9 @@ pub use logger::CorrelatedLog;
 #[doc(hidden)]
 pub use logger::write;
 
+#[cfg(all(feature = "log", feature = "tracing"))]
+pub(crate) use logger::without_ids;
+
 /// ` trace_id=… span_id=…`, or nothing.
 struct Suffix(Option<SpanContext>);
 

@@ -2,13 +2,15 @@
 
 use std::sync::{Mutex, Once};
 
-use clewline::log::CorrelatedLog;
-use clewline::{ClewlineSubscriber, SpanExt as _, current_context, trace_log};
+use clewline::log::{CorrelatedLog, json, text};
+use clewline::{ClewlineLayer, ClewlineSubscriber, SpanExt as _, current_context, trace_log};
 use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use tracing::info_span;
+use tracing::{info, info_span};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::support::{Ids, Recorder, ids_of, parse_text};
+use crate::support::{Ids, Lines, Recorder, ids_of, parse_text};
 
 /// Keeps what one thread logs.
 struct Keep;
@@ -42,6 +44,11 @@ impl Log for Keep {
     }
 
     fn log(&self, record: &Record<'_>) {
+        // As `tracing-log` does it, which `tracing-subscriber` installs.
+        if record.target() == "bridged" {
+            info!(target: "log", "{}", record.args());
+            return;
+        }
         let message = record.args().to_string();
         let (text, ids) = parse_text(&message);
         let mut keys = Vec::new();
@@ -137,6 +144,33 @@ fn trace_log_has_ids_once_whatever_the_logger_is() {
     let place = &lines[1].place;
     assert_eq!(place.0.as_deref(), Some(module_path!()));
     assert!(place.1.as_deref().is_some_and(|file| file.ends_with("logger.rs")) && place.2.is_some_and(|line| line > 1));
+}
+
+#[test]
+fn records_that_become_tracing_events_have_ids_once() {
+    let recorder = Recorder::new();
+    let (texts, objects, plain) = (Lines::default(), Lines::default(), Lines::default());
+    let subscriber = tracing_subscriber::registry()
+        .with(ClewlineLayer::new(recorder.pipeline))
+        .with(fmt::layer().with_ansi(false).with_writer(texts.clone()).map_event_format(text))
+        .with(fmt::layer().json().with_writer(objects.clone()).map_event_format(json))
+        .with(fmt::layer().with_ansi(false).with_writer(plain.clone()));
+    logged(|| {
+        tracing::subscriber::with_default(subscriber, || {
+            let _span = info_span!("span").entered();
+            trace_log!(info, target: "bridged", "order {} is late", 7);
+            log::info!(target: "bridged", "by the crate itself");
+        });
+    });
+    for lines in [texts.take(), objects.take(), plain.take()] {
+        assert_eq!(lines.len(), 2);
+        for line in lines {
+            assert_eq!(line.matches("trace_id").count(), 1, "{line}");
+        }
+    }
+    let spans = recorder.spans();
+    let events: Vec<_> = spans[0].events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(events, ["order 7 is late", "by the crate itself"]);
 }
 
 #[test]
