@@ -30,6 +30,11 @@
 //!
 //! What it does not do: metrics and logs.
 
+#[cfg(all(web, not(feature = "web")))]
+compile_error!(
+    "on wasm32-unknown-unknown, clewline needs its feature `web`, for a page or worker; `clewline-wasm` has it on"
+);
+
 pub mod config;
 mod current;
 pub mod exporter;
@@ -57,6 +62,7 @@ pub mod spool;
 pub mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time;
 mod tracer;
 mod value;
 

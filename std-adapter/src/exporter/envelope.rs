@@ -11,6 +11,8 @@ use crate::pipeline::GrowingBuffer;
 // Field numbers of opentelemetry/proto/collector/trace/v1/trace_service.proto and trace/v1/trace.proto.
 const REQUEST_RESOURCE_SPANS: u8 = 1;
 const RESOURCE_SPANS_SCOPE_SPANS: u8 = 2;
+/// The bytes before the content of a field that is shorter than 4 GiB.
+const LONGEST_HEADER: usize = 6;
 
 /// The encoded resource and scopes of a process, and the way to build a request around chunks without copying them.
 ///
@@ -76,6 +78,13 @@ impl Envelope {
             start = end;
         }
         parts
+    }
+
+    /// Bytes that a request takes besides its spans, at most.
+    pub(super) fn overhead(&self) -> usize {
+        let scopes = self.scopes.read().unwrap_or_else(PoisonError::into_inner);
+        let fields = scopes.iter().map(|fields| LONGEST_HEADER + fields.len());
+        LONGEST_HEADER + self.resource.len() + fields.sum::<usize>()
     }
 
     /// The scopes among `chunks`, in the order of their first chunk.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::disk::Disk;
 use super::envelope::Envelope;
@@ -15,6 +15,7 @@ use super::settings::after;
 use super::stats::DropReason;
 use super::worker::Source;
 use super::{ExportOutcome, Request, SpanExporter};
+use crate::time::Instant;
 
 /// The longest a collector can keep us from sending, whatever its `Retry-After` says: a clock that is wrong by a year
 /// must not end tracing.

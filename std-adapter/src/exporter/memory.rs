@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use super::finished::{FinishedResource, FinishedScope, FinishedSpan};
 use super::joined::Joined;
 use super::{ExportOutcome, Request, SpanExporter};
+use crate::time::Instant;
 
 /// Keeps the last finished spans, up to a number. Clones share what they keep: give one to the pipeline and read from another.
 ///

@@ -24,6 +24,9 @@ pub(crate) mod joined;
 #[cfg(any(feature = "otlp-http", feature = "console"))]
 mod json;
 mod memory;
+mod outbox;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc", feature = "web"))]
+mod partial_success;
 mod queue;
 #[cfg(feature = "spool")]
 mod replay;
@@ -45,8 +48,9 @@ mod worker;
 mod zipkin;
 
 use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::time::Instant;
 pub(crate) use chunk::framed_spans;
 pub use chunk::{Chunk, ScopeIndex, SpanMemory};
 #[cfg(feature = "console")]
@@ -63,6 +67,7 @@ pub use grpc::OtlpGrpcExporter;
 #[cfg(feature = "otlp-http")]
 pub use http::{HttpEncoding, OtlpHttpExporter};
 pub use memory::MemoryExporter;
+pub use outbox::{Outbox, OutboxLimits, Parcel};
 pub use settings::WorkerSettings;
 pub(crate) use stats::Counters;
 pub use stats::{DropReason, Dropped, Inherited, Stats};
@@ -129,6 +134,16 @@ pub enum ExportOutcome {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl ExportOutcome {
+    /// What the body of a good answer to OTLP over HTTP says, an `ExportTraceServiceResponse` in protobuf: that every span was
+    /// taken, unless it says otherwise (OTLP specification, "Partial Success"). A body that cannot be read says nothing.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc", feature = "web"))]
+    #[must_use]
+    pub fn from_response(body: &[u8]) -> Self {
+        partial_success::partial_success(body).unwrap_or(Self::Delivered)
+    }
 }
 
 /// The outcome of a request of which `rejected` spans have an id that no receiver takes.

@@ -1,9 +1,10 @@
 //! Tells the operator when spans begin to be lost and when that ends: one line each, never one per batch.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::exporting::shielded;
 use super::stats::Stats;
+use crate::time::Instant;
 
 /// How long the collector must be away before a line says so: one that fails now and then is no news.
 #[cfg(feature = "spool")]

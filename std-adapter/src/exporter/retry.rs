@@ -3,8 +3,9 @@
 //! Pure decisions: time and randomness come in as arguments, nothing sleeps here (`protocol/exporter.md`, "Retry";
 //! OTLP specification, "OTLP/HTTP Throttling").
 
+use crate::time::Instant;
 use std::hash::{BuildHasher as _, RandomState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The shortest wait, whatever the collector says: `Retry-After: 0` must not become a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);

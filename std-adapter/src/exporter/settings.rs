@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::retry::Backoff;
 use crate::config::TracingConfig;
+use crate::time::Instant;
 
 /// How the exporter thread works.
 pub struct WorkerSettings {

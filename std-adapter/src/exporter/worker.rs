@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::chunk::Chunk;
 use super::destination::Destination;
@@ -12,6 +12,7 @@ use super::destination::Destination;
 use super::disk::Disk;
 use super::envelope::Envelope;
 use super::exporting::{Exporting, shielded};
+use super::outbox::{Outbox, OutboxLimits};
 use super::queue::{Queue, QueueLimits};
 use super::report::Reporter;
 use super::retry::{Retry, random_numbers};
@@ -19,6 +20,7 @@ use super::settings::after;
 use super::stats::{Counters, DropReason, Stats};
 #[cfg(feature = "spool")]
 use crate::spool::{Spool, SpoolError};
+use crate::time::Instant;
 
 /// What is left of a shutdown's time limit after the last attempt, to note the outcome.
 const SHUTDOWN_MARGIN: Duration = Duration::from_millis(200);
@@ -137,6 +139,18 @@ impl Worker {
         };
         let thread = thread::Builder::new().name("clewline-exporter".to_owned()).spawn(run)?;
         Ok(Self { name, queue, thread: Mutex::new(Some(thread)), interrupter })
+    }
+
+    /// A worker without a thread: whoever has its [`Outbox`] does the work.
+    pub(crate) fn without_thread(
+        limits: &OutboxLimits,
+        envelope: Arc<Envelope>,
+        source: Box<dyn Source>,
+    ) -> (Self, Outbox) {
+        let queue = Arc::new(Queue::new(limits.of_queue(), Arc::default(), 0));
+        let worker =
+            Self { name: String::new(), queue: Arc::clone(&queue), thread: Mutex::default(), interrupter: None };
+        (worker, Outbox::new(queue, envelope, source))
     }
 
     /// Hands over a full chunk. Never blocks on the network; drops and counts the chunk if the queue is full.

@@ -1,8 +1,9 @@
 //! `Timer`: how long something took, as an attribute of the current span.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::time::Instant;
 use crate::{CurrentSpan, current_span};
 
 /// Measures how long something takes and sets the result, in seconds, as an attribute of the span that was current when it

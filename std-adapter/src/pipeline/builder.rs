@@ -12,8 +12,8 @@ use super::lane::Sizes;
 use super::registry::Registry;
 use super::source::{Buffers, LaneSource};
 use super::tail::{Tail, TailSampling};
-use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler};
-use crate::exporter::{Destination, Envelope, StartError, Worker};
+use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler, Wake};
+use crate::exporter::{Destination, Envelope, Outbox, OutboxLimits, StartError, Worker};
 
 /// How often a thread says how many spans it has finished while a batch comes together.
 const NEWS_PER_BATCH: usize = 8;
@@ -111,10 +111,54 @@ impl<'a> PipelineBuilder<'a> {
         }
         let worth_sending = self.destinations.iter().map(|destination| destination.settings.batch_spans()).min();
         let worth_sending = worth_sending.unwrap_or(usize::MAX);
+        let destinations = std::mem::take(&mut self.destinations);
+        let told_every = (worth_sending / NEWS_PER_BATCH).clamp(1, LONGEST_WITHOUT_NEWS);
+        let pipeline = self.build(worth_sending, told_every, None);
+        let spawn = |(number, destination)| {
+            Worker::spawn(destination, Arc::clone(&pipeline.envelope), Box::new(LaneSource::new(pipeline, number)))
+        };
+        let workers = destinations.into_iter().enumerate().map(spawn).collect::<Result<Vec<_>, _>>()?;
+        pipeline.workers.get_or_init(|| workers);
+        Ok(pipeline)
+    }
+
+    /// Starts the pipeline without any thread, for hosts that have none, such as a page: somebody comes for the spans, to the
+    /// outbox. Destinations that were added are not started.
+    ///
+    /// `wake` is called whenever a span has ended, on the thread where it did, and is to see to it that somebody comes in a
+    /// while; at once, if it is told `true`, because there is a request's worth of spans or a thread runs out of memory. It
+    /// must not end spans itself. [`Pipeline::flush`] and [`Pipeline::shutdown`] cannot wait for anybody.
+    ///
+    /// ```
+    /// use clewline::exporter::{ExportOutcome, OutboxLimits};
+    /// use clewline::{Pipeline, Scope, Value};
+    ///
+    /// let resource = [("service.name", Value::from("shop"))];
+    /// let (pipeline, outbox) = Pipeline::builder(&resource).start_polled(OutboxLimits::default(), |_| {});
+    /// pipeline.tracer(&Scope { name: "shop", ..Scope::default() }).span("GET /cart").start().end();
+    /// while let Some(mut parcel) = outbox.take(64 * 1024) {
+    ///     parcel.attempt(|request| println!("{} bytes", request.size()));
+    ///     parcel.settle(ExportOutcome::Delivered);
+    /// }
+    /// assert_eq!(pipeline.ledger().delivered, 1);
+    /// ```
+    pub fn start_polled(
+        self,
+        limits: OutboxLimits,
+        wake: impl Fn(bool) + Send + Sync + 'static,
+    ) -> (&'static Pipeline, Outbox) {
+        let pipeline = self.build(limits.batch_spans.max(1), 1, Some(Box::new(wake)));
+        let source = Box::new(LaneSource::new(pipeline, 0));
+        let (worker, outbox) = Worker::without_thread(&limits, Arc::clone(&pipeline.envelope), source);
+        pipeline.workers.get_or_init(|| vec![worker]);
+        (pipeline, outbox)
+    }
+
+    /// The pipeline, without anybody who fetches its spans. `wake` gets the news, if not the workers do.
+    fn build(self, worth_sending: usize, told_every: usize, wake: Option<Wake>) -> &'static Pipeline {
         let sizes = Sizes::new(self.options.thread_bytes, self.options.burst_bytes);
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let envelope = Arc::new(Envelope::new(&Resource::from(self.resource)));
-        let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline {
+        Box::leak(Box::new(Pipeline {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             clock: HostClock::get(),
             foreseen: Foreseen::new(&*self.sampler),
@@ -124,24 +168,19 @@ impl<'a> PipelineBuilder<'a> {
             options: self.options,
             is_shut_down: AtomicBool::new(false),
             sizes,
-            told_every: (worth_sending / NEWS_PER_BATCH).clamp(1, LONGEST_WITHOUT_NEWS),
+            told_every,
             worth_sending,
             waiting: AtomicUsize::new(0),
             lanes: Registry::new(),
             tail: self.tail.map(|settings| Mutex::new(Tail::new(settings))),
             dropped_late: AtomicU64::new(0),
-            envelope: Arc::clone(&envelope),
+            envelope: Arc::new(Envelope::new(&Resource::from(self.resource))),
             scopes: Mutex::default(),
             buffers: Buffers::default(),
             totals: Arc::default(),
             workers: OnceLock::new(),
-        }));
-        let spawn = |(number, destination)| {
-            Worker::spawn(destination, Arc::clone(&envelope), Box::new(LaneSource::new(pipeline, number)))
-        };
-        let workers = self.destinations.into_iter().enumerate().map(spawn).collect::<Result<Vec<_>, _>>()?;
-        pipeline.workers.get_or_init(|| workers);
-        Ok(pipeline)
+            wake,
+        }))
     }
 }
 

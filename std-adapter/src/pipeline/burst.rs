@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::block::{Block, Memory, memory};
 use super::lock;
+use crate::time::Instant;
 
 /// How long memory that nobody borrows is kept for the next burst.
 const KEPT_FOR: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ mod block;
 mod buffer;
 mod builder;
 mod burst;
+#[cfg_attr(web, path = "page_clock.rs")]
 mod clock;
 mod foreseen;
 mod lane;
@@ -118,7 +119,12 @@ pub struct Pipeline {
     /// What several exporters together made of the spans.
     totals: Arc<Counters>,
     workers: OnceLock<Vec<Worker>>,
+    /// Gets the news in place of the workers, where these have no threads.
+    wake: Option<Wake>,
 }
+
+/// Called where spans have ended; see [`PipelineBuilder::start_polled`].
+type Wake = Box<dyn Fn(bool) + Send + Sync>;
 
 impl Pipeline {
     /// A pipeline for a service that `resource` describes, to be started.
@@ -196,6 +202,12 @@ impl Pipeline {
         LaneSource::new(self, usize::MAX).drain_lanes(which, usize::MAX, &mut drop);
     }
 
+    /// Makes this pipeline the process's own: that of [`layer`](crate::layer), [`subscriber`](crate::subscriber) and
+    /// [`tracer`](crate::tracer()). False if there is one already; [`init`](crate::init) and [`start`](crate::start) make one.
+    pub fn make_global(&'static self) -> bool {
+        crate::tracer::set_global(self)
+    }
+
     /// Everything that happened so far; see [`Ledger`].
     #[must_use]
     pub fn ledger(&self) -> Ledger {
@@ -237,7 +249,18 @@ impl Pipeline {
     /// # Errors
     /// The outcome was not known within `timeout`; sending goes on.
     pub fn flush(&self, timeout: Duration) -> Result<(), TimedOut> {
-        self.workers.get().map_or(Ok(()), |workers| Worker::flush_all(workers, timeout))
+        match self.workers.get() {
+            Some(workers) if self.wake.is_none() => Worker::flush_all(workers, timeout),
+            _ => self.all_settled(),
+        }
+    }
+
+    /// What a flush answers that has nobody to wait for.
+    fn all_settled(&self) -> Result<(), TimedOut> {
+        match self.ledger().pending {
+            0 => Ok(()),
+            pending => Err(TimedOut { pending }),
+        }
     }
 
     /// Sends everything that has ended so far and ends the exporter thread, within `timeout` whatever the collector does.
@@ -251,7 +274,10 @@ impl Pipeline {
         if self.options.exports_open_spans {
             crate::layer::end_open_spans(self);
         }
-        self.workers.get().map_or(Ok(()), |workers| Worker::shutdown_all(workers, timeout))
+        match self.workers.get() {
+            Some(workers) if self.wake.is_none() => Worker::shutdown_all(workers, timeout),
+            _ => self.all_settled(),
+        }
     }
 
     /// Takes note of spans that have ended, and has the exporter threads come when there is reason to.
@@ -259,6 +285,10 @@ impl Pipeline {
     fn tell(&self, news: News) {
         let before = self.waiting.fetch_add(news.spans, Ordering::Relaxed);
         let is_worth_it = before < self.worth_sending && before + news.spans >= self.worth_sending;
+        if let Some(wake) = &self.wake {
+            wake(news.is_pressing || is_worth_it);
+            return;
+        }
         let workers = self.workers.get().into_iter().flatten();
         if news.is_pressing {
             workers.for_each(Worker::press);

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use super::block::{Block, Piece};
 use super::registry::Which;
 use super::tail::Tail;
 use super::{Pipeline, lock};
 use crate::exporter::{Chunk, Fates, ScopeIndex, Source, Worker};
+use crate::time::Instant;
 
 /// Spans of fewer bytes than this are copied together, lest a few of them hold a whole block while they wait.
 const COPIED_BELOW: usize = 4 * 1024;

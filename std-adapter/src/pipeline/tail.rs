@@ -7,11 +7,12 @@
 //! when all threads have been looked at once more.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clewline_core::{SpanView, TailRule, TraceId};
 
 use crate::exporter::framed_spans;
+use crate::time::Instant;
 
 /// Which traces are exported, decided once they have ended (see [`PipelineBuilder::tail`](super::PipelineBuilder::tail)).
 ///

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-#[cfg(not(target_family = "wasm"))]
-use std::time::Instant;
 
+use crate::time::Instant;
 use clewline_core::{Clock, Sampler, SamplingDecision, SamplingParameters, SamplingResult};
 
 /// The finest time that is counted, in parts of a nanosecond: of these, a counter of 64 bits holds 36 years.

@@ -4,12 +4,12 @@ mod tree;
 
 use std::fmt;
 use std::io::{self, Write};
-use std::time::Instant;
 
 use super::joined::Joined;
 use super::json::JsonRequest;
 use super::{ExportOutcome, Request, SpanExporter};
 use crate::terminal::Style;
+use crate::time::Instant;
 
 /// How spans are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::chunk::Chunk;
 use super::fate::{Fate, Parts};
 use super::hand::Hand;
 use super::stats::{Counters, DropReason};
+use crate::time::Instant;
 
 #[cfg(feature = "spool")]
 mod away;
@@ -307,7 +308,12 @@ impl Queue {
 
     /// Takes the oldest chunks that fit one request.
     pub(super) fn take_batch(&self) -> Option<Hand> {
-        let QueueLimits { batch_spans, batch_bytes, .. } = self.limits;
+        self.take_batch_within(self.limits.batch_bytes)
+    }
+
+    /// Takes the oldest chunks that fit one request of so many bytes of spans: at least one span, however large it is.
+    pub(super) fn take_batch_within(&self, batch_bytes: usize) -> Option<Hand> {
+        let batch_spans = self.limits.batch_spans;
         let mut state = self.lock();
         let mut batch = Vec::new();
         let (mut spans, mut bytes) = (0, 0);
@@ -334,6 +340,17 @@ impl Queue {
         }
         state.next_number += 1;
         Some(Hand::new(state.next_number - 1, batch, spans))
+    }
+
+    /// Puts chunks that were taken back to where they were.
+    pub(super) fn put_back(&self, chunks: Vec<Chunk>) {
+        let mut state = self.lock();
+        chunks.into_iter().rev().for_each(|chunk| state.push_front(chunk));
+    }
+
+    /// Spans that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().spans
     }
 
     /// Says that everything up to this flush has left the queue and its outcome is known.
