@@ -88,16 +88,19 @@ export async function startCollector() {
     response.writeHead(state.status, cors);
     response.end();
   });
+  const decoded = () =>
+    requests
+      .filter(({ status, headers }) => status === 200 && headers["content-type"] === "application/x-protobuf")
+      .map(({ bytes }) => decode(bytes));
   return {
     ...server,
     state,
     requests,
     preflights,
     /** Every span that was taken, oldest request first. */
-    spans: () =>
-      requests
-        .filter(({ status, headers }) => status === 200 && headers["content-type"] === "application/x-protobuf")
-        .flatMap(({ bytes }) => decode(bytes).spans),
+    spans: () => decoded().flatMap(({ spans }) => spans),
+    /** The same with their resources, by request. */
+    decoded,
   };
 }
 
