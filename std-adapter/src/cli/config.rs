@@ -27,7 +27,8 @@ pub(crate) fn config(arguments: &ConfigArguments) -> Result<(), String> {
         None => TracingConfig::default(),
     };
     let config = config.with_env();
-    let report = if arguments.redact { config.report().redacted() } else { config.report() };
+    let report = config.report().with_files();
+    let report = if arguments.redact { report.redacted() } else { report };
     let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
     // Whoever has read enough may close the pipe.
     let _ = writeln!(std::io::stdout().lock(), "{json}");

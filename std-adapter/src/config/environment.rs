@@ -1,5 +1,7 @@
 //! Reads single settings out of environment variables: empty is unset, a bad value is a warning and then unset.
 
+use std::cell::RefCell;
+use std::env::VarError;
 use std::time::Duration;
 
 use super::setting::{Setting, Source, Warning};
@@ -18,9 +20,32 @@ pub(super) enum Show {
     NameOnly,
 }
 
-/// A variable of this process; what in it is no UTF-8 is replaced.
-pub(super) fn of_process(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+/// The variables of this process. Those that are no UTF-8 count as unset, and are warned of.
+#[derive(Debug, Default)]
+pub(super) struct OfProcess {
+    unreadable: RefCell<Vec<String>>,
+}
+
+impl OfProcess {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        match std::env::var(name) {
+            Ok(value) => Some(value),
+            Err(VarError::NotPresent) => None,
+            Err(VarError::NotUnicode(_)) => {
+                let mut unreadable = self.unreadable.borrow_mut();
+                if !unreadable.iter().any(|known| known == name) {
+                    unreadable.push(name.to_owned());
+                }
+                None
+            }
+        }
+    }
+
+    /// One for each of those that were asked for.
+    pub(super) fn warnings(self) -> impl Iterator<Item = Warning> {
+        let unreadable = self.unreadable.into_inner().into_iter();
+        unreadable.map(|name| Warning::new(name, None, "not UTF-8; taken as unset"))
+    }
 }
 
 impl<'a> Environment<'a> {
@@ -106,12 +131,13 @@ impl<'a> Environment<'a> {
         });
     }
 
-    /// `true` in any case is true, everything else is false (`sdk-environment-variables.md`, "Boolean").
-    pub(super) fn truth(&mut self, name: &'static str) -> Option<bool> {
+    /// `true` in any case is true, everything else is false (`sdk-environment-variables.md`, "Boolean"), of which `meaning`
+    /// tells whoever meant something else.
+    pub(super) fn truth(&mut self, name: &'static str, meaning: &str) -> Option<bool> {
         let found = self.first(&[name], Show::Value, |text, remarks| {
             let is_true = text.eq_ignore_ascii_case("true");
             if !is_true && !text.eq_ignore_ascii_case("false") {
-                remarks.push("neither `true` nor `false`; taken as false".to_owned());
+                remarks.push(format!("neither `true` nor `false`; taken as false{meaning}"));
             }
             Ok(is_true)
         });
@@ -121,7 +147,7 @@ impl<'a> Environment<'a> {
     /// As [`truth`](Self::truth), from the first of `names` that is set.
     pub(super) fn boolean(&mut self, names: &[&'static str], slot: &mut Setting<bool>) {
         for &name in names {
-            if let Some(is_true) = self.truth(name) {
+            if let Some(is_true) = self.truth(name, "") {
                 return slot.offer(is_true, Source::Environment(name));
             }
         }

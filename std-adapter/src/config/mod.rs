@@ -97,7 +97,7 @@ pub use spans::SpansConfig;
 pub use spool::{SpoolConfig, SpoolOverflow};
 pub use tail::TailConfig;
 
-use environment::{Environment, Show};
+use environment::{Environment, OfProcess, Show};
 use names::named;
 use resource::ResourceConfig;
 
@@ -226,10 +226,14 @@ impl TracingConfig {
         Self::default().with_lookup(lookup)
     }
 
-    /// Reads the environment of the process over this configuration. What code has set stays.
+    /// Reads the environment of the process over this configuration. What code has set stays. Variables that are not UTF-8
+    /// count as unset, with a warning.
     #[must_use]
     pub fn with_env(self) -> Self {
-        self.with_lookup(environment::of_process)
+        let process = OfProcess::default();
+        let mut config = self.with_lookup(|name| process.get(name));
+        config.warnings.extend(process.warnings());
+        config
     }
 
     /// As [`with_env`](Self::with_env), from variables that `lookup` finds.
@@ -354,7 +358,10 @@ impl TracingConfig {
     fn read_enabled(&mut self, environment: &mut Environment<'_>) {
         const DISABLED: &str = "OTEL_SDK_DISABLED";
         const ENABLED: &str = "OTEL_ENABLED";
-        let (disabled, enabled) = (environment.truth(DISABLED), environment.truth(ENABLED));
+        let (disabled, enabled) = (
+            environment.truth(DISABLED, ", which leaves tracing on"),
+            environment.truth(ENABLED, ", which turns tracing off"),
+        );
         if let Some(enabled) = enabled {
             self.enabled.offer(enabled, Source::Environment(ENABLED));
         }

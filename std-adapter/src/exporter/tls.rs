@@ -111,6 +111,19 @@ impl Credentials {
     }
 }
 
+impl TlsFiles {
+    /// What is wrong with them, if anything: once for the certificates that are trusted, and once for our own.
+    #[cfg(feature = "serde")]
+    pub(crate) fn problems(&self) -> impl Iterator<Item = (TlsFile, TlsFileProblem)> {
+        let trusted = Self { roots: self.roots.clone(), ..Self::default() };
+        let own = Self { roots: None, ..self.clone() };
+        [trusted, own].into_iter().filter_map(|files| match Credentials::load(&files) {
+            Err(ExporterError::Tls(file, problem)) => Some((file, problem)),
+            _ => None,
+        })
+    }
+}
+
 /// The program's own choice of cryptography if it made one, as the HTTP client has it too.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()))

@@ -4,6 +4,7 @@ mod declarative;
 mod endpoints;
 mod files;
 mod hostile;
+mod process;
 mod samplers;
 mod support;
 mod variables;

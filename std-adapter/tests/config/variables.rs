@@ -375,11 +375,6 @@ fn what_goes_with_every_request() {
         given(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")])
             .has("/compression", "none")
             .warns("OTEL_EXPORTER_OTLP_COMPRESSION"),
-        given(&[("OTEL_EXPORTER_OTLP_CERTIFICATE", "/a.pem"), ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/b.pem")])
-            .has("/certificate", "/b.pem"),
-        given(&[("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem"), ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem")])
-            .has("/client_key", "/k.pem")
-            .has("/client_certificate", "/c.pem"),
         given(&[("OTEL_EXPORTER_OTLP_INSECURE", "TRUE")])
             .has("/insecure", true)
             .has("/sources/insecure", "env OTEL_EXPORTER_OTLP_INSECURE"),

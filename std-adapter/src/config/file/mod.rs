@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, DeserializeSeed as _, Deserializer};
 
 use self::section::SectionSeed;
-use super::{TracingConfig, environment};
+use super::TracingConfig;
+use super::environment::OfProcess;
 
 /// Why a configuration file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +132,10 @@ impl TracingConfig {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn with_file(self, path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
-        self.with_file_and_lookup(path.as_ref(), &environment::of_process)
+        let process = OfProcess::default();
+        let mut config = self.with_file_and_lookup(path.as_ref(), &|name| process.get(name))?;
+        config.warnings.extend(process.warnings());
+        Ok(config)
     }
 
     /// As [`with_file`](Self::with_file), with the variables that `lookup` finds for references to them.

@@ -1,5 +1,7 @@
 //! The effective configuration as `clewline config` prints it, and what of it was set as a file would say it.
 
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod certificates;
 mod entry;
 
 use std::path::PathBuf;
@@ -27,13 +29,14 @@ use super::{Endpoint, ExporterKind, LogLevel, OtlpConfig, TracingConfig, resourc
 pub struct Report<'c> {
     config: &'c TracingConfig,
     is_redacted: bool,
+    looks_into_files: bool,
 }
 
 impl TracingConfig {
     /// The effective configuration, to be shown.
     #[must_use]
     pub const fn report(&self) -> Report<'_> {
-        Report { config: self, is_redacted: false }
+        Report { config: self, is_redacted: false, looks_into_files: false }
     }
 }
 
@@ -43,6 +46,23 @@ impl Report<'_> {
     pub const fn redacted(mut self) -> Self {
         self.is_redacted = true;
         self
+    }
+
+    /// Reads the certificates and keys that are named too, and warns of those that cannot be used.
+    #[must_use]
+    pub const fn with_files(mut self) -> Self {
+        self.looks_into_files = true;
+        self
+    }
+
+    fn warnings(self) -> Vec<String> {
+        let warnings: Vec<String> = self.config.warnings.iter().map(ToString::to_string).collect();
+        #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+        if self.looks_into_files {
+            let of_files = certificates::warnings(self.config);
+            return warnings.into_iter().chain(of_files.iter().map(ToString::to_string)).collect();
+        }
+        warnings
     }
 
     fn url(self, url: &str) -> Shown {
@@ -258,8 +278,7 @@ impl Serialize for Report<'_> {
         let mut sources = Vec::new();
         collect_sources("", &entries, &mut sources);
         map.serialize_entry("sources", &Shown::Pairs(sources))?;
-        let warnings: Vec<String> = self.config.warnings.iter().map(ToString::to_string).collect();
-        map.serialize_entry("warnings", &warnings)?;
+        map.serialize_entry("warnings", &self.warnings())?;
         map.end()
     }
 }
