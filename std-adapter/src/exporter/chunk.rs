@@ -9,7 +9,17 @@ use super::wire::{Fields, Value};
 
 /// Names an instrumentation scope that was registered with [`Envelope::scope`](super::Envelope::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScopeIndex(pub(super) usize);
+pub struct ScopeIndex(pub(super) u16);
+
+impl ScopeIndex {
+    pub(crate) const fn number(self) -> u16 {
+        self.0
+    }
+
+    pub(crate) const fn from_number(number: u16) -> Self {
+        Self(number)
+    }
+}
 
 /// Memory that holds finished spans, shared by those who send them. Dropping the last share frees it, or gives it back to
 /// whoever lent it.

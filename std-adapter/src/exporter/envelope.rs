@@ -1,5 +1,6 @@
 //! What is said once per request around the spans: the resource and the instrumentation scopes.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clewline_core::{EncodeError, Resource, Scope, StorageView as _};
@@ -22,7 +23,14 @@ pub struct Envelope {
     /// The fields of `ResourceSpans` besides the spans.
     resource: Vec<u8>,
     /// For each scope the fields of `ScopeSpans` besides the spans.
-    scopes: RwLock<Vec<Arc<[u8]>>>,
+    scopes: RwLock<Scopes>,
+}
+
+/// The scopes that were registered. They are kept for good: a tracer is a number.
+#[derive(Debug, Default)]
+struct Scopes {
+    fields: Vec<Arc<[u8]>>,
+    numbers: HashMap<Box<[u8]>, u16>,
 }
 
 impl Envelope {
@@ -32,7 +40,8 @@ impl Envelope {
         Self { resource: encoded(|fields| resource.write_fields(fields)), scopes: RwLock::default() }
     }
 
-    /// Registers an instrumentation scope; the same one twice gets the same index.
+    /// Registers an instrumentation scope; the same one twice gets the same index. After 65,536 scopes, further ones share the
+    /// first.
     pub fn scope(&self, scope: &Scope<'_>) -> ScopeIndex {
         self.scope_of(&Self::scope_fields(scope))
     }
@@ -44,12 +53,19 @@ impl Envelope {
 
     /// Like [`scope`](Self::scope), for fields that were encoded before.
     pub(crate) fn scope_of(&self, fields: &[u8]) -> ScopeIndex {
+        let known = self.scopes.read().unwrap_or_else(PoisonError::into_inner).numbers.get(fields).copied();
+        if let Some(number) = known {
+            return ScopeIndex(number);
+        }
         let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
-        let index = scopes.iter().position(|known| **known == *fields).unwrap_or_else(|| {
-            scopes.push(fields.into());
-            scopes.len() - 1
-        });
-        ScopeIndex(index)
+        let Scopes { fields: all, numbers } = &mut *scopes;
+        // More scopes than can be told apart are a name made of data; they count as the first.
+        let Ok(number) = u16::try_from(all.len()) else { return ScopeIndex(0) };
+        let number = *numbers.entry(fields.into()).or_insert(number);
+        if usize::from(number) == all.len() {
+            all.push(fields.into());
+        }
+        ScopeIndex(number)
     }
 
     /// The slices of a request that holds `chunks`, one `ScopeSpans` for each scope among them.
@@ -94,7 +110,7 @@ impl Envelope {
         for chunk in chunks {
             let index = groups.iter().position(|group| group.scope == chunk.scope()).unwrap_or_else(|| {
                 // An index of another envelope names no scope here; its spans are sent without one.
-                let fields = scopes.get(chunk.scope().0).cloned().unwrap_or_default();
+                let fields = scopes.fields.get(usize::from(chunk.scope().0)).cloned().unwrap_or_default();
                 groups.push(Group { scope: chunk.scope(), fields, spans: 0 });
                 groups.len() - 1
             });

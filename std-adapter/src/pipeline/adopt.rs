@@ -34,10 +34,8 @@ impl Pipeline {
             return None;
         }
         let mut lent = None;
-        if !with_local(self, |local| lent = local.lend()) {
-            return None;
-        }
-        let mut recording = lent.unwrap_or_else(|| self.allocate());
+        with_local(self, |local| lent = Some(local.lend().unwrap_or_else(|| self.refill(&mut local.pool))));
+        let mut recording = lent?;
         let limits = self.options.limits;
         recording.span.restart(&SpanStart { context, parent, name, kind, start_time: 0, trace_state, limits });
         recording.scope = scope;

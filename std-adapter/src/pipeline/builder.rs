@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock};
 
 use clewline_core::{AlwaysOn, Attribute, ParentBased, Resource, SpanProcessor, SpanView, Verdict};
 
+use super::depot::Depot;
 use super::foreseen::Foreseen;
 use super::lane::Sizes;
 use super::registry::Registry;
@@ -174,8 +175,9 @@ impl<'a> PipelineBuilder<'a> {
             lanes: Registry::new(),
             tail: self.tail.map(|settings| Mutex::new(Tail::new(settings))),
             dropped_late: AtomicU64::new(0),
+            refused_starts: AtomicU64::new(0),
+            depot: Depot::default(),
             envelope: Arc::new(Envelope::new(&Resource::from(self.resource))),
-            scopes: Mutex::default(),
             buffers: Buffers::default(),
             totals: Arc::default(),
             workers: OnceLock::new(),

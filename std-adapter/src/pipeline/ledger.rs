@@ -37,6 +37,9 @@ pub struct Ledger {
     pub pending: u64,
     /// Those of the pending spans that are safe on disk (feature `spool`): at least one destination has them there.
     pub spooled: u64,
+    /// Spans that could not be recorded, because a sampler started them while it decided about another one, or their thread was
+    /// being torn down. They are not among those that have begun.
+    pub refused_starts: u64,
     /// Attributes, events and links that finished spans had to refuse, and texts that were cut.
     pub dropped_content: u64,
 }
@@ -48,7 +51,13 @@ impl Ledger {
         self.dropped_buffer_full + self.dropped_exporting.total() + self.dropped_by_tail_rule + self.dropped_undecided
     }
 
-    pub(super) fn new(totals: &Totals, dropped_late: u64, tail: TailCounts, export: Stats) -> Self {
+    pub(super) fn new(
+        totals: &Totals,
+        dropped_late: u64,
+        refused_starts: u64,
+        tail: TailCounts,
+        export: Stats,
+    ) -> Self {
         let mut ledger = Self {
             started: totals.started,
             delivered: export.delivered,
@@ -60,6 +69,7 @@ impl Ledger {
             not_exported: totals.not_exported,
             pending: 0,
             spooled: export.spooled,
+            refused_starts,
             dropped_content: totals.dropped_content,
         };
         let ended = ledger.delivered + ledger.rejected + ledger.dropped() + ledger.not_exported;

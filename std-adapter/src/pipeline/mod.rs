@@ -15,9 +15,11 @@ mod builder;
 mod burst;
 #[cfg_attr(web, path = "page_clock.rs")]
 mod clock;
+mod depot;
 mod foreseen;
 mod lane;
 mod ledger;
+mod processing;
 mod recording;
 mod registry;
 mod source;
@@ -27,7 +29,6 @@ mod thread;
 mod told;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -35,7 +36,7 @@ use std::time::Duration;
 use clewline_core::{Attribute, Sampler, Scope, SpanLimits, SpanProcessor};
 
 use crate::exporter::{
-    Counters, Destination, Envelope, ScopeIndex, SpanExporter, StartError, Stats, TimedOut, Worker, WorkerSettings,
+    Counters, Destination, Envelope, SpanExporter, StartError, Stats, TimedOut, Worker, WorkerSettings,
 };
 
 #[cfg(feature = "tracing")]
@@ -43,6 +44,7 @@ pub(crate) use adopt::{adopted_context, sample_again};
 pub use buffer::GrowingBuffer;
 pub use builder::PipelineBuilder;
 pub use clock::HostClock;
+use depot::Depot;
 use foreseen::Foreseen;
 use lane::{Consumer, News, Sizes};
 pub use ledger::{ExporterLedger, Ledger};
@@ -113,8 +115,9 @@ pub struct Pipeline {
     lanes: Registry,
     tail: Option<Mutex<Tail>>,
     dropped_late: AtomicU64,
+    refused_starts: AtomicU64,
+    depot: Depot,
     envelope: Arc<Envelope>,
-    scopes: Mutex<Vec<ScopeIndex>>,
     buffers: Buffers,
     /// What several exporters together made of the spans.
     totals: Arc<Counters>,
@@ -174,13 +177,7 @@ impl Pipeline {
 
     /// Like [`scope`](Self::scope), for fields that were encoded before.
     pub(crate) fn scope_of(&self, fields: &[u8]) -> u16 {
-        let index = self.envelope.scope_of(fields);
-        let mut scopes = lock(&self.scopes);
-        let position = scopes.iter().position(|known| *known == index).unwrap_or_else(|| {
-            scopes.push(index);
-            scopes.len() - 1
-        });
-        u16::try_from(position).unwrap_or(0)
+        self.envelope.scope_of(fields).number()
     }
 
     /// Tells this pipeline from others of the process; never 0.
@@ -241,7 +238,8 @@ impl Pipeline {
     fn ledger_with(&self, export: Stats) -> Ledger {
         let totals = self.lanes.totals();
         let tail = self.tail.as_ref().map(|tail| lock(tail).counts).unwrap_or_default();
-        Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), tail, export)
+        let refused = self.refused_starts.load(Ordering::Relaxed);
+        Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), refused, tail, export)
     }
 
     /// Sends everything that has ended so far and waits for the outcome. Blocks the calling thread.
@@ -302,13 +300,6 @@ impl fmt::Debug for Pipeline {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Pipeline").field("id", &self.id).field("ledger", &self.ledger()).finish_non_exhaustive()
     }
-}
-
-/// Runs a processor's code. If it panics, the span goes on without it: it is neither lost nor left pending, and the panic has
-/// been reported by the panic hook.
-fn shielded<R>(work: impl FnOnce() -> R) -> Option<R> {
-    // Whatever a processor leaves behind is its own; the span it sees is valid after every single operation.
-    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// Locks even if another thread panicked while it held the lock: every state behind these locks is valid at any time.

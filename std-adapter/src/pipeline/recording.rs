@@ -8,7 +8,7 @@ use clewline_core::{Attribute, Link, Span, SpanContext, Verdict};
 
 use super::buffer::GrowingBuffer;
 use super::thread::with_local;
-use super::{Pipeline, shielded};
+use super::{Pipeline, SharedProcessor, processing};
 use crate::current::carried::{Carried, Shared};
 
 /// A span that is being recorded, on its place in the pool.
@@ -145,7 +145,10 @@ impl Recording {
         let processors = &self.pipeline.processors;
         processors.is_empty() || {
             let view = self.span.view(end_time);
-            processors.iter().all(|processor| shielded(|| processor.on_end(&view)) != Some(Verdict::Drop))
+            let run = |(index, processor): (usize, &SharedProcessor)| {
+                processing::run(self.pipeline.id, index, || processor.on_end(&view))
+            };
+            processors.iter().enumerate().all(|each| run(each) != Some(Verdict::Drop))
         }
     }
 }

@@ -149,8 +149,7 @@ impl HandOver<'_> {
 
     /// Hands over spans of a scope.
     fn scope(&mut self, scope: u16, chunk: impl FnOnce(ScopeIndex) -> Chunk) {
-        let Some(index) = lock(&self.pipeline.scopes).get(usize::from(scope)).copied() else { return };
-        let mut chunk = chunk(index);
+        let mut chunk = chunk(ScopeIndex::from_number(scope));
         if self.workers.len() > 1 {
             chunk.follow(Fates::new(Arc::clone(&self.pipeline.totals), chunk.count(), self.workers.len()));
         }

@@ -9,7 +9,7 @@ use clewline_core::{
 use super::buffer::GrowingBuffer;
 use super::recording::{Recording, SpanDetails, Started};
 use super::thread::{Local, begin, with_local};
-use super::{Ordering, Pipeline, shielded, told};
+use super::{Ordering, Pipeline, processing, told};
 use crate::current::carried::{Carried, Shared};
 
 impl Pipeline {
@@ -96,7 +96,7 @@ impl Pipeline {
                 trace_state,
                 limits: self.options.limits,
             };
-            let mut recording = begin(pool, producer).unwrap_or_else(|| self.allocate());
+            let mut recording = begin(pool, producer).unwrap_or_else(|| self.refill(pool));
             recording.span.restart(&start);
             if update != TraceStateUpdate::Keep {
                 restart_updated(&mut recording.span, &start, update);
@@ -111,18 +111,29 @@ impl Pipeline {
             for link in links {
                 recording.span.add_link(link);
             }
-            if !self.processors.is_empty() {
-                self.announce(&mut recording.span);
-            }
             // The clock is read last, so that the span does not measure its own start.
             recording.start_ticks = if start_time.is_some() { 0 } else { self.clock.ticks() };
             started.recording = Some(recording);
         });
-        if has_run {
-            started
-        } else {
-            Started::passing(parent.copied(), details.and_then(|details| details.carried).cloned())
+        if !has_run {
+            return self.refuse(parent, details);
         }
+        if !self.processors.is_empty()
+            && let Some(recording) = &mut started.recording
+        {
+            // With nothing of this thread's in hand, as they may start spans of their own.
+            self.announce(&mut recording.span);
+            recording.start_ticks = if recording.start_ticks == 0 { 0 } else { self.clock.ticks() };
+        }
+        started
+    }
+
+    /// A span that cannot be recorded, as a sampler starts it while it decides about another, or its thread is being torn down.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, parent: Option<&SpanContext>, details: Option<&SpanDetails<'_>>) -> Started {
+        self.refused_starts.fetch_add(1, Ordering::Relaxed);
+        Started::passing(parent.copied(), details.and_then(|details| details.carried).cloned())
     }
 
     /// Records the entries of the baggage that are wanted.
@@ -141,8 +152,8 @@ impl Pipeline {
     /// Tells the processors of a recorded span that begins.
     #[inline(never)]
     pub(crate) fn announce(&self, span: &mut Span<GrowingBuffer>) {
-        for processor in &self.processors {
-            shielded(|| processor.on_start(&mut ReadWriteSpan::new(span)));
+        for (index, processor) in self.processors.iter().enumerate() {
+            processing::run(self.id, index, || processor.on_start(&mut ReadWriteSpan::new(span)));
         }
     }
 

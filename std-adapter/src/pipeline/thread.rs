@@ -185,6 +185,8 @@ impl Local {
         if self.pool.len() < POOL {
             recording.span.clear();
             self.pool.push(recording);
+        } else {
+            recording.pipeline.put_by(&mut self.pool, recording);
         }
     }
 }

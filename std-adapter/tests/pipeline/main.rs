@@ -1,5 +1,6 @@
 //! The pipeline from many threads: the ledger is exact to the span, and what threads leave behind stays bounded.
 
+mod nested;
 mod polled;
 mod several;
 mod tail;

@@ -115,3 +115,38 @@ fn slow_traces_are_kept() {
     let ledger = pipeline.ledger();
     assert_eq!((ledger.delivered, ledger.dropped_by_tail_rule, ledger.pending), (2, 1, 0));
 }
+
+/// The threads are looked at one after the other, so that a root may be seen before a child that ended earlier.
+#[test]
+fn a_failure_on_another_thread_counts_if_it_ended_before_the_root() {
+    const TRACES: u64 = 5_000;
+    let (pipeline, tracer, names) = start(TailSampling::new(FAILED));
+    let (hand_over, handed_over) = std::sync::mpsc::sync_channel::<clewline::Span>(0);
+    let ended = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let ended = &ended;
+        scope.spawn(move || {
+            for mut child in handed_over {
+                child.set_status(Status::error("no")).end();
+                ended.fetch_add(1, Ordering::Release);
+            }
+        });
+        let recording = scope.spawn(move || {
+            for number in 1..=TRACES {
+                let root = tracer.span("root").start();
+                hand_over.send(tracer.span("child").child_of(&root).start()).unwrap();
+                while ended.load(Ordering::Acquire) < number {
+                    std::thread::yield_now();
+                }
+                drop(root);
+            }
+        });
+        while !recording.is_finished() {
+            let _ = pipeline.flush(Duration::from_millis(10));
+        }
+    });
+    pipeline.flush(PATIENCE).unwrap();
+    let ledger = pipeline.ledger();
+    assert_eq!((ledger.delivered, ledger.dropped(), ledger.pending), (2 * TRACES, 0, 0), "{ledger:?}");
+    assert_eq!(names.0.lock().unwrap().len() as u64, 2 * TRACES);
+}

@@ -1,0 +1,112 @@
+//! The native door in the steady state: no thread that records goes to the allocator, wherever its spans end.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clewline::exporter::{Destination, ExportOutcome, Request, SpanExporter};
+use clewline::{Pipeline, PipelineOptions, Sampler, Scope, Span, Tracer};
+use clewline_core::{AlwaysOff, AlwaysOn};
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+#[expect(unsafe_code, reason = "an allocator can only be replaced by an unsafe implementation")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Discard;
+
+impl SpanExporter for Discard {
+    fn export(&mut self, _: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+        ExportOutcome::Delivered
+    }
+}
+
+fn start(sampler: impl Sampler + Send + Sync + 'static) -> (&'static Pipeline, Tracer) {
+    let mut options = PipelineOptions::default();
+    // What outruns the exporter borrows memory, which may be new; here it is dropped.
+    options.burst_bytes = 0;
+    let pipeline = Pipeline::builder(&[]).sampler(Box::new(sampler)).options(options);
+    let pipeline = pipeline.destination(Destination::new("", Box::new(Discard))).start().unwrap();
+    (pipeline, pipeline.tracer(&Scope { name: "test", ..Scope::default() }))
+}
+
+/// Allocations of this thread in `rounds` of `work`, after as many to warm up.
+fn allocations(pipeline: &Pipeline, rounds: usize, mut work: impl FnMut()) -> u64 {
+    (0..rounds).for_each(|_| work());
+    pipeline.flush(Duration::from_secs(30)).unwrap();
+    let before = ALLOCATIONS.get();
+    (0..rounds).for_each(|_| work());
+    ALLOCATIONS.get() - before
+}
+
+fn trace(tracer: Tracer) {
+    let mut root = tracer.span("GET /cart").start();
+    root.set("http.request.method", "GET").event("cache.miss");
+    let mut child = tracer.span("SELECT cart").child_of(&root).start();
+    child.set("db.system.name", "postgresql").set("db.rows", 7).set("db.cached", false);
+    child.end();
+    root.end();
+}
+
+#[test]
+fn a_thread_that_starts_and_ends_spans() {
+    let (pipeline, tracer) = start(AlwaysOn);
+    assert_eq!(allocations(pipeline, 10_000, || trace(tracer)), 0);
+    let (pipeline, tracer) = start(AlwaysOff);
+    assert_eq!(allocations(pipeline, 1_000, || trace(tracer)), 0);
+}
+
+#[test]
+fn a_thread_whose_spans_end_elsewhere() {
+    const AT_ONCE: usize = 100;
+    let (pipeline, tracer) = start(AlwaysOn);
+    let (hand_over, handed_over) = mpsc::sync_channel::<Span>(AT_ONCE);
+    let (done, is_done) = mpsc::sync_channel::<()>(1);
+    let elsewhere = thread::spawn(move || {
+        for (number, span) in handed_over.into_iter().enumerate() {
+            drop(span);
+            if (number + 1) % AT_ONCE == 0 {
+                done.send(()).unwrap();
+            }
+        }
+    });
+    let count = allocations(pipeline, 200, || {
+        for _ in 0..AT_ONCE {
+            hand_over.send(tracer.span("work").start()).unwrap();
+        }
+        is_done.recv().unwrap();
+    });
+    drop(hand_over);
+    elsewhere.join().unwrap();
+    // Where both threads want the depot at the same moment, one of them goes to the allocator instead of waiting.
+    assert!(count < 200, "{count} allocations for {} spans", 200 * AT_ONCE);
+    assert!(pipeline.shutdown(Duration::from_secs(30)).is_ok());
+}
