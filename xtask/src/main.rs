@@ -40,6 +40,9 @@ use crate::workspace::{With, Workspace};
 /// Benchmarks of five libraries with all their dependencies take their time.
 const BENCH_LIMIT: Duration = Duration::from_secs(7200);
 
+/// The soak test takes half a minute, and has to be built first.
+const SOAK_LIMIT: Duration = Duration::from_secs(1200);
+
 fn main() -> ExitCode {
     let matches = interface().get_matches();
     match signal::install_handler().and_then(|()| dispatch(&matches)) {
@@ -127,6 +130,9 @@ fn interface() -> Command {
                         .help("Passed on to the benchmark"),
                 ),
         )
+        .subcommand(Command::new("soak").about(
+            "Send a million spans from four threads to a receiver that fails one request in ten, and hold ledger and memory",
+        ))
         .subcommand(Command::new("interop").about(
             "Send spans to receivers that others wrote, and take theirs: get the programs, compare what comes back",
         ))
@@ -172,6 +178,10 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             wasm::bench(&workspace)
         }
         Some(("interop", _)) => interop::run(&workspace),
+        Some(("soak", _)) => {
+            let test = &["--release", "--package", "clewline", "--test", "soak", "--", "--ignored", "--nocapture"];
+            process::check("cargo test", workspace.cargo("test").with(test), Show::All, SOAK_LIMIT).map(drop)
+        }
         Some(("bench", matches)) => {
             let mut command = workspace.cargo("bench").with(&["--package", "clewline-bench", "--"]);
             command.args(strings(matches, "arguments"));
