@@ -2,7 +2,8 @@
 //!
 //! Spans arrive here already encoded as OTLP. [`Envelope`] puts resource and scopes around them without copying them,
 //! a [`SpanExporter`] makes one attempt to deliver a [`Request`], and [`Worker`] owns the exporter on its own thread,
-//! collects, retries and keeps the ledger in [`Stats`]. No async runtime is needed or used.
+//! collects, retries and keeps the ledger in [`Stats`]. No async runtime of the application is needed: gRPC, which cannot do without
+//! one, runs its own on that thread.
 
 mod chunk;
 #[cfg(feature = "console")]
@@ -85,7 +86,8 @@ const REQUEST_LIMIT: usize = 64 << 20;
 
 /// Delivers requests to one place. Called from the exporter thread only, so it may block.
 pub trait SpanExporter: Send {
-    /// Makes one attempt to deliver `request` and says how it ended. Retrying is the caller's part.
+    /// Makes one attempt to deliver `request` and says how it ended. Retrying is the caller's part, and so is not to ask for
+    /// requests without a span.
     ///
     /// The attempt must end at `deadline`, where there is one.
     fn export(&mut self, request: &Request<'_>, deadline: Option<Instant>) -> ExportOutcome;

@@ -266,3 +266,24 @@ fn a_collector_that_asked_for_silence_gets_it_also_from_the_next_batch() {
     assert_eq!(received.len(), 2);
     assert!(received[1].at - received[0].at >= Duration::from_secs(2), "{:?}", received[1].at - received[0].at);
 }
+
+#[test]
+fn a_shutdown_ends_in_time_while_the_collector_hangs() {
+    let collector = GrpcCollector::start(|_| grpc_collector::Step::Stall);
+    let exporter = OtlpGrpcExporter::with_target(&Target::new(collector.url())).expect("a valid target");
+    let settings = WorkerSettings { export_timeout: None, report: Box::new(|_| ()), ..WorkerSettings::default() };
+    let envelope = payload::envelope();
+    let scope = payload::scope(&envelope, "shop");
+    let destination = Destination::new("", Box::new(exporter)).settings(settings);
+    let worker = Worker::spawn(destination, envelope, Box::new(())).expect("a thread");
+    worker.submit(chunk(scope, &names("a", 600)));
+    while collector.received().is_empty() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let limit = Duration::from_secs(1);
+    let started = Instant::now();
+    worker.shutdown(limit).expect("the attempt is cut short");
+    assert!(started.elapsed() <= limit, "{:?}", started.elapsed());
+    let stats = worker.stats();
+    assert_eq!((stats.dropped.shutdown, stats.pending), (600, 0), "{stats:?}");
+}

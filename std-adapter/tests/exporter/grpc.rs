@@ -4,9 +4,11 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use clewline::config::{Compression, Header};
-use clewline::exporter::{ExportOutcome, ExporterError, OtlpGrpcExporter, Request, SpanExporter, Target};
+use clewline::exporter::{
+    ExportOutcome, ExporterError, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, Request, SpanExporter, Target,
+};
 
-use crate::collector::unreachable_url;
+use crate::collector::{Collector, answer, unreachable_url};
 use crate::grpc_collector::{Answer, GrpcCollector, Step, fields, framed, retry_info, status, status_with, success};
 
 fn exporter(target: &Target) -> OtlpGrpcExporter {
@@ -55,6 +57,23 @@ fn requests_carry_what_grpc_asks_for_over_one_connection() {
         let agent = request.header("user-agent").expect("a user agent");
         assert!(agent.starts_with("OTel-OTLP-Exporter-Rust/0."), "{agent}");
     }
+}
+
+#[test]
+fn a_user_agent_of_the_programs_own_is_sent_instead() {
+    let own = Header::new("user-agent", "shop/2.0").expect("a valid header");
+    let collector = GrpcCollector::start(|_| success(b""));
+    let mut target = Target::new(collector.url());
+    target.headers.push(own.clone());
+    assert_eq!(exporter(&target).export(&Request::new(&[b"spans"], 1), None), ExportOutcome::Delivered);
+    assert_eq!(collector.received()[0].header("user-agent"), Some("shop/2.0"));
+
+    let collector = Collector::start(|_| answer(200, "", b""));
+    let mut target = Target::new(collector.url("/"));
+    target.headers.push(own);
+    let mut exporter = OtlpHttpExporter::with_target(&target, HttpEncoding::Protobuf).expect("a valid target");
+    assert_eq!(exporter.export(&Request::new(&[b"spans"], 1), None), ExportOutcome::Delivered);
+    assert_eq!(collector.received()[0].header("user-agent"), Some("shop/2.0"));
 }
 
 #[test]

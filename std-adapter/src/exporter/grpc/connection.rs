@@ -195,7 +195,7 @@ fn headers(metadata: &HeaderMap, compression: Compression, deadline: Option<Inst
     let mut headers = metadata.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(response::USER_AGENT));
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(response::USER_AGENT));
     if compression == Compression::Gzip {
         headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
     }
