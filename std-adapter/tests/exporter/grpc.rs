@@ -8,6 +8,7 @@ use clewline::exporter::{
     ExportOutcome, ExporterError, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, Request, SpanExporter, Target,
 };
 
+use crate::SLACK;
 use crate::collector::{Collector, answer, unreachable_url};
 use crate::grpc_collector::{Answer, GrpcCollector, Step, fields, framed, retry_info, status, status_with, success};
 
@@ -224,10 +225,10 @@ fn an_attempt_ends_at_its_deadline_and_the_next_has_a_new_connection() {
         let collector = GrpcCollector::start(move |request| if request == 0 { stall() } else { success(b"") });
         let mut exporter = exporter(&Target::new(collector.url()));
         let started = Instant::now();
-        let outcome = exporter.export(&Request::new(&[b"spans"], 1), within(Duration::from_millis(300)));
+        let outcome = exporter.export(&Request::new(&[b"spans"], 1), within(Duration::from_secs(1)));
         assert!(matches!(outcome, ExportOutcome::Retryable { after: None, .. }), "{outcome:?}");
         let took = started.elapsed();
-        assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&took), "{took:?}");
+        assert!((Duration::from_secs(1)..SLACK).contains(&took), "{took:?}");
         let outcome = exporter.export(&Request::new(&[b"spans"], 1), within(Duration::from_secs(5)));
         assert_eq!(outcome, ExportOutcome::Delivered);
         let connections: Vec<_> = collector.received().iter().map(|request| request.connection).collect();
@@ -288,7 +289,7 @@ fn an_attempt_can_be_interrupted_from_another_thread() {
     let (first, second) = attempt.join().expect("no panic");
     assert!(matches!(first, ExportOutcome::Retryable { .. }), "{first:?}");
     assert!(matches!(second, ExportOutcome::Retryable { .. }), "no attempt after it either: {second:?}");
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < SLACK);
     assert_eq!(collector.received().len(), 1);
 }
 

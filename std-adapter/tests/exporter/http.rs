@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use clewline::config::{Compression, Header, TracingConfig};
 use clewline::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter};
 
+use crate::SLACK;
 use crate::collector::{Collector, PROTOBUF, Step, answer, unreachable_url};
 
 fn exporter(url: &str) -> OtlpHttpExporter {
@@ -148,9 +149,9 @@ fn a_success_whose_body_never_ends_is_a_success() {
     let collector = Collector::start(|_| Step::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\x0a".to_vec()));
     let started = Instant::now();
     let request = Request::new(&[b"spans"], 1);
-    let outcome = exporter(&collector.url("/")).export(&request, within(Duration::from_millis(300)));
+    let outcome = exporter(&collector.url("/")).export(&request, within(Duration::from_secs(1)));
     assert_eq!(outcome, ExportOutcome::Delivered);
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(started.elapsed() < SLACK, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -177,10 +178,10 @@ fn an_attempt_ends_at_its_deadline() {
     let collector = Collector::start(|_| Step::Stall(Vec::new()));
     let started = Instant::now();
     let request = Request::new(&[b"spans"], 1);
-    let outcome = exporter(&collector.url("/")).export(&request, within(Duration::from_millis(300)));
+    let outcome = exporter(&collector.url("/")).export(&request, within(Duration::from_secs(1)));
     assert!(matches!(outcome, ExportOutcome::Retryable { after: None, .. }), "{outcome:?}");
     let took = started.elapsed();
-    assert!((Duration::from_millis(250)..Duration::from_secs(2)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(900)..SLACK).contains(&took), "{took:?}");
 }
 
 #[test]
@@ -204,7 +205,7 @@ fn an_attempt_can_be_interrupted_from_another_thread() {
     interrupt();
     let outcome = attempt.join().expect("no panic");
     assert!(matches!(outcome, ExportOutcome::Retryable { .. }), "{outcome:?}");
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < SLACK);
 }
 
 #[test]

@@ -20,3 +20,6 @@ mod worker;
 mod worker_http;
 #[cfg(feature = "zipkin")]
 mod zipkin;
+
+/// How much later than its limit anything may end on a machine that is busy otherwise: far less than what hangs would take.
+const SLACK: std::time::Duration = std::time::Duration::from_secs(10);

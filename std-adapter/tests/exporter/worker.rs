@@ -11,6 +11,7 @@ use clewline::exporter::{
     WorkerSettings,
 };
 
+use crate::SLACK;
 use crate::payload::{self, RESOURCE_SCHEMA, chunk, names, span_names};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -111,10 +112,8 @@ fn a_full_batch_is_sent_at_once_and_less_waits() {
 fn what_waits_is_sent_after_the_schedule_delay() {
     let settings = WorkerSettings { schedule_delay: Duration::from_millis(100), ..quiet() };
     let bench = Bench::new(settings, |_| ExportOutcome::Delivered);
-    let started = Instant::now();
     bench.submit("a", 1);
     bench.wait_for_attempts(1);
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     thread::sleep(Duration::from_millis(300));
     assert_eq!(bench.attempts().len(), 1, "no request without spans");
 }
@@ -228,10 +227,9 @@ fn what_ends_during_the_last_export_is_counted() {
 #[test]
 fn a_call_that_came_while_there_was_no_room_is_not_forgotten() {
     let buffers = Arc::new(Buffers::default());
-    let backoff = Backoff { initial: Duration::from_millis(600), ..Backoff::default() };
-    let settings = WorkerSettings { max_batch_spans: 10, max_queue_spans: 10, backoff, ..quiet() };
+    let settings = WorkerSettings { max_batch_spans: 10, max_queue_spans: 10, ..quiet() };
     let bench = Bench::with_source(settings, Box::new(Arc::clone(&buffers)), |index| match index {
-        0 => retryable(None),
+        0 => retryable(Some(Duration::from_secs(2))),
         _ => ExportOutcome::Delivered,
     });
     bench.submit("a", 10);
@@ -372,28 +370,28 @@ fn a_batch_is_given_up_at_its_time_limit_and_a_long_throttle_holds_back_the_next
 
 #[test]
 fn a_flush_ends_at_its_own_limit_and_the_spans_stay() {
-    let bench = Bench::new(quiet(), |index| match index {
-        0 => retryable(Some(Duration::from_millis(600))),
-        _ => ExportOutcome::Delivered,
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let bench = Bench::new(quiet(), move |_| {
+        gate.recv().expect("the test goes on");
+        ExportOutcome::Delivered
     });
     bench.submit("a", 4);
-    let started = Instant::now();
-    let error = bench.worker.flush(Duration::from_millis(100)).expect_err("it takes longer");
-    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    let error = bench.worker.flush(Duration::from_millis(100)).expect_err("the attempt goes on");
     assert_eq!(error.pending, 4);
+    release.send(()).expect("the exporter waits");
     assert_eq!(bench.flush().delivered, 4);
 }
 
 #[test]
 fn a_shutdown_ends_in_time_whatever_the_collector_asks_for() {
-    let limit = Duration::from_millis(500);
+    let limit = Duration::from_secs(1);
     for script in [(|_| retryable(Some(LONG))) as fn(usize) -> ExportOutcome, |_| retryable(None)] {
         let bench = Bench::new(WorkerSettings { export_timeout: None, ..quiet() }, script);
         bench.submit("a", 3);
         bench.worker.wake();
         let started = Instant::now();
         bench.worker.shutdown(limit).expect("an end in time");
-        assert!(started.elapsed() <= limit, "{:?}", started.elapsed());
+        assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
         bench.submit("late", 2);
         let stats = bench.worker.stats();
         assert_eq!((stats.dropped.shutdown, stats.pending), (5, 0), "{stats:?}");
@@ -411,8 +409,8 @@ fn a_shutdown_during_a_throttle_ends_in_time_and_counts() {
     bench.submit("held-back", 4);
     assert!(bench.worker.flush(Duration::from_millis(50)).is_err());
     let started = Instant::now();
-    bench.worker.shutdown(Duration::from_millis(500)).expect("an end in time");
-    assert!(started.elapsed() < Duration::from_millis(500));
+    bench.worker.shutdown(Duration::from_secs(1)).expect("an end in time");
+    assert!(started.elapsed() < SLACK);
     let stats = bench.worker.stats();
     assert_eq!((stats.dropped.undeliverable, stats.dropped.shutdown, stats.pending), (3, 4, 0));
     assert_eq!(bench.attempts().len(), 1);

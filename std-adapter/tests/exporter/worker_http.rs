@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clewline::config::TracingConfig;
 use clewline::exporter::{Destination, OtlpHttpExporter, ScopeIndex, Stats, Worker, WorkerSettings};
 
+use crate::SLACK;
 use crate::collector::{Collector, Step, answer, unreachable_url};
 use crate::payload::{self, chunk, names};
 
@@ -38,7 +39,7 @@ fn shutdown_ends_in_time_while_the_collector_hangs() {
     let limit = Duration::from_secs(1);
     let started = Instant::now();
     worker.shutdown(limit).expect("the attempt is cut short");
-    assert!(started.elapsed() <= limit, "{:?}", started.elapsed());
+    assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
     let stats = worker.stats();
     assert_eq!((stats.received, stats.dropped.shutdown, stats.pending), (600, 600, 0), "{stats:?}");
     let lines = lines.lock().expect("no panic");
@@ -65,10 +66,10 @@ fn an_unreachable_collector_costs_bounded_memory_and_one_line() {
     }
     assert_eq!(lines.lock().expect("no panic").len(), 1, "{lines:?}");
 
-    let limit = Duration::from_millis(800);
+    let limit = Duration::from_secs(1);
     let started = Instant::now();
     worker.shutdown(limit).expect("an end in time");
-    assert!(started.elapsed() <= limit, "{:?}", started.elapsed());
+    assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
     let stats = worker.stats();
     assert_eq!((stats.received, stats.lost(), stats.pending), (submitted, submitted, 0), "{stats:?}");
     let lines = lines.lock().expect("no panic");

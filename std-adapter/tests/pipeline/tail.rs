@@ -105,11 +105,11 @@ fn a_flush_decides_what_has_ended_and_does_not_wait_for_the_rest() {
 fn slow_traces_are_kept() {
     let rule = TailRule { longer_than_nanos: 20_000_000, failed: false };
     let (pipeline, tracer, names) = start(TailSampling::new(rule));
-    let root = tracer.span("slow").start();
-    tracer.span("quick").child_of(&root).start().end();
-    std::thread::sleep(Duration::from_millis(21));
-    drop(root);
-    tracer.span("fine").start().end();
+    const START: u64 = 1_700_000_000_000_000_000;
+    let mut root = tracer.span("slow").start_time(START).start();
+    tracer.span("quick").child_of(&root).start_time(START).start().end_at(START + 1);
+    root.end_at(START + 20_000_001);
+    tracer.span("fine").start_time(START).start().end_at(START + 20_000_000);
     pipeline.flush(PATIENCE).unwrap();
     assert_eq!(*names.0.lock().unwrap(), ["quick", "slow"]);
     let ledger = pipeline.ledger();
@@ -119,25 +119,22 @@ fn slow_traces_are_kept() {
 /// The threads are looked at one after the other, so that a root may be seen before a child that ended earlier.
 #[test]
 fn a_failure_on_another_thread_counts_if_it_ended_before_the_root() {
-    const TRACES: u64 = 5_000;
+    const TRACES: u64 = 2_000;
     let (pipeline, tracer, names) = start(TailSampling::new(FAILED));
-    let (hand_over, handed_over) = std::sync::mpsc::sync_channel::<clewline::Span>(0);
-    let ended = AtomicU64::new(0);
+    let (hand_over, handed_over) = std::sync::mpsc::sync_channel::<clewline::Span>(1);
+    let (done, is_done) = std::sync::mpsc::sync_channel::<()>(1);
     std::thread::scope(|scope| {
-        let ended = &ended;
         scope.spawn(move || {
             for mut child in handed_over {
                 child.set_status(Status::error("no")).end();
-                ended.fetch_add(1, Ordering::Release);
+                done.send(()).unwrap();
             }
         });
         let recording = scope.spawn(move || {
-            for number in 1..=TRACES {
+            for _ in 0..TRACES {
                 let root = tracer.span("root").start();
                 hand_over.send(tracer.span("child").child_of(&root).start()).unwrap();
-                while ended.load(Ordering::Acquire) < number {
-                    std::thread::yield_now();
-                }
+                is_done.recv().unwrap();
                 drop(root);
             }
         });
