@@ -2,7 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,26 +41,33 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-struct Discard;
+/// Delivers while nobody holds the lock.
+#[derive(Clone, Default)]
+struct Discard(Arc<Mutex<()>>);
 
 impl SpanExporter for Discard {
     fn export(&mut self, _: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+        let _is_free = self.0.lock().unwrap();
         ExportOutcome::Delivered
     }
 }
 
-fn start(sampler: impl Sampler + Send + Sync + 'static) -> (&'static Pipeline, Tracer) {
+fn start(sampler: impl Sampler + Send + Sync + 'static) -> (&'static Pipeline, Tracer, Discard) {
     let mut options = PipelineOptions::default();
     // What outruns the exporter borrows memory, which may be new; here it is dropped.
     options.burst_bytes = 0;
     let pipeline = Pipeline::builder(&[]).sampler(Box::new(sampler)).options(options);
-    let pipeline = pipeline.destination(Destination::new("", Box::new(Discard))).start().unwrap();
-    (pipeline, pipeline.tracer(&Scope { name: "test", ..Scope::default() }))
+    let exporter = Discard::default();
+    let pipeline = pipeline.destination(Destination::new("", Box::new(exporter.clone()))).start().unwrap();
+    (pipeline, pipeline.tracer(&Scope { name: "test", ..Scope::default() }), exporter)
 }
 
-/// Allocations of this thread in `rounds` of `work`, after as many to warm up.
-fn allocations(pipeline: &Pipeline, rounds: usize, mut work: impl FnMut()) -> u64 {
+/// Allocations of this thread in `rounds` of `work`, after as many to warm up. Meanwhile nothing leaves, so that threads take all
+/// the memory that they may have.
+fn allocations(pipeline: &Pipeline, exporter: &Discard, rounds: usize, mut work: impl FnMut()) -> u64 {
+    let held_up = exporter.0.lock().unwrap();
     (0..rounds).for_each(|_| work());
+    drop(held_up);
     pipeline.flush(Duration::from_secs(30)).unwrap();
     let before = ALLOCATIONS.get();
     (0..rounds).for_each(|_| work());
@@ -78,16 +85,16 @@ fn trace(tracer: Tracer) {
 
 #[test]
 fn a_thread_that_starts_and_ends_spans() {
-    let (pipeline, tracer) = start(AlwaysOn);
-    assert_eq!(allocations(pipeline, 10_000, || trace(tracer)), 0);
-    let (pipeline, tracer) = start(AlwaysOff);
-    assert_eq!(allocations(pipeline, 1_000, || trace(tracer)), 0);
+    let (pipeline, tracer, exporter) = start(AlwaysOn);
+    assert_eq!(allocations(pipeline, &exporter, 10_000, || trace(tracer)), 0);
+    let (pipeline, tracer, exporter) = start(AlwaysOff);
+    assert_eq!(allocations(pipeline, &exporter, 1_000, || trace(tracer)), 0);
 }
 
 #[test]
 fn a_thread_whose_spans_end_elsewhere() {
     const AT_ONCE: usize = 100;
-    let (pipeline, tracer) = start(AlwaysOn);
+    let (pipeline, tracer, exporter) = start(AlwaysOn);
     let (hand_over, handed_over) = mpsc::sync_channel::<Span>(AT_ONCE);
     let (done, is_done) = mpsc::sync_channel::<()>(1);
     let elsewhere = thread::spawn(move || {
@@ -98,7 +105,7 @@ fn a_thread_whose_spans_end_elsewhere() {
             }
         }
     });
-    let count = allocations(pipeline, 200, || {
+    let count = allocations(pipeline, &exporter, 200, || {
         for _ in 0..AT_ONCE {
             hand_over.send(tracer.span("work").start()).unwrap();
         }

@@ -99,7 +99,7 @@ impl Envelope {
     /// Bytes that a request takes besides its spans, at most.
     pub(super) fn overhead(&self) -> usize {
         let scopes = self.scopes.read().unwrap_or_else(PoisonError::into_inner);
-        let fields = scopes.iter().map(|fields| LONGEST_HEADER + fields.len());
+        let fields = scopes.fields.iter().map(|fields| LONGEST_HEADER + fields.len());
         LONGEST_HEADER + self.resource.len() + fields.sum::<usize>()
     }
 
