@@ -64,12 +64,6 @@ macro_rules! identifier {
                 }
             }
 
-            /// The memory of the bytes in network order as native words.
-            #[inline]
-            pub(crate) const fn words(&self) -> &[u64; $bytes / 8] {
-                &self.0
-            }
-
             /// Lower-case hexadecimal digits, as ASCII.
             #[must_use]
             pub const fn to_hex(self) -> [u8; $digits] {

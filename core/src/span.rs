@@ -6,6 +6,8 @@ use core::marker::PhantomData;
 use crate::context::ParentContext;
 use crate::entry::EntryBuilder;
 use crate::error::CapacityError;
+#[cfg(all(feature = "critical-section", feature = "frame"))]
+use crate::storage::Output;
 use crate::storage::{Storage, StorageView};
 use crate::{Attribute, Form, Link, Otlp, SpanContext, SpanKind, SpanLimits, SpanView, Status, StatusCode, Value};
 
@@ -326,6 +328,7 @@ impl<S: Storage, F: Form> Span<S, F> {
     }
 
     /// Records that something happened at `time`; attributes go into the builder, which is done when dropped.
+    #[inline]
     pub fn event(&mut self, name: &str, time: u64) -> EntryBuilder<'_, S::View, F> {
         let Self { header, body, .. } = self;
         let view = body.view_mut();
@@ -379,6 +382,13 @@ impl<S: Storage, F: Form> Span<S, F> {
     #[inline]
     pub(crate) fn header_and_body(&mut self) -> (&mut Header, &mut S::View) {
         (&mut self.header, self.body.view_mut())
+    }
+
+    /// Hands out what [`write_to`](Self::write_to) writes, piece by piece.
+    #[cfg(all(feature = "critical-section", feature = "frame"))]
+    #[inline]
+    pub(crate) fn stream(&self, end_time: u64, out: &mut impl Output) {
+        F::stream(&self.header, self.body.view().as_slice(), end_time, out);
     }
 
     /// The typed view, where the form has one.

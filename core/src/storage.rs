@@ -205,6 +205,25 @@ fn move_down_bytewise(bytes: &mut [u8], to: usize, from: usize) {
     }
 }
 
+/// Takes the bytes of a finished span, from its first to its last.
+#[doc(hidden)]
+pub trait Output {
+    fn bytes(&mut self, bytes: &[u8]);
+    fn varint(&mut self, value: u64);
+}
+
+impl Output for Cursor<'_> {
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        Cursor::bytes(self, bytes);
+    }
+
+    #[inline]
+    fn varint(&mut self, value: u64) {
+        Cursor::varint(self, value);
+    }
+}
+
 /// Fills reserved memory from the front.
 pub(crate) struct Cursor<'a> {
     rest: &'a mut [MaybeUninit<u8>],
@@ -222,14 +241,6 @@ impl Cursor<'_> {
                 self.rest = tail;
             }
             None => self.overflowed = true,
-        }
-    }
-
-    /// Copies the memory of whole words: through registers, where a copy of bytes would call a function.
-    #[inline]
-    pub(crate) fn words(&mut self, words: &[u64]) {
-        for word in words {
-            self.bytes(&word.to_ne_bytes());
         }
     }
 

@@ -89,6 +89,30 @@ fn by_hand(first: u8, content: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Stuffing and checksum are written out in core, as the crates for them take more flash: here they are beside those crates.
+#[test]
+fn a_frame_is_what_the_crates_make_of_it() {
+    let mut encoder = FrameEncoder::new(0x00c0_ffee, 3);
+    let mut sequence = 0_u16;
+    for length in 0..540_usize {
+        for zero in [0, 1, 100, 239, 240, 241, 253, 254, 255, 256, length.saturating_sub(1), usize::MAX] {
+            let mut content: Vec<u8> = (1..=u8::MAX).cycle().take(length).collect();
+            if let Some(byte) = content.get_mut(zero) {
+                *byte = 0;
+            }
+            let frame = encode(&mut encoder, &Message::Spans(&content), 1);
+            let mut bytes = vec![VERSION << 4 | MessageType::Spans as u8];
+            bytes.extend(sequence.to_le_bytes());
+            sequence += 1;
+            bytes.extend([0xee, 0xff, 0xc0, 0, 3, 1]);
+            bytes.extend(&content);
+            let checksum = crc::Crc::<u16>::new(&crc::CRC_16_IBM_3740).checksum(&bytes);
+            bytes.extend(checksum.to_le_bytes());
+            assert_eq!(frame, [cobs::encode_vec(&bytes), vec![0]].concat(), "{length} bytes, 0 at {zero}");
+        }
+    }
+}
+
 #[test]
 fn what_a_frame_can_have_wrong_is_named() {
     let decode = |bytes: &[u8]| {

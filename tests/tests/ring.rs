@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::thread;
 
+use clewline_core::frame::{FrameDecoder, FrameEncoder, Message};
 use clewline_core::shared::{Keep, LongTicks, SharedContext, SharedIds, SpanRing};
 use clewline_core::{
-    ActiveSpan, AlwaysOff, AlwaysOn, Compact, CompactSpans, Form, IdSource, NoClock, Otlp, SpanContext, SpanId,
+    ActiveSpan, AlwaysOff, AlwaysOn, Compact, CompactSpans, Form, IdSource, NoClock, Otlp, SpanContext, SpanId, Status,
     TickSource, TraceFlags, TraceId, Tracer,
 };
 // Names the implementation of critical sections for this program.
@@ -227,6 +228,67 @@ fn a_span_longer_than_the_room_is_dropped_and_counted() {
     assert_eq!((ring.counts().spans, ring.counts().dropped), (0, 1));
     drop(start(&tracer(&ring), 1, 100));
     assert_eq!(ring.fill(&mut [0; 60]), 0);
+    assert_eq!((ring.counts().spans, ring.counts().dropped), (0, 2));
+}
+
+/// The next frame of `ring`, made by popping a record first.
+fn next_frame<F: Form>(ring: &Ring<F>, encoder: &mut FrameEncoder, is_otlp: bool) -> Vec<u8> {
+    let mut record = [0; 400];
+    let length = ring.pop(&mut record).expect("a span");
+    let record = &record[..length];
+    let message = if is_otlp { Message::OtlpSpans(record) } else { Message::Spans(record) };
+    encoder.encode(&message, ring.counts().dropped, &mut [0; 500]).expect("room").to_vec()
+}
+
+fn frames_are_the_same_either_way<F: Form>(is_otlp: bool) {
+    let [one, other] = [(); 2].map(|()| Ring::<F>::new(Keep::Newest));
+    let parent = SpanContext::new(
+        TraceId::from_bytes([3; 16]).expect("not zero"),
+        SpanId::from_bytes([4; 8]).expect("not zero"),
+        TraceFlags::SAMPLED,
+    );
+    for ring in [&one, &other] {
+        let tracer = tracer(ring);
+        for (number, parent) in [None, Some(parent), Some(parent.into_remote())].into_iter().enumerate() {
+            let mut span = tracer.span("n").child_of(parent).start_time(1 + number as u64).start();
+            span.set("size", &[0x5a_u8; 100][..]).event("e").event("too long for what is left of it, and so dropped");
+            span.set_status([Status::OK, Status::error("no"), Status::error("")][number]).end_at(u64::MAX);
+        }
+        drop(start(&tracer, 9, 0));
+    }
+    let mut encoders = [(); 2].map(|()| FrameEncoder::new(7, 300));
+    for _ in 0..4 {
+        let mut out = [0; 500];
+        let frame = encoders[0].encode_oldest(&one, &mut out).expect("a span");
+        assert_eq!(frame, next_frame(&other, &mut encoders[1], is_otlp));
+    }
+    assert_eq!(encoders[0].encode_oldest(&one, &mut [0; 500]), None);
+    assert_eq!(one.counts(), other.counts());
+}
+
+#[test]
+fn a_frame_straight_from_the_ring_is_that_of_the_record() {
+    frames_are_the_same_either_way::<Compact>(false);
+    frames_are_the_same_either_way::<Otlp>(true);
+}
+
+#[test]
+fn a_span_that_no_frame_has_room_for_is_dropped_and_the_next_one_sent() {
+    let ring = Ring::<Compact>::new(Keep::Newest);
+    for (number, size) in [(0, 100), (1, 5), (2, 100)] {
+        drop(start(&tracer(&ring), number, size));
+    }
+    let mut encoder = FrameEncoder::new(7, 1);
+    let mut decoder = FrameDecoder::<80>::new();
+    let mut out = [0; 70];
+    let frame = encoder.encode_oldest(&ring, &mut out).expect("the second one").to_vec();
+    let read = frame.iter().find_map(|&byte| {
+        let frame = decoder.push(byte)?.expect("whole");
+        Some((*frame.header(), numbers(frame.content())))
+    });
+    let (header, numbers) = read.expect("a frame");
+    assert_eq!((header.sequence, header.dropped_spans, numbers), (0, 1, vec![1]), "what was lost before it is in it");
+    assert_eq!(encoder.encode_oldest(&ring, &mut out), None);
     assert_eq!((ring.counts().spans, ring.counts().dropped), (0, 2));
 }
 

@@ -4,7 +4,7 @@ pub mod compact;
 pub(crate) mod otlp;
 pub(crate) mod value;
 
-use crate::storage::{Storage, StorageView};
+use crate::storage::{Output, Storage, StorageView};
 use crate::wire::varint_len;
 use crate::{Header, Span, SpanContext, SpanView, Status, Value};
 
@@ -101,4 +101,8 @@ pub trait Sealed {
     /// At least the length of what `encode` writes, cheaply.
     fn most_encoded(header: &Header, body: &[u8]) -> usize;
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool;
+    /// Whether what `encode` writes is OTLP.
+    const IS_OTLP: bool;
+    /// The same as `encode`, piece by piece: for a chip that has no memory to put it together first.
+    fn stream<O: Output>(header: &Header, body: &[u8], end_time: u64, out: &mut O);
 }

@@ -2,7 +2,7 @@
 
 use super::value::{self, Measure};
 use super::{EntryKind, OpenEntry, Otlp, Sealed};
-use crate::storage::{self, Cursor, Storage, StorageView, append};
+use crate::storage::{self, Cursor, Output, Storage, StorageView, append};
 use crate::wire::{self, LENGTH_DELIMITED, VARINT, field_len, tag, varint_len};
 use crate::{Header, Span, SpanContext, SpanView, Status, StatusCode, Value};
 
@@ -221,6 +221,23 @@ impl Sealed for Otlp {
             }
         })
     }
+
+    const IS_OTLP: bool = true;
+
+    #[inline]
+    fn stream<O: Output>(header: &Header, body: &[u8], end_time: u64, out: &mut O) {
+        let mut fixed = [0; FIXED_FIELDS + PARENT_FIELD];
+        write_fixed(header, end_time, &mut fixed);
+        let fixed = if header.parent.is_some() { &fixed } else { fixed.get(..FIXED_FIELDS).unwrap_or_default() };
+        let rare = if header.has_rare_fields() { rare_len(header) } else { 0 };
+        out.bytes(&[SPAN]);
+        out.varint((fixed.len() + rare + body.len()) as u64);
+        out.bytes(fixed);
+        out.bytes(body);
+        if rare > 0 {
+            write_rare(header, out);
+        }
+    }
 }
 
 /// Appends an event that begins with attributes that are encoded already, if there is room for all of it.
@@ -294,15 +311,15 @@ fn rare_len(header: &Header) -> usize {
 }
 
 #[cold]
-fn write_rare(header: &Header, cursor: &mut Cursor<'_>) {
+fn write_rare(header: &Header, out: &mut impl Output) {
     for (count_tag, count) in rare_fields(header) {
         if count > 0 {
-            cursor.byte(count_tag);
-            cursor.varint(count.into());
+            out.bytes(&[count_tag]);
+            out.varint(count.into());
         }
     }
     if header.has_bare_status() {
-        cursor.bytes(&[STATUS, 2, STATUS_CODE, header.status as u8]);
+        out.bytes(&[STATUS, 2, STATUS_CODE, header.status as u8]);
     }
 }
 

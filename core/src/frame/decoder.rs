@@ -4,7 +4,8 @@ use core::fmt;
 
 use cobs::{DecodeResult, DecoderState};
 
-use super::{CHECKSUM, FrameHeader, Message, MessageError, VERSION};
+use super::checksum::Checksum;
+use super::{FrameHeader, Message, MessageError, VERSION};
 use crate::postcard::Reader;
 
 /// Why bytes between two end marks are no frame.
@@ -71,7 +72,7 @@ impl<'a> Frame<'a> {
     /// Reads what stood between two end marks, without its byte stuffing.
     fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let (covered, checksum) = bytes.split_last_chunk::<2>().ok_or(FrameError::TooShort)?;
-        if CHECKSUM.checksum(covered) != u16::from_le_bytes(*checksum) {
+        if Checksum::of(covered) != u16::from_le_bytes(*checksum) {
             return Err(FrameError::Checksum);
         }
         let version = covered.first().ok_or(FrameError::TooShort)? >> 4;

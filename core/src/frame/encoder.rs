@@ -1,11 +1,11 @@
 //! `FrameEncoder`: puts messages into frames.
 
-use cobs::CobsEncoder;
-use crc::{Digest, Table};
-
-use super::{CHECKSUM, Message, MessageType, VERSION};
+use super::checksum::Checksum;
+use super::{Message, MessageType, VERSION};
 use crate::error::CapacityError;
 use crate::header::binary;
+#[cfg(feature = "critical-section")]
+use crate::{Form, shared::SpanRing, storage::Output};
 
 /// Numbers the frames of one sender, and writes them.
 ///
@@ -49,99 +49,166 @@ impl FrameEncoder {
         dropped_spans: u32,
         out: &'o mut [u8],
     ) -> Result<&'o [u8], CapacityError> {
+        let mut frame = self.begin(message.message_type(), dropped_spans, out);
         match message {
             Message::Resource { ticks_per_second, attributes } => {
-                let mut number = [0; 10];
-                let number = varint((*ticks_per_second).into(), &mut number);
-                self.write(MessageType::Resource, dropped_spans, &[number, attributes], out)
+                frame.varint((*ticks_per_second).into());
+                frame.push(attributes);
             }
-            Message::Spans(records) => self.write(MessageType::Spans, dropped_spans, &[records], out),
-            Message::OtlpSpans(spans) => self.write(MessageType::OtlpSpans, dropped_spans, &[spans], out),
+            Message::Spans(content) | Message::OtlpSpans(content) => frame.push(content),
             Message::Strings(strings) => {
-                let (mut total, mut first) = ([0; 10], [0; 10]);
-                let parts = [varint(strings.total.into(), &mut total), varint(strings.first.into(), &mut first)];
-                self.write(MessageType::Strings, dropped_spans, &[parts[0], parts[1], strings.texts], out)
+                frame.varint(strings.total.into());
+                frame.varint(strings.first.into());
+                frame.push(strings.texts);
             }
             Message::TimeAnswer { token, ticks } => {
-                let mut number = [0; 10];
-                let parts = [&token.to_le_bytes(), varint(*ticks, &mut number)];
-                self.write(MessageType::TimeAnswer, dropped_spans, &parts, out)
+                frame.push(&token.to_le_bytes());
+                frame.varint(*ticks);
             }
-            Message::TimeRequest { token } => {
-                self.write(MessageType::TimeRequest, dropped_spans, &[&token.to_le_bytes()], out)
-            }
-            Message::Context(context) => {
-                self.write(MessageType::Context, dropped_spans, &[&binary::encode(*context)], out)
-            }
-            Message::DescriptionRequest => self.write(MessageType::DescriptionRequest, dropped_spans, &[], out),
+            Message::TimeRequest { token } => frame.push(&token.to_le_bytes()),
+            Message::Context(context) => frame.push(&binary::encode(*context)),
+            Message::DescriptionRequest => {}
         }
-    }
-
-    #[inline(never)]
-    fn write<'o>(
-        &mut self,
-        message_type: MessageType,
-        dropped_spans: u32,
-        parts: &[&[u8]],
-        out: &'o mut [u8],
-    ) -> Result<&'o [u8], CapacityError> {
-        let Some((first, _)) = out.split_first_mut() else { return Err(CapacityError) };
-        *first = 0;
-        let mut frame = Checked { encoder: CobsEncoder::new(out), digest: CHECKSUM.digest(), fits: true };
-        let mut head = [0; 7];
-        head[0] = (VERSION << 4) | message_type as u8;
-        head[1..3].copy_from_slice(&self.sequence.to_le_bytes());
-        head[3..7].copy_from_slice(&self.build_id.to_le_bytes());
-        frame.push(&head);
-        let mut number = [0; 10];
-        frame.push(varint(self.boot_epoch.into(), &mut number));
-        frame.push(varint(dropped_spans.into(), &mut number));
-        for part in parts {
-            frame.push(part);
-        }
-        let length = frame.finish().ok_or(CapacityError)?;
-        let end = out.get_mut(length).ok_or(CapacityError)?;
-        *end = 0;
+        let frame = frame.finish().ok_or(CapacityError)?;
         self.sequence = self.sequence.wrapping_add(1);
-        out.get(..=length).ok_or(CapacityError)
+        Ok(frame)
+    }
+
+    /// Takes the oldest finished span out of a ring, and puts it into a frame with the ring's count of those that were dropped;
+    /// `None` if there is none. One that `out` is too small for is dropped and counted.
+    ///
+    /// The same as [`SpanRing::pop`] and [`encode`](Self::encode), without a copy of the span on the way.
+    ///
+    /// ```
+    /// # use clewline_core::frame::{FrameDecoder, FrameEncoder, Message};
+    /// # use clewline_core::shared::{Keep, SharedIds, SpanRing};
+    /// # use clewline_core::{AlwaysOn, NoClock, Tracer};
+    /// static RING: SpanRing<64, 8> = SpanRing::new(Keep::Newest);
+    /// static TRACER: Tracer<NoClock, SharedIds, AlwaysOn, &SpanRing<64, 8>> =
+    ///     Tracer::new(NoClock, SharedIds::new([1, 2]), AlwaysOn, &RING);
+    ///
+    /// TRACER.span("read sensor").start().set("sensor.id", 7);
+    /// let mut encoder = FrameEncoder::new(0x00c0_ffee, 1);
+    /// let mut buffer = [0; 128];
+    /// let frame = encoder.encode_oldest(&RING, &mut buffer).unwrap();
+    /// # let mut decoder = FrameDecoder::<128>::new();
+    /// # let (last, first) = frame.split_last().unwrap();
+    /// # first.iter().for_each(|&byte| assert!(decoder.push(byte).is_none()));
+    /// # let frame = decoder.push(*last).unwrap().unwrap();
+    /// # assert!(matches!(frame.message(), Ok(Message::Spans(_))));
+    /// assert_eq!(encoder.encode_oldest(&RING, &mut buffer), None);
+    /// ```
+    #[cfg(feature = "critical-section")]
+    pub fn encode_oldest<'o, const SPAN: usize, const SPANS: usize, F: Form>(
+        &mut self,
+        ring: &SpanRing<SPAN, SPANS, F>,
+        out: &'o mut [u8],
+    ) -> Option<&'o [u8]> {
+        let message_type = if F::IS_OTLP { MessageType::OtlpSpans } else { MessageType::Spans };
+        let length = ring.take_first(|span, end_time| {
+            let mut frame = self.begin(message_type, ring.dropped(), out);
+            span.stream(end_time, &mut frame);
+            frame.finish().map(<[u8]>::len)
+        })?;
+        self.sequence = self.sequence.wrapping_add(1);
+        out.get(..length)
+    }
+
+    /// Everything before the content.
+    #[inline(never)]
+    fn begin<'o>(&self, message_type: MessageType, dropped_spans: u32, out: &'o mut [u8]) -> Stuffing<'o> {
+        let mut frame = Stuffing { out, at: 1, group: 0, checksum: Checksum::new() };
+        let [sequence, behind] = self.sequence.to_le_bytes();
+        let [a, b, c, d] = self.build_id.to_le_bytes();
+        frame.push(&[(VERSION << 4) | message_type as u8, sequence, behind, a, b, c, d]);
+        frame.varint(self.boot_epoch.into());
+        frame.varint(dropped_spans.into());
+        frame
     }
 }
 
-/// Stuffs bytes and sums them up.
-struct Checked<'o> {
-    encoder: CobsEncoder<'o>,
-    digest: Digest<'static, u16, Table<1>>,
-    fits: bool,
+/// Stuffs bytes (Cheshire, Baker, "Consistent Overhead Byte Stuffing", 1999) and sums them up, in one pass.
+///
+/// A group is a byte that counts, and the bytes up to the next zero, which is not written; or 254 of them, and no zero.
+///
+/// Where something finds no room, there will be none for the end mark either: so only that one is looked at.
+struct Stuffing<'o> {
+    out: &'o mut [u8],
+    /// Where the next byte goes.
+    at: usize,
+    /// Where the group began: its count is not written yet.
+    group: usize,
+    checksum: Checksum,
 }
 
-impl Checked<'_> {
+impl<'o> Stuffing<'o> {
+    /// Adds bytes.
+    #[inline(never)]
     fn push(&mut self, bytes: &[u8]) {
-        self.digest.update(bytes);
-        self.stuff(bytes);
+        // Copies, as the compiler would write each change to memory otherwise.
+        let (mut at, mut group, mut checksum) = (self.at, self.group, self.checksum);
+        let out = &mut *self.out;
+        for &byte in bytes {
+            checksum.add(byte);
+            if at - group == LONGEST_GROUP {
+                end_group(out, group, LONGEST_GROUP);
+                group = at;
+                at += 1;
+            }
+            let Some(place) = out.get_mut(at) else { break };
+            *place = byte;
+            if byte == 0 {
+                end_group(out, group, at - group);
+                group = at;
+            }
+            at += 1;
+        }
+        (self.at, self.group, self.checksum) = (at, group, checksum);
     }
 
-    fn stuff(&mut self, bytes: &[u8]) {
-        self.fits &= self.encoder.push(bytes).is_ok();
+    /// Adds a varint.
+    #[inline(never)]
+    fn varint(&mut self, mut value: u64) {
+        loop {
+            let [low, ..] = value.to_le_bytes();
+            value >>= 7;
+            if value == 0 {
+                return self.push(&[low]);
+            }
+            self.push(&[low | 0x80]);
+        }
     }
 
-    fn finish(mut self) -> Option<usize> {
-        let checksum = self.digest.clone().finalize().to_le_bytes();
-        self.stuff(&checksum);
-        self.fits.then(|| self.encoder.finalize())
+    /// Adds checksum and end mark, and answers with all of it; `None` if it does not fit.
+    #[inline(never)]
+    fn finish(mut self) -> Option<&'o [u8]> {
+        let checksum = self.checksum.value().to_le_bytes();
+        self.push(&checksum);
+        let Self { out, at, group, .. } = self;
+        end_group(out, group, at - group);
+        *out.get_mut(at)? = 0;
+        out.get(..=at)
     }
 }
 
-/// Writes a varint to the front of `out`.
-fn varint(mut value: u64, out: &mut [u8; 10]) -> &[u8] {
-    let mut length = 0;
-    for byte in out.iter_mut() {
-        length += 1;
-        *byte = value.to_le_bytes()[0] & 0x7f;
-        value >>= 7;
-        if value == 0 {
-            break;
-        }
-        *byte |= 0x80;
+#[cfg(feature = "critical-section")]
+impl Output for Stuffing<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.push(bytes);
     }
-    out.get(..length).unwrap_or_default()
+
+    fn varint(&mut self, value: u64) {
+        Stuffing::varint(self, value);
+    }
+}
+
+/// A count that no zero follows.
+const LONGEST_GROUP: usize = 255;
+
+/// Writes a group's count, which is below 256.
+#[inline(always)]
+fn end_group(out: &mut [u8], group: usize, count: usize) {
+    if let Some(place) = out.get_mut(group) {
+        *place = count.to_le_bytes()[0];
+    }
 }

@@ -75,6 +75,21 @@ impl From<CompactError> for MessageError {
 }
 
 impl<'a> Message<'a> {
+    /// What a header says of it.
+    #[inline]
+    pub(super) const fn message_type(&self) -> MessageType {
+        match self {
+            Self::Resource { .. } => MessageType::Resource,
+            Self::Spans(_) => MessageType::Spans,
+            Self::OtlpSpans(_) => MessageType::OtlpSpans,
+            Self::Strings(_) => MessageType::Strings,
+            Self::TimeAnswer { .. } => MessageType::TimeAnswer,
+            Self::TimeRequest { .. } => MessageType::TimeRequest,
+            Self::Context(_) => MessageType::Context,
+            Self::DescriptionRequest => MessageType::DescriptionRequest,
+        }
+    }
+
     pub(super) fn read(header: &FrameHeader, content: &'a [u8]) -> Result<Self, MessageError> {
         let known = header.known_type().ok_or(MessageError::UnknownType(header.message_type))?;
         let mut reader = Reader::new(content);

@@ -16,6 +16,7 @@
 //!
 //! Nothing in here panics or allocates, whatever arrives.
 
+mod checksum;
 mod decoder;
 mod encoder;
 mod header;
@@ -30,13 +31,9 @@ pub use message::{Message, MessageError};
 pub use receiver::{FrameReceiver, Joined, ReceiverCounts};
 pub use strings::{StringsChunk, StringsMessage};
 
-use crc::{CRC_16_IBM_3740, Crc, Table};
-
 /// The version that this code writes, and the only one it reads.
 pub const VERSION: u8 = 1;
 
 /// How many bytes frame, header and checksum add to a content of at most 240 bytes, with a boot epoch and a drop count
 /// below 128.
 pub const OVERHEAD: usize = 1 + 9 + 2 + 1;
-
-static CHECKSUM: Crc<u16, Table<1>> = Crc::<u16, Table<1>>::new(&CRC_16_IBM_3740);

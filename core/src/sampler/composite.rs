@@ -165,7 +165,8 @@ fn randomness(parameters: &SamplingParameters<'_>, state: &OtState<'_>) -> u64 {
 
 /// Randomness for a threshold that may depend on the trace's own, which must then not be used again ("CompositeSampler"):
 /// all bits of the trace id, mixed so that the order of the right-most 56 has no influence on that of the result.
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of a number")]
 fn unrelated_randomness(trace_id: TraceId) -> u64 {
-    let [high, low] = trace_id.words();
-    mix(high ^ mix(*low)) >> 8
+    let bits = u128::from_le_bytes(trace_id.to_bytes());
+    mix(bits as u64 ^ mix((bits >> 64) as u64)) >> 8
 }

@@ -139,7 +139,7 @@ impl<const SPAN: usize, const SPANS: usize, F: Form> SpanRing<SPAN, SPANS, F> {
     /// if there is none, or if it is longer than `out` and so was dropped and counted.
     pub fn pop(&self, out: &mut [u8]) -> Option<usize> {
         let (_, place) = self.take_oldest()?;
-        let length = self.write(place, out);
+        let length = Self::write(place, out);
         self.free(place, length.is_none());
         length
     }
@@ -149,7 +149,7 @@ impl<const SPAN: usize, const SPANS: usize, F: Form> SpanRing<SPAN, SPANS, F> {
     pub fn fill(&self, out: &mut [u8]) -> usize {
         let mut filled = 0;
         while let Some((position, place)) = self.take_oldest() {
-            let length = self.write(place, out.get_mut(filled..).unwrap_or_default());
+            let length = Self::write(place, out.get_mut(filled..).unwrap_or_default());
             if length.is_none() && filled > 0 {
                 self.put_back(position, place);
                 break;
@@ -164,10 +164,7 @@ impl<const SPAN: usize, const SPANS: usize, F: Form> SpanRing<SPAN, SPANS, F> {
     #[must_use]
     pub fn counts(&self) -> RingCounts {
         let finished = self.places.iter().filter(|place| place.state() == FINISHED).count();
-        RingCounts {
-            spans: u16::try_from(finished).unwrap_or(u16::MAX),
-            dropped: self.with_positions(|positions| positions.dropped.get()),
-        }
+        RingCounts { spans: u16::try_from(finished).unwrap_or(u16::MAX), dropped: self.dropped() }
     }
 
     #[inline(always)]
@@ -249,17 +246,45 @@ impl<const SPAN: usize, const SPANS: usize, F: Form> SpanRing<SPAN, SPANS, F> {
         });
     }
 
-    /// Writes the finished span of a place that was lent.
+    /// Lets `take` have the oldest finished span, with its end time, and again the next until one is taken.
+    #[cfg(feature = "frame")]
     #[inline]
-    fn write(&self, place: &Place<SPAN, F>, out: &mut [u8]) -> Option<usize> {
+    pub(crate) fn take_first<R>(&self, mut take: impl FnMut(&RingSpan<SPAN, F>, u64) -> Option<R>) -> Option<R> {
+        loop {
+            let (_, place) = self.take_oldest()?;
+            let (span, end_time) = Self::finished(place);
+            let taken = take(span, end_time);
+            self.free(place, taken.is_none());
+            if taken.is_some() {
+                return taken;
+            }
+        }
+    }
+
+    /// How many spans were lost since the start.
+    #[inline]
+    pub(crate) fn dropped(&self) -> u32 {
+        self.with_positions(|positions| positions.dropped.get())
+    }
+
+    /// The finished span of a place that was lent, and when it ended.
+    #[inline]
+    fn finished(place: &Place<SPAN, F>) -> (&RingSpan<SPAN, F>, u64) {
         // SAFETY: the place was lent to the caller, so nobody else has it.
         #[expect(unsafe_code, reason = "as above")]
         let recording = unsafe { &*place.recording.get() };
         // SAFETY: its span was finished, so it was begun before.
         #[expect(unsafe_code, reason = "as above")]
         let span = unsafe { recording.span.assume_init_ref() };
+        (span, recording.end_time)
+    }
+
+    /// Writes the finished span of a place that was lent.
+    #[inline]
+    fn write(place: &Place<SPAN, F>, out: &mut [u8]) -> Option<usize> {
+        let (span, end_time) = Self::finished(place);
         let mut region = Region::new(out);
-        span.write_to(recording.end_time, &mut region).ok()?;
+        span.write_to(end_time, &mut region).ok()?;
         Some(region.len())
     }
 }

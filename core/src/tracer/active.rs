@@ -94,6 +94,7 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
     }
 
     /// Records that something happened now.
+    #[inline]
     pub fn event(&mut self, name: &str) -> &mut Self {
         let clock = self.clock;
         if let Some(span) = self.recording() {

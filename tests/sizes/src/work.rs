@@ -1,6 +1,6 @@
 //! The work that is measured: a tracer in either form, its spans, and the frames in which they leave.
 
-use clewline_core::frame::{FrameEncoder, Message};
+use clewline_core::frame::FrameEncoder;
 use clewline_core::shared::{Keep, SharedContext, SharedIds, SpanRing};
 use clewline_core::{AlwaysOn, Compact, Form, Otlp, ParentBased, TickClock, TickSource, Tracer};
 
@@ -81,32 +81,17 @@ pub fn three_and_event<const SPAN: usize, const SPANS: usize, F: Form>(tracer: &
 }
 
 /// Where the line makes its frames: once, not for every frame anew.
-pub struct Buffers {
-    record: [u8; 80],
-    frame: [u8; 100],
-}
-
-impl Buffers {
-    /// Empty ones.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "they are in a `static`, for which there is no default")]
-    pub const fn new() -> Self {
-        Self { record: [0; 80], frame: [0; 100] }
-    }
-}
+pub type Buffer = [u8; 100];
 
 /// Puts the oldest span into a frame and gives it to `send`.
 #[inline]
 pub fn drain<const SPAN: usize, const SPANS: usize, F: Form>(
     tracer: &ChipTracer<SPAN, SPANS, F>,
     encoder: &mut FrameEncoder,
-    buffers: &mut Buffers,
+    buffer: &mut Buffer,
     send: impl FnOnce(&[u8]),
 ) {
-    let Buffers { record, frame } = buffers;
-    let Some(length) = tracer.sink().pop(record) else { return };
-    let records = record.get(..length).unwrap_or_default();
-    if let Ok(frame) = encoder.encode(&Message::Spans(records), tracer.sink().counts().dropped, frame) {
+    if let Some(frame) = encoder.encode_oldest(tracer.sink(), buffer) {
         send(frame);
     }
 }

@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use clewline_core::{
-    Compact, CompactError, CompactSpans, Form, InlineSpan, Span, SpanKind, SpanStart, StringTable, TimeAnchor,
+    Compact, CompactError, CompactSpans, Form, InlineSpan, Otlp, Span, SpanKind, SpanStart, StringTable, TimeAnchor,
     string_table,
 };
 use proptest::prelude::*;
@@ -70,7 +70,7 @@ proptest! {
 
     #[test]
     fn the_same_recording_is_the_same_span_in_both_forms(script in strategy::script()) {
-        let otlp = record::<clewline_core::Otlp>(&script, 1 << 24);
+        let otlp = record::<Otlp>(&script, 1 << 24);
         let compact = record::<Compact<Names>>(&script, 1 << 24);
         prop_assert_eq!(otlp.counts(), compact.counts());
         let expected = views::span(&otlp.view(script.end));
@@ -157,6 +157,55 @@ fn a_string_of_another_table_is_named() {
     let lacking = |id| Names::strings().get(id).filter(|_| id < 3);
     let result = span.expand(&lacking, &TimeAnchor::NANOSECONDS, Heap::ample());
     assert_eq!(result.map(drop), Err(CompactError::UnknownString(3)));
+}
+
+/// A text of the table that is too long leaves as a number too, and is cut where it is read.
+#[test]
+fn interned_texts_are_cut_like_others() {
+    fn record<F: Form>(script: &Script) -> InlineSpan<400, F> {
+        let mut span = InlineSpan::new(heapless::Vec::new(), &start(script));
+        for (key, text) in [(Names::A, Names::SIZE), ("x", Names::METHOD), (Names::ROUTE, Names::A)] {
+            span.set(key, text).set("list", &[text][..]).event(Names::EXCEPTION, 107).set(key, text);
+            span.event(text, 108).set("y", text);
+        }
+        // Replaced, by a longer and by a shorter one.
+        span.set(Names::A, Names::METHOD).set(Names::ROUTE, Names::SIZE).set("x", Names::A);
+        span
+    }
+    let mut script = script_with(vec![]);
+    for value_length in (0..30).chain([u32::MAX]) {
+        script.limits.value_length = value_length;
+        let (otlp, compact) = (record::<Otlp>(&script), record::<Compact<Names>>(&script));
+        assert_eq!(compact.counts(), otlp.counts(), "{value_length}");
+        let mut line = Heap::ample();
+        compact.write_to(300, &mut line).unwrap();
+        let mut read = expanded(line.as_bytes(), &TimeAnchor::NANOSECONDS).unwrap();
+        let mut expected = views::span(&otlp.view(300));
+        read.attributes.sort_by(|one, other| one.0.cmp(&other.0));
+        expected.attributes.sort_by(|one, other| one.0.cmp(&other.0));
+        assert_eq!(read, expected, "{value_length}");
+        let strings: Vec<_> = Names::strings().iter().collect();
+        let (mut read, rest) = postcard::span(line.as_bytes(), &strings);
+        read.attributes.sort_by(|one, other| one.0.cmp(&other.0));
+        assert_eq!((read, rest), (expected, &[][..]), "{value_length}");
+        let literal = line.as_bytes().windows(4).any(|bytes| bytes == b"http");
+        assert!(!literal, "{value_length}: written out");
+    }
+}
+
+/// A number takes the last byte there is, and no more: also that of a text that is cut.
+#[test]
+fn a_cut_text_fits_exactly_or_is_dropped() {
+    let mut script = script_with(vec![]);
+    script.limits.value_length = 2;
+    for room in 0..6 {
+        let mut span = Span::<Heap, Compact<Names>>::new(Heap::up_to(room), &start(&script));
+        span.set(Names::A, Names::METHOD);
+        let counts = span.counts();
+        let fits = room > 4;
+        assert_eq!((counts.attributes, counts.dropped_attributes), if fits { (1, 0) } else { (0, 1) }, "{room}");
+        assert_eq!(counts.truncated_values, u32::from(fits) + u32::from(room == 0), "{room}");
+    }
 }
 
 /// The bytes that the documentation of the form describes, one by one.

@@ -22,6 +22,8 @@ enum Value {
     List(Vec<Value>),
     /// The keys are texts, written as values.
     Map(Vec<(Value, Value)>),
+    /// The same as of an interned text, and how many characters of it.
+    InternedStart(u32, usize),
 }
 
 /// What each span begins with.
@@ -87,6 +89,9 @@ impl<'a> Reader<'a> {
             Value::Float(number) => model::Value::F64(f64::from(number).to_bits()),
             Value::Text(text) => model::Value::Str(text),
             Value::Interned(reference) => model::Value::Str(self.interned(reference)),
+            Value::InternedStart(reference, characters) => {
+                model::Value::Str(self.interned(reference).chars().take(characters).collect())
+            }
             Value::Bytes(bytes) => model::Value::Bytes(bytes),
             Value::List(items) => model::Value::List(items.into_iter().map(|item| self.value(item)).collect()),
             Value::Map(entries) => {

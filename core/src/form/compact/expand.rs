@@ -2,6 +2,7 @@
 
 use super::read::{CompactSpan, Entry, Item, Items, Text, map_key};
 use super::tag;
+use super::value::clip;
 use crate::form::otlp::{ATTRIBUTE, EVENT_ATTRIBUTE, KEY, LINK_ATTRIBUTE, VALUE, find_attribute, key_bit, set_length};
 use crate::form::value as otlp_value;
 use crate::form::{EntryKind, OpenEntry, Otlp, Sealed};
@@ -215,6 +216,10 @@ fn any_value<'s, V: StorageView + ?Sized>(
         tag::F32 => Value::F64(f32::from_le_bytes(reader.array()?).into()),
         tag::TEXT => Value::Str(reader.text()?),
         tag::INTERNED => Value::Str(Text::read(reader)?.resolve(strings)?),
+        tag::INTERNED_START => {
+            let text = Text::read(reader)?.resolve(strings)?;
+            Value::Str(clip(text, reader.varint_u32()?))
+        }
         tag::BYTES => Value::Bytes(reader.bytes()?),
         tag::MAP => {
             return nest(out, otlp_value::MAP, |out| {

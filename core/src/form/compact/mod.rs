@@ -13,7 +13,8 @@
 //!   .11     h >> 2 = 0 end, 1 link (trace id, span id, flags byte, tracestate, attributes, 03), 2 status message,
 //!           3 tracestate, 4 dropped attributes of the event or link (varint), 5 the start was moved by (zigzag), 6 renamed
 //! value     byte: 0 empty, 1 false, 2 true, 3 integer (zigzag), 4 f64, 5 f32, 6 literal text, 7 interned text (id + 1),
-//!           8 bytes, 9 list (count, values), 10 map (count; for each entry a text and a value)
+//!           8 bytes, 9 list (count, values), 10 map (count; for each entry a text and a value), 11 the beginning of an
+//!           interned text (id + 1, characters)
 //! ```
 //!
 //! A key, name or message that comes again replaces the one before: the chip need not look for it. A replaced value keeps
@@ -115,4 +116,5 @@ mod tag {
     pub(super) const BYTES: u8 = 8;
     pub(super) const LIST: u8 = 9;
     pub(super) const MAP: u8 = 10;
+    pub(super) const INTERNED_START: u8 = 11;
 }

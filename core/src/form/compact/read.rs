@@ -279,6 +279,10 @@ fn skip_value(reader: &mut Reader<'_>, depth: usize) -> Result<(), CompactError>
         tag::INTERNED => {
             reader.varint_u32()?.checked_sub(1).ok_or(CompactError::UnknownString(0))?;
         }
+        tag::INTERNED_START => {
+            reader.varint_u32()?.checked_sub(1).ok_or(CompactError::UnknownString(0))?;
+            reader.varint_u32()?;
+        }
         tag::BYTES => drop(reader.bytes()?),
         tag::LIST | tag::MAP => {
             let depth = depth.checked_sub(1).ok_or(CompactError::TooDeep)?;

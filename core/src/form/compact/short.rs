@@ -3,10 +3,11 @@
 use core::mem::MaybeUninit;
 
 use super::value::{clip, narrowed};
-use super::{Compact, tag};
+use super::{Compact, item, tag};
 use crate::form::otlp::count;
-use crate::intern::{StringTable, Symbol};
-use crate::storage::{Storage, StorageView};
+use crate::intern::StringTable;
+use crate::postcard::write_varint as write_varint_u64;
+use crate::storage::{Storage, StorageView, append};
 use crate::{Header, Span};
 
 /// The same as of 64 bits, for numbers that fit 32.
@@ -41,6 +42,20 @@ fn key_and_tag(reference: u32, tag: u8) -> u32 {
     reference << 1 | u32::from(tag) << 8
 }
 
+/// Appends an event that has one of the first 31 names of the table, and nothing else yet, leaving `tail` bytes free behind it.
+#[inline(never)]
+pub(super) fn append_event<V: StorageView + ?Sized>(body: &mut V, head: u8, delta: u64, tail: usize) -> bool {
+    let Some(room) = body.room().checked_sub(tail) else { return false };
+    append(body, room.min(MOST_OF_EVENT), |cursor| {
+        cursor.byte(head);
+        write_varint_u64(cursor, delta);
+        cursor.byte(item::END);
+    })
+}
+
+/// Such an event: name, time, end mark.
+const MOST_OF_EVENT: usize = 1 + 10 + 1;
+
 /// The bit of a key with a reference from 1 to 31.
 #[inline(always)]
 pub(super) const fn own_bit(reference: u32) -> u32 {
@@ -63,7 +78,7 @@ pub(super) fn set_number<S: Storage, T: StringTable>(
 fn set_packed<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>>, key_and_tag: u32, number: u32, own_bit: u32) {
     let (header, body) = span.header_and_body();
     if body.room() < MOST_OF_NUMBER {
-        return set_scarce(span, key_and_tag, number);
+        return set_scarce(span, key_and_tag, number, u32::MAX);
     }
     if !admit(header, own_bit) {
         return;
@@ -81,11 +96,60 @@ fn set_packed<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>>, key_an
     }
 }
 
-/// The same where the room is scarce, so that it matters how long the number is.
+/// The same where the room is scarce, so that it matters how long the number is; and where the value is the beginning of an
+/// interned text, so that how many `characters` it has follows: fewer than [`u32::MAX`].
 #[cold]
 #[inline(never)]
-fn set_scarce<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>>, key_and_tag: u32, number: u32) {
-    set(span, key_and_tag, varint_len(number), |out| write_varint(out, number));
+fn set_scarce<S: Storage, T: StringTable>(
+    span: &mut Span<S, Compact<T>>,
+    key_and_tag: u32,
+    number: u32,
+    characters: u32,
+) {
+    let is_cut = characters != u32::MAX;
+    let width = varint_len(number);
+    let all = width + if is_cut { varint_len(characters) } else { 0 };
+    let is_set = set(span, key_and_tag, all, |out| {
+        if let Some((out, behind)) = out.split_at_mut_checked(width) {
+            write_varint(out, number);
+            write_varint(behind, characters);
+        }
+    });
+    let (header, _) = span.header_and_body();
+    count(&mut header.dropped.texts, is_set && is_cut);
+}
+
+/// Sets an attribute whose value is an interned text, which may be longer than the limit.
+#[inline(always)]
+pub(super) fn set_interned<S: Storage, T: StringTable>(
+    span: &mut Span<S, Compact<T>>,
+    reference: u32,
+    interned: u32,
+    text: &str,
+) {
+    // No text has more characters than bytes.
+    if text.len() <= span.limits().value_length as usize {
+        set_number(span, reference, tag::INTERNED, interned);
+    } else {
+        set_long_interned(span, key_and_tag(reference, tag::INTERNED), interned, text);
+    }
+}
+
+/// The same for one that may be too long.
+#[cold]
+#[inline(never)]
+fn set_long_interned<S: Storage, T: StringTable>(
+    span: &mut Span<S, Compact<T>>,
+    key_and_tag: u32,
+    interned: u32,
+    text: &str,
+) {
+    let limit = span.limits().value_length;
+    if clip(text, limit).len() == text.len() {
+        set_packed(span, key_and_tag, interned, own_bit(key_and_tag >> 1 & 31));
+    } else {
+        set_scarce(span, key_and_tag ^ u32::from(tag::INTERNED ^ tag::INTERNED_START) << 8, interned, limit);
+    }
 }
 
 /// Sets an attribute whose value is its tag.
@@ -95,14 +159,10 @@ pub(super) fn set_bool<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>
     set(span, key_and_tag(reference, tag), 0, |_| {});
 }
 
-/// Sets an attribute whose value is a text, interned or not.
+/// Sets an attribute whose value is a text that is not interned.
 #[inline(never)]
 pub(super) fn set_text<S: Storage, T: StringTable>(span: &mut Span<S, Compact<T>>, reference: u32, text: &str) {
     let clipped = clip(text, span.limits().value_length);
-    let interned = Symbol::of::<T>(clipped).reference;
-    if interned != 0 {
-        return set_number(span, reference, tag::INTERNED, interned);
-    }
     let length = u32::try_from(clipped.len()).unwrap_or(u32::MAX);
     let width = varint_len(length);
     let is_set = set(span, key_and_tag(reference, tag::TEXT), width.saturating_add(clipped.len()), |out| {

@@ -74,14 +74,18 @@ fn write_double(cursor: &mut Cursor<'_>, number: f64) {
 #[inline(never)]
 fn write_text<T: StringTable>(cursor: &mut Cursor<'_>, text: &str, writing: &mut Writing) {
     let clipped = clip(text, writing.value_length);
-    writing.clipped |= clipped.len() < text.len();
-    let symbol = Symbol::of::<T>(clipped);
+    let is_clipped = clipped.len() < text.len();
+    writing.clipped |= is_clipped;
+    let symbol = Symbol::of::<T>(text);
     if symbol.reference == 0 {
         cursor.byte(tag::TEXT);
         write_counted(cursor, clipped.as_bytes());
     } else {
-        cursor.byte(tag::INTERNED);
+        cursor.byte(if is_clipped { tag::INTERNED_START } else { tag::INTERNED });
         write_varint_u32(cursor, symbol.reference);
+        if is_clipped {
+            write_varint_u32(cursor, writing.value_length);
+        }
     }
 }
 

@@ -46,6 +46,10 @@ impl<'a> Walk<'a> {
             left -= 1;
             match self.varint().to_le_bytes()[0] {
                 tag::I64 | tag::INTERNED => drop(self.varint()),
+                tag::INTERNED_START => {
+                    self.varint();
+                    self.varint();
+                }
                 tag::F64 => drop(self.skip(8)),
                 tag::F32 => drop(self.skip(4)),
                 tag::TEXT | tag::BYTES => drop(self.counted()),

@@ -9,7 +9,7 @@ use crate::form::value::fit;
 use crate::form::{EntryKind, OpenEntry, Sealed};
 use crate::intern::{StringTable, Symbol};
 use crate::postcard::{write_varint, write_varint_u32, zigzag};
-use crate::storage::{Cursor, Storage, StorageView, append};
+use crate::storage::{Cursor, Output, Storage, StorageView, append};
 use crate::wire::varint_len;
 use crate::{Attribute, Header, Span, SpanContext, Status, StatusCode, Value};
 
@@ -91,8 +91,8 @@ impl<T: StringTable> Sealed for Compact<T> {
                 Value::Str(text) => {
                     // Where the compiler knows the text, it knows this.
                     let interned = Symbol::of::<T>(text).reference;
-                    if interned != 0 && span.limits().value_length == u32::MAX {
-                        return short::set_number(span, reference, tag::INTERNED, interned);
+                    if interned != 0 {
+                        return short::set_interned(span, reference, interned, text);
                     }
                     return short::set_text(span, reference, text);
                 }
@@ -103,6 +103,7 @@ impl<T: StringTable> Sealed for Compact<T> {
         Self::set_attribute(header, body, key, value);
     }
 
+    #[inline(always)]
     fn begin_event<V: StorageView + ?Sized>(
         header: &mut Header,
         body: &mut V,
@@ -113,11 +114,11 @@ impl<T: StringTable> Sealed for Compact<T> {
         let start = body.as_slice().len();
         let delta = zigzag(time.wrapping_sub(header.start_time).cast_signed());
         let fits = header.recorded.events < header.limits.events
-            && append_whole(body, ENTRY_TAIL, |cursor| {
-                write_symbol(cursor, &symbol, 2, 1);
-                write_varint(cursor, delta);
-                cursor.byte(item::END);
-            });
+            && if has_own_bit(symbol.reference) {
+                short::append_event(body, symbol.reference.to_le_bytes()[0] << 2 | 1, delta, ENTRY_TAIL)
+            } else {
+                append_long_event(body, &symbol, delta)
+            };
         if !fits {
             count(&mut header.dropped.events, true);
             return None;
@@ -216,32 +217,35 @@ impl<T: StringTable> Sealed for Compact<T> {
 
     #[inline]
     fn encode<V: StorageView + ?Sized>(header: &Header, body: &[u8], end_time: u64, out: &mut V) -> bool {
-        // A body without room for two bytes holds no name, and nothing else either.
-        let body = if body.is_empty() { &[0, 0] } else { body };
-        let has_outcome = header.status != StatusCode::Unset || header.has_rare_fields();
-        let duration = zigzag(end_time.wrapping_sub(header.start_time).cast_signed());
         let most = Self::most_encoded(header, body).min(out.room());
-        append(out, most, |cursor| {
-            let flags = header.context.flags().bits() << 5;
-            let mut first = header.kind as u8 | flags | if has_outcome { head::HAS_OUTCOME } else { 0 };
-            if header.parent.is_some() {
-                first |= head::HAS_PARENT | if header.is_parent_remote() { head::PARENT_IS_REMOTE } else { 0 };
-            }
-            cursor.byte(first);
-            cursor.words(header.context.trace_id().words());
-            cursor.words(header.context.span_id().words());
-            if let Some(parent) = &header.parent {
-                cursor.words(parent.span_id().words());
-            }
-            write_varint(cursor, header.start_time);
-            write_varint(cursor, duration);
-            if has_outcome {
-                cursor.byte(header.status as u8);
-                outcome(header).into_iter().for_each(|count| write_varint_u32(cursor, count));
-            }
-            cursor.bytes(body);
-            cursor.byte(item::END);
-        })
+        append(out, most, |cursor| Self::stream(header, body, end_time, cursor))
+    }
+
+    const IS_OTLP: bool = false;
+
+    #[inline]
+    fn stream<O: Output>(header: &Header, body: &[u8], end_time: u64, out: &mut O) {
+        let has_outcome = header.status != StatusCode::Unset || header.has_rare_fields();
+        let flags = header.context.flags().bits() << 5;
+        let mut first = header.kind as u8 | flags | if has_outcome { head::HAS_OUTCOME } else { 0 };
+        if header.parent.is_some() {
+            first |= head::HAS_PARENT | if header.is_parent_remote() { head::PARENT_IS_REMOTE } else { 0 };
+        }
+        out.bytes(&[first]);
+        out.bytes(&header.context.trace_id().to_bytes());
+        out.bytes(&header.context.span_id().to_bytes());
+        if let Some(parent) = &header.parent {
+            out.bytes(&parent.span_id().to_bytes());
+        }
+        out.varint(header.start_time);
+        out.varint(zigzag(end_time.wrapping_sub(header.start_time).cast_signed()));
+        if has_outcome {
+            out.bytes(&[header.status as u8]);
+            outcome(header).into_iter().for_each(|count| out.varint(count.into()));
+        }
+        // A body without room for two bytes holds no name, and nothing else either.
+        out.bytes(if body.is_empty() { &[0, 0] } else { body });
+        out.bytes(&[item::END]);
     }
 }
 
@@ -273,6 +277,16 @@ fn append_long_name<V: StorageView + ?Sized>(header: &mut Header, body: &mut V, 
         count(&mut header.dropped.texts, true);
         append(body, &Symbol { reference: 0, text: fitting });
     }
+}
+
+/// Appends an event whose name takes more than a byte.
+#[inline(never)]
+fn append_long_event<V: StorageView + ?Sized>(body: &mut V, name: &Symbol<'_>, delta: u64) -> bool {
+    append_whole(body, ENTRY_TAIL, |cursor| {
+        write_symbol(cursor, name, 2, 1);
+        write_varint(cursor, delta);
+        cursor.byte(item::END);
+    })
 }
 
 fn append_text_item<V: StorageView + ?Sized>(body: &mut V, head: u8, text: &str) -> bool {

@@ -5,18 +5,18 @@
 use clewline_core::Compact;
 use clewline_core::frame::{FrameDecoder, FrameEncoder, Message};
 use clewline_core::shared::{Keep, SpanRing};
-use sizes::work::{Buffers, CONTEXT, ChipTracer, Names, drain, three_and_event, tracer};
+use sizes::work::{Buffer, CONTEXT, ChipTracer, Names, drain, three_and_event, tracer};
 
 static RING: SpanRing<48, 16, Compact<Names>> = SpanRing::new(Keep::Newest);
 static TRACER: ChipTracer<48, 16, Compact<Names>> = tracer(&RING);
-static mut BUFFERS: Buffers = Buffers::new();
+static mut BUFFER: Buffer = [0; 100];
 const LINE: *mut u32 = 0x4000_4000 as *mut u32;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut encoder = FrameEncoder::new(Names::FINGERPRINT, 1);
     // SAFETY: `main` runs once, and nothing else has it.
-    let buffers = unsafe { &mut *(&raw mut BUFFERS) };
+    let buffer = unsafe { &mut *(&raw mut BUFFER) };
     let mut decoder = FrameDecoder::<64>::new();
     loop {
         // SAFETY: the data register of UART 0.
@@ -27,7 +27,7 @@ fn main() -> ! {
             CONTEXT.set(Some(context));
         }
         three_and_event(&TRACER);
-        drain(&TRACER, &mut encoder, buffers, |frame| {
+        drain(&TRACER, &mut encoder, buffer, |frame| {
             // SAFETY: as above.
             frame.iter().for_each(|&byte| unsafe { LINE.write_volatile(byte.into()) });
         });

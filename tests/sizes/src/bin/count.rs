@@ -9,9 +9,9 @@ use clewline_core::frame::FrameEncoder;
 use clewline_core::{SpanContext, SpanId, TraceFlags, TraceId};
 use cortex_m::interrupt::Mutex;
 use sizes::meter::{self, TIMES, instructions, stack};
-use sizes::work::{Buffers, COMPACT, CONTEXT, Names, OTLP, bare, drain, three, three_and_event};
+use sizes::work::{Buffer, COMPACT, CONTEXT, Names, OTLP, bare, drain, three, three_and_event};
 
-static BUFFERS: Mutex<RefCell<Buffers>> = Mutex::new(RefCell::new(Buffers::new()));
+static BUFFER: Mutex<RefCell<Buffer>> = Mutex::new(RefCell::new([0; 100]));
 
 fn empty_ring() {
     let mut record = [0; 300];
@@ -29,8 +29,8 @@ fn drain_one() {
     // Such as after days: numbers of usual length.
     static ENCODER: FrameEncoder = FrameEncoder::new(Names::FINGERPRINT, 1);
     cortex_m::interrupt::free(|section| {
-        if let Ok(mut buffers) = BUFFERS.borrow(section).try_borrow_mut() {
-            drain(&COMPACT, &mut ENCODER.clone(), &mut buffers, |frame| {
+        if let Ok(mut buffer) = BUFFER.borrow(section).try_borrow_mut() {
+            drain(&COMPACT, &mut ENCODER.clone(), &mut buffer, |frame| {
                 black_box(frame);
             });
         }
@@ -59,8 +59,8 @@ fn main() -> ! {
     meter::say("dropped", COMPACT.sink().counts().dropped + OTLP.sink().counts().dropped);
     three_and_event(&COMPACT);
     let mut encoder = FrameEncoder::new(Names::FINGERPRINT, 1);
-    let mut buffers = Buffers::new();
-    drain(&COMPACT, &mut encoder, &mut buffers, |frame| meter::say("wire", frame.len() as u32));
+    let mut buffer = [0; 100];
+    drain(&COMPACT, &mut encoder, &mut buffer, |frame| meter::say("wire", frame.len() as u32));
     meter::say("end", 0);
     meter::end()
 }
