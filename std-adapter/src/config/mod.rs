@@ -381,7 +381,11 @@ impl TracingConfig {
         let argument = environment.value(ARGUMENT);
         let Some((_, mut sampler)) = sampler else {
             if argument.is_some() {
-                environment.warn(ARGUMENT, argument.as_deref(), "has no effect without OTEL_TRACES_SAMPLER");
+                environment.warn(
+                    ARGUMENT,
+                    argument.as_deref(),
+                    "has no effect without a sampler in OTEL_TRACES_SAMPLER",
+                );
             }
             return;
         };

@@ -23,9 +23,9 @@ tracestate    2 members
 baggage       1 member
   tenant      Müller; public
 passed on
-  traceparent:  00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03
-  tracestate:  congo=t61rcWkgMzE,rojo=1
-  baggage:    tenant=M%C3%BCller;public
+  traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03
+  tracestate: congo=t61rcWkgMzE,rojo=1
+  baggage: tenant=M%C3%BCller;public
 ";
     assert_eq!(text, expected);
 }
@@ -79,6 +79,8 @@ fn the_environment_is_explained_too() {
     assert_eq!(whole.into_bytes(), output(&["headers"], as_headers.as_bytes()));
     let broken = run(&[], &[("TRACEPARENT", &parent.to_uppercase()), ("traceparent", parent)]);
     assert!(broken.contains("no valid context") && broken.contains("trace id is not 32 lower-case"), "{broken}");
+    let nothing = run(&[], &[("traceparent", parent)]);
+    assert!(nothing.ends_with("none of these variables is set: TRACEPARENT, TRACESTATE, BAGGAGE\n"), "{nothing}");
     let b3 = run(&["--format", "b3"], &[("X_B3_TRACEID", "463ac35c9f6413ad"), ("X_B3_SPANID", "a2fb4a1d1a96d312")]);
     assert!(b3.contains("trace id      0000000000000000463ac35c9f6413ad"), "{b3}");
 }

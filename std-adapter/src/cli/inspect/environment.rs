@@ -35,6 +35,11 @@ pub(super) fn inspect(arguments: &EnvironmentArguments) -> Result<(), String> {
         println!("{}", line.map_err(|error| format!("the findings cannot be written as JSON: {error}"))?);
     } else {
         print!("{}", explain(arguments.format, &headers));
+        if headers.is_empty() {
+            let names = arguments.format.names().iter().filter_map(|name| variable(name));
+            let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+            println!("none of these variables is set: {}", names.join(", "));
+        }
     }
     Ok(())
 }

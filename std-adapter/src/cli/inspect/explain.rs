@@ -51,7 +51,7 @@ pub(super) fn explain<V: AsRef<[u8]>>(format: Format, headers: &[(&str, V)]) -> 
     if let Some(first) = leaving.next() {
         text.push_str("passed on\n");
         for (name, value) in std::iter::once(first).chain(leaving) {
-            line(&mut text, 2, &format!("{name}:"), value);
+            line(&mut text, 2, &format!("{name}: {value}"), "");
         }
     }
     text
