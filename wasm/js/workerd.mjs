@@ -7,6 +7,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import { checkClock } from "./clock.mjs";
 import { keepContextIn } from "./context.mjs";
 import module from "./core.wasm";
 import { init as start } from "./slim.mjs";
@@ -32,6 +33,9 @@ export function init(options) {
     // Members of a page's request that mean nothing here.
     wrapSend((send) => (address, { method, headers, body, signal }) => send(address, { method, headers, body, signal }));
     Object.assign(tracer, { flush, isManual: true });
+  } else {
+    // No timer does it here, so each request does.
+    checkClock();
   }
   return tracer;
 }
