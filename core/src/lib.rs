@@ -54,6 +54,8 @@ mod preset;
 mod processor;
 mod random;
 mod sampler;
+#[cfg(feature = "serde")]
+mod serialize;
 #[cfg(feature = "critical-section")]
 pub mod shared;
 mod span;
