@@ -8,5 +8,11 @@ export interface ContextStore {
   run<R>(value: unknown, fn: () => R): R;
 }
 
-/** Makes the running tracer the provider of `@opentelemetry/api`: tracers, contexts, propagation. */
+/**
+ * Makes the tracer that `init` starts the provider of `@opentelemetry/api`: its tracers, its contexts, its propagation of `traceparent`,
+ * `tracestate` and `baggage`. Members of baggage that break its rules are left out, and counted as `refusedBaggage`. Without a store,
+ * contexts hold through promises where the host offers that, and as far as synchronous code reaches in a browser.
+ *
+ * `init` throws if the API has another provider already.
+ */
 export declare function provideApi(store?: ContextStore): Instrumentation;

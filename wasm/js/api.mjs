@@ -1,21 +1,21 @@
 /**
- * Makes us the provider of `@opentelemetry/api`, so that whatever is instrumented with it records through us: its tracers, its context and
- * its propagation of `traceparent`, `tracestate` and nothing else.
+ * Makes us the provider of `@opentelemetry/api`, so that whatever is instrumented with it records through us: its tracers, its contexts,
+ * and its propagation of `traceparent`, `tracestate` and `baggage`.
  */
 
-import { ROOT_CONTEXT, context, createTraceState, propagation, trace } from "@opentelemetry/api";
+import { INVALID_SPAN_CONTEXT, context, propagation, trace } from "@opentelemetry/api";
 
-import { activeSpan, withActive } from "./context.mjs";
+import { Stack, contextManager, isSuppressed, spanIn, suppressed, wrapBy } from "./api-context.mjs";
+import { propagator } from "./api-propagation.mjs";
+import { keepContextIn } from "./context.mjs";
 import { startSpan } from "./tracer.mjs";
-
-/** Set by `suppressTracing` of `@opentelemetry/core`, for requests of exporters. */
-const SUPPRESSED = Symbol.for("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+import { wrapSend } from "./transport.mjs";
 
 /** A time of the API: a `Date`, epoch milliseconds, milliseconds since the page began, or `[seconds, nanoseconds]`. */
 function timeOf(time) {
   if (Array.isArray(time)) return time[0] * 1000 + time[1] / 1e6;
   if (typeof time === "number" && time < performance.timeOrigin) return performance.timeOrigin + time;
-  return time;
+  return time ?? undefined;
 }
 
 /** Whether an argument that may be left out is a time. */
@@ -23,12 +23,13 @@ const isTime = (value) => typeof value === "number" || value instanceof Date || 
 
 /** A span of ours, as the API wants it. */
 class ApiSpan {
+  #context;
   constructor(inner, traceState) {
     this.inner = inner;
     this.traceState = traceState;
   }
   spanContext() {
-    return { ...this.inner.spanContext(), traceState: this.traceState };
+    return (this.#context ??= { ...this.inner.spanContext(), traceState: this.traceState });
   }
   isRecording() {
     return this.inner.isRecording();
@@ -54,8 +55,8 @@ class ApiSpan {
     for (const link of links) this.inner.addLink(link);
     return this;
   }
-  setStatus(status) {
-    this.inner.setStatus(status);
+  setStatus({ code, message }) {
+    this.inner.setStatus({ code, message: message == null ? "" : String(message) });
     return this;
   }
   updateName(name) {
@@ -63,6 +64,8 @@ class ApiSpan {
     return this;
   }
   end(time) {
+    // Our own contexts are forgotten some thousand spans later, the API's never.
+    this.spanContext();
     this.inner.end(timeOf(time));
   }
   recordException(exception, time) {
@@ -70,104 +73,73 @@ class ApiSpan {
   }
 }
 
-/** The span in one of the API's contexts, as we take it for a parent: ours, one that is only a context, or none. */
-const spanIn = (around) => {
-  const span = trace.getSpan(around);
-  return span instanceof ApiSpan ? span.inner : span;
-};
+/** The same span is the same object, whichever way it is reached. */
+const wrapped = new WeakMap();
+wrapBy((inner) => {
+  let span = wrapped.get(inner);
+  if (!span) wrapped.set(inner, (span = new ApiSpan(inner)));
+  return span;
+});
 
-const tracer = {
-  startSpan(name, { root, kind, attributes, links, startTime } = {}, around = context.active()) {
-    if (around.getValue(SUPPRESSED)) return trace.wrapSpanContext({ traceId: "0".repeat(32), spanId: "0".repeat(16), traceFlags: 0 });
+const nothing = () => trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+/** A tracer of the API. All spans leave in one scope, so its own is an attribute, as OpenTelemetry says for such formats. */
+class ApiTracer {
+  constructor(provider, name, version) {
+    this.provider = provider;
+    this.scope = { "otel.scope.name": name || undefined, "otel.scope.version": version };
+  }
+  startSpan(name, options, around = context.active()) {
+    if (!this.provider.on || isSuppressed(around)) return nothing();
+    const { root, kind, attributes, links, startTime } = options ?? {};
     const parent = (!root && spanIn(around)) || null;
     const inner = startSpan(name, { parent, kind, attributes, links, startTime: timeOf(startTime) });
-    return new ApiSpan(inner, parent ? trace.getSpanContext(around).traceState : undefined);
-  },
+    const span = new ApiSpan(inner, parent ? trace.getSpanContext(around).traceState : undefined);
+    wrapped.set(inner, span);
+    inner.setAttributes(this.scope);
+    return span;
+  }
   startActiveSpan(name, ...rest) {
     const fn = rest.pop();
     const [options, around = context.active()] = rest;
     const span = this.startSpan(name, options, around);
     return context.with(trace.setSpan(around, span), fn, undefined, span);
-  },
-};
-
-/** Where the host cannot follow a promise. */
-class Stack {
-  #current;
-  getStore() {
-    return this.#current;
-  }
-  run(value, fn) {
-    const outer = this.#current;
-    this.#current = value;
-    try {
-      return fn();
-    } finally {
-      this.#current = outer;
-    }
   }
 }
 
-/** The API's contexts, kept beside our active span: each side sees what the other made active last. */
-const manager = (store) => ({
-  active() {
-    const around = store.getStore() ?? ROOT_CONTEXT;
-    const ours = activeSpan();
-    if (ours === spanIn(around)) return around;
-    return ours ? trace.setSpan(around, new ApiSpan(ours)) : trace.deleteSpan(around);
-  },
-  with: (around, fn, receiver, ...args) => store.run(around, () => withActive(spanIn(around), () => fn.apply(receiver, args))),
-  bind(around, target) {
-    if (typeof target !== "function") return target;
-    const { with: run } = this;
-    return function (...args) {
-      return run(around, target, this, ...args);
-    };
-  },
-  enable() {
-    return this;
-  },
-  disable() {
-    return this;
-  },
-});
+/** Registers one part after the other; where somebody was first, those that are registered already are taken back. */
+function register(provider, manager) {
+  const parts = [
+    ["trace", () => trace.setGlobalTracerProvider(provider), trace],
+    ["context", () => context.setGlobalContextManager(manager), context],
+    ["propagation", () => propagation.setGlobalPropagator(propagator), propagation],
+  ];
+  const done = [];
+  const undo = () => done.splice(0).forEach((part) => part.disable());
+  for (const [name, set, part] of parts) {
+    if (set()) done.push(part);
+    else {
+      undo();
+      throw new Error(`clewline: @opentelemetry/api has another provider already; call its ${name}.disable() before init()`);
+    }
+  }
+  return undo;
+}
 
-/** `traceparent` and `tracestate`; whether a header is valid is decided when a span starts below it. */
-const propagator = {
-  inject(around, carrier, setter) {
-    const found = trace.getSpanContext(around);
-    if (!found || around.getValue(SUPPRESSED)) return;
-    const { traceId, spanId, traceFlags, traceState } = found;
-    setter.set(carrier, "traceparent", `00-${traceId}-${spanId}-${(traceFlags & 255).toString(16).padStart(2, "0")}`);
-    const state = traceState?.serialize();
-    if (state) setter.set(carrier, "tracestate", state);
-  },
-  extract(around, carrier, getter) {
-    const one = (name) => [getter.get(carrier, name)].flat();
-    const [text, ...others] = one("traceparent");
-    const match = others.length ? null : /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-|$)/.exec(text ?? "");
-    if (!match) return around;
-    const [, traceId, spanId, flags] = match;
-    const state = one("tracestate").filter(Boolean).join(",");
-    return trace.setSpanContext(around, {
-      traceId,
-      spanId,
-      traceFlags: parseInt(flags, 16),
-      isRemote: true,
-      traceState: state ? createTraceState(state) : undefined,
-    });
-  },
-  fields: () => ["traceparent", "tracestate"],
-};
-
-/** The instrumentation, for `init`'s list. `store` follows contexts through promises, where the host has such a thing. */
-export const provideApi = (store = new Stack()) => () => {
-  trace.setGlobalTracerProvider({ getTracer: () => tracer });
-  context.setGlobalContextManager(manager(store));
-  propagation.setGlobalPropagator(propagator);
+/**
+ * The instrumentation, for `init`'s list. `store` follows contexts through promises, where the host has such a thing; `bindEmitter` makes
+ * the listeners of an event emitter run in a context.
+ */
+export const provideApi = (store = new Stack(), bindEmitter) => () => {
+  const provider = { on: true, getTracer: (name, version) => new ApiTracer(provider, name, version) };
+  const { manager, kept } = contextManager(store, bindEmitter);
+  const undo = register(provider, manager);
+  const before = keepContextIn(kept);
+  // Whatever instruments `fetch` by the API shall not see our own requests.
+  wrapSend((send) => (...args) => store.run(suppressed, () => send.apply(globalThis, args)));
   return () => {
-    trace.disable();
-    context.disable();
-    propagation.disable();
+    provider.on = false;
+    keepContextIn(before);
+    undo();
   };
 };

@@ -7,6 +7,9 @@ let store;
 /** The active span, if there is one. */
 export const activeSpan = () => (store ? store.getStore() : active);
 
+/** The one that the variable holds, whatever the host keeps. */
+export const activeHere = () => active;
+
 /** Calls `fn` with a span active, or with none. */
 export function withActive(span, fn) {
   if (store) return store.run(span, fn, span);
@@ -28,5 +31,9 @@ export function enter(span) {
   };
 }
 
-/** From here on the host keeps the active span, through promises too: an AsyncLocalStorage or what behaves like one. */
-export const keepContextIn = (given) => (store = given);
+/** From here on the host keeps the active span, through promises too: an AsyncLocalStorage or what behaves like one. Answers what was before. */
+export function keepContextIn(given) {
+  const before = store;
+  store = given;
+  return before;
+}

@@ -18,7 +18,8 @@ export let handleOf;
 export function parentText(parent) {
   if (typeof parent === "string") return parent;
   const { traceId, spanId, traceFlags = 0 } = parent.spanContext?.() ?? parent;
-  return traceId && spanId ? `00-${traceId}-${spanId}-${(traceFlags & 255).toString(16).padStart(2, "0")}` : "";
+  // Of the flags, those that version 00 knows (W3C Trace Context level 2, section 3.2.2.5).
+  return traceId && spanId ? `00-${traceId}-${spanId}-0${traceFlags & 3}` : "";
 }
 
 export class Span {
@@ -122,8 +123,7 @@ export class Span {
   /** Adds `traceparent` to the headers of a request made by hand, unless they carry one; answers the headers. */
   inject(headers = {}) {
     const name = "traceparent";
-    if (headers.set) headers.has(name) || headers.set(name, this.traceparent());
-    else if (!Object.keys(headers).some((key) => key.toLowerCase() === name)) headers[name] = this.traceparent();
+    if (!new Headers(headers).has(name)) headers.set ? headers.set(name, this.traceparent()) : (headers[name] = this.traceparent());
     return headers;
   }
 
