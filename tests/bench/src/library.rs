@@ -25,6 +25,12 @@ pub trait Installed: Sync {
     /// Returns when everything that was handed over has reached the exporter.
     fn flush(&self) {}
 
+    /// Like [`flush`](Self::flush), also for what the library has put by until this thread records more. Called where spans are
+    /// counted; nothing of it may arrive as a span.
+    fn settle(&self) {
+        self.flush();
+    }
+
     /// What is measured and checked of this row.
     fn role(&self) -> Role {
         Role::Recorder

@@ -114,11 +114,11 @@ fn check(installed: &dyn Installed, case: Case, routine: &mut Routine) -> Result
     if !case.starts_spans() && case != Case::AddEvent {
         return Ok(());
     }
-    installed.flush();
+    installed.settle();
     let before = arrivals::now();
     arrivals::inspect(true);
     let (iterations, _) = routine.run(CHECKED_ITERATIONS);
-    installed.flush();
+    installed.settle();
     arrivals::inspect(false);
     let found = arrivals::now().since(before);
     let (spans, attributes, events) = match case {
@@ -195,14 +195,14 @@ fn cpu(installed: &dyn Installed, case: Case, routine: &mut Routine, traces: u64
         routine.run(TRACES_PER_BURST);
         std::thread::sleep(PAUSE);
     }
-    installed.flush();
+    installed.settle();
     let before = arrivals::now();
     let start = ProcessTime::now();
     for _ in 0..bursts {
         routine.run(TRACES_PER_BURST);
         std::thread::sleep(PAUSE);
     }
-    installed.flush();
+    installed.settle();
     let time = start.elapsed().saturating_sub(pauses);
     let traces = bursts * TRACES_PER_BURST;
     let delivered = arrivals::now().since(before).spans;
