@@ -298,6 +298,7 @@ fn wasm_tests(context: &mut Context<'_>) -> Result<(), Error> {
     let mut command = provider.cargo(workspace, "test", Library::Std).with(&[
         "--package",
         "clewline-wasm",
+        "--all-features",
         "--test",
         "*",
         "--no-fail-fast",

@@ -1,0 +1,133 @@
+//! `inject`: the current context in the headers of a request, whatever client sends it.
+
+use clewline::Context;
+use clewline::propagation;
+
+/// Headers of a request. Names are in lower case.
+pub trait Carrier {
+    /// Whether there is such a header already.
+    fn has(&self, name: &str) -> bool;
+
+    /// Sets a header.
+    fn set(&mut self, name: &str, value: &str);
+}
+
+impl Carrier for web_sys::Headers {
+    fn has(&self, name: &str) -> bool {
+        Self::has(self, name).unwrap_or(false)
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        // Refused only for headers that cannot be changed any more, such as those of a response.
+        let _ = Self::set(self, name, value);
+    }
+}
+
+#[cfg(feature = "gloo-net")]
+impl Carrier for gloo_net::http::Headers {
+    fn has(&self, name: &str) -> bool {
+        Self::has(self, name)
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        Self::set(self, name, value);
+    }
+}
+
+#[cfg(feature = "http")]
+impl Carrier for http::HeaderMap {
+    fn has(&self, name: &str) -> bool {
+        self.contains_key(name)
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        // Propagators write names and values of visible ASCII, which are always valid.
+        if let (Ok(name), Ok(value)) = (http::HeaderName::from_bytes(name.as_bytes()), value.parse()) {
+            self.insert(name, value);
+        }
+    }
+}
+
+impl Carrier for Vec<(String, String)> {
+    fn has(&self, name: &str) -> bool {
+        self.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.push((name.to_owned(), value.to_owned()));
+    }
+}
+
+/// Writes the current context into the headers of a request: `traceparent`, and where there is such a thing `tracestate` and
+/// `baggage`. Answers whether anything was written.
+///
+/// Headers that are there already stay, and so does all that belongs to them: whoever set `traceparent` by hand meant it. It
+/// writes wherever it is told to; think of whom the request goes to, as another origin must allow the header (CORS), or the browser
+/// refuses the request.
+///
+/// ```
+/// let _attached = clewline_wasm::context("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").attach();
+/// let mut headers: Vec<(String, String)> = Vec::new();
+/// assert!(clewline_wasm::inject(&mut headers));
+/// assert_eq!(headers[0].0, "traceparent");
+/// assert!(!clewline_wasm::inject(&mut headers), "it is there already");
+/// ```
+pub fn inject(headers: &mut (impl Carrier + ?Sized)) -> bool {
+    inject_context(&Context::current(), headers)
+}
+
+/// Writes what `headers` do not have yet.
+pub(crate) fn inject_context(context: &Context, headers: &mut (impl Carrier + ?Sized)) -> bool {
+    let propagators = propagation::global();
+    let has_any_of = |names: &[&str]| names.iter().any(|name| headers.has(name));
+    let is_traced = has_any_of(&propagators.fields().filter(|name| *name != "baggage").collect::<Vec<_>>());
+    let has_baggage = has_any_of(&["baggage"]);
+    let mut has_written = false;
+    propagators.inject(context, &mut |name: &str, value: &str| {
+        if !(if name == "baggage" { has_baggage } else { is_traced }) {
+            headers.set(name, value);
+            has_written = true;
+        }
+    });
+    has_written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn written(mut headers: Vec<(String, String)>) -> Vec<(String, String)> {
+        let context = crate::context(TEXT).with_trace_state("a=1").with_baggage_entry("tenant", "acme").unwrap();
+        inject_context(&context, &mut headers);
+        headers
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn everything_that_travels_is_written() {
+        assert_eq!(
+            written(Vec::new()),
+            pairs(&[("traceparent", TEXT), ("tracestate", "a=1"), ("baggage", "tenant=acme")])
+        );
+    }
+
+    #[test]
+    fn what_was_set_by_hand_stays_with_all_that_belongs_to_it() {
+        let by_hand = [("Traceparent", "by hand")];
+        assert_eq!(written(pairs(&by_hand)), pairs(&[by_hand[0], ("baggage", "tenant=acme")]));
+        let baggage = [("baggage", "a=b")];
+        assert_eq!(written(pairs(&baggage)), pairs(&[baggage[0], ("traceparent", TEXT), ("tracestate", "a=1")]));
+    }
+
+    #[test]
+    fn nothing_is_written_outside_of_all_spans() {
+        let mut headers = Vec::new();
+        assert!(!inject(&mut headers));
+        assert!(headers.is_empty());
+    }
+}
