@@ -17,7 +17,7 @@
 //! ```
 //!
 //! - [`init`] starts everything; [`start`] starts the pipeline alone, for programs with a `tracing` subscriber of their own,
-//!   which add [`layer`] to it.
+//!   which add [`layer`] to it; [`Setup`] does both with processors, exporters and a sampler of the program's own.
 //! - [`SpanExt`] does to a `tracing` span what its fields cannot: parents from elsewhere, links, kind, status.
 //! - [`tracer`] is the door for code without `tracing`; [`current_span`] is the span that code is in, whichever door it came
 //!   through, and [`Context`] carries it to other threads.
@@ -72,7 +72,7 @@ pub use clewline_core::{
 };
 pub use config::TracingConfig;
 pub use current::{Baggage, Context, ContextGuard, CurrentSpan, EnteredSpan, current_context, current_span};
-pub use init::{Guard, InitError, start};
+pub use init::{Guard, InitError, Setup, start};
 #[cfg(feature = "tracing")]
 pub use init::{NoFilter, init, init_with};
 #[cfg(feature = "tracing")]

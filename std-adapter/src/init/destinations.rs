@@ -23,11 +23,7 @@ impl Destinations {
         let kinds = config.exporters.get();
         for &kind in kinds {
             let (exporter, timeout) = destinations.exporter(kind, config)?;
-            let mut settings = WorkerSettings::new(config);
-            settings.export_timeout = [timeout, *config.batch.export_timeout.get()].into_iter().flatten().min();
-            if !config.says_warnings() {
-                settings.report = Box::new(|_| ());
-            }
+            let settings = settings(config, timeout);
             // Named also where it is alone: its spool has its name, and is to be found again when it has company.
             let destination = Destination::new(kind.name(), exporter).settings(settings);
             let sends = matches!(kind, ExporterKind::Otlp | ExporterKind::Jaeger | ExporterKind::Zipkin);
@@ -53,6 +49,16 @@ impl Destinations {
             }
         }
     }
+}
+
+/// How a configuration wants an exporter with a time limit of its own to be fed.
+pub(super) fn settings(config: &TracingConfig, timeout: Option<Duration>) -> WorkerSettings {
+    let mut settings = WorkerSettings::new(config);
+    settings.export_timeout = [timeout, *config.batch.export_timeout.get()].into_iter().flatten().min();
+    if !config.says_warnings() {
+        settings.report = Box::new(|_| ());
+    }
+    settings
 }
 
 /// The destination with a spool, if one is configured.

@@ -4,19 +4,15 @@ mod destinations;
 #[cfg(feature = "tracing")]
 mod filter;
 mod guard;
+mod setup;
 
 pub use guard::Guard;
 #[cfg(feature = "tracing")]
 pub use guard::NoFilter;
+pub use setup::Setup;
 
-use self::destinations::Destinations;
-#[cfg(feature = "tracing")]
-use self::filter::ChangeableFilter;
 use crate::config::TracingConfig;
 use crate::exporter::StartError;
-use crate::pipeline::{Pipeline, PipelineBuilder, PipelineOptions};
-use crate::propagation::{self, Propagators};
-use crate::{sampler, tracer};
 
 /// Why tracing could not be started. The program runs on without it.
 #[derive(Debug, thiserror::Error)]
@@ -69,29 +65,14 @@ pub fn init() -> Result<Guard, InitError> {
     init_with(&TracingConfig::from_env())
 }
 
-/// Starts tracing with a configuration of your own; otherwise as [`init`].
+/// Starts tracing with a configuration of your own; otherwise as [`init`]. [`Setup`] adds processors, exporters and a sampler
+/// of your own.
 ///
 /// # Errors
 /// As [`init`].
 #[cfg(feature = "tracing")]
 pub fn init_with(config: &TracingConfig) -> Result<Guard, InitError> {
-    // Looked at before anything is started, so that `start` can still be called when this fails.
-    if tracing_core::dispatcher::has_been_set() {
-        return Err(InitError::SubscriberSet);
-    }
-    let mut guard = start(config)?;
-    let spans = &config.spans;
-    let subscriber = crate::subscriber()
-        .with_targets(filter::targets(config.filter.get()))
-        .with_location(*spans.location.get())
-        .with_threads(*spans.threads.get())
-        .with_level(*spans.level.get())
-        .with_target(*spans.target.get())
-        .with_tracked_inactivity(*spans.inactivity.get());
-    let dispatch = tracing_core::Dispatch::new(subscriber);
-    tracing_core::dispatcher::set_global_default(dispatch.clone()).map_err(|_| InitError::SubscriberSet)?;
-    guard.filter = Some(ChangeableFilter::new(dispatch));
-    Ok(guard)
+    Setup::new(config).init()
 }
 
 /// Starts the process's pipeline, and no more: for programs that have their own `tracing` subscriber, or none.
@@ -99,48 +80,5 @@ pub fn init_with(config: &TracingConfig) -> Result<Guard, InitError> {
 /// # Errors
 /// As [`init`].
 pub fn start(config: &TracingConfig) -> Result<Guard, InitError> {
-    config.print_warnings();
-    if tracer::global().is_some() {
-        return Err(InitError::AlreadyInitialised);
-    }
-    // Contexts travel on whether there are spans or not (`sdk-environment-variables.md`, OTEL_SDK_DISABLED).
-    let names = config.propagators.get().iter().map(|propagator| propagator.name());
-    if let Ok(propagators) = Propagators::from_names(names) {
-        propagation::set_global(propagators);
-    }
-    let mut guard = Guard {
-        pipeline: None,
-        memory: None,
-        shutdown_timeout: *config.shutdown_timeout.get(),
-        #[cfg(feature = "tracing")]
-        reports: config.says_warnings(),
-        #[cfg(feature = "tracing")]
-        filter: None,
-    };
-    if !config.enabled.get() {
-        return Ok(guard);
-    }
-    config.sampler.get().check()?;
-    let Destinations { list, memory } = Destinations::new(config)?;
-    let pipeline = config.with_resource(|resource| {
-        let mut options = PipelineOptions {
-            limits: config.span_limits(),
-            baggage_attributes: config.baggage_attributes.get().clone(),
-            exports_open_spans: *config.spans.export_open.get(),
-            ..PipelineOptions::default()
-        };
-        config.memory.set(&mut options);
-        let builder = Pipeline::builder(resource).sampler(sampler::build(config.sampler.get())).options(options);
-        let builder = match config.tail.sampling() {
-            Some(tail) => builder.tail(tail),
-            None => builder,
-        };
-        list.into_iter().fold(builder, PipelineBuilder::destination).start()
-    })?;
-    if !tracer::set_global(pipeline) {
-        return Err(InitError::AlreadyInitialised);
-    }
-    guard.pipeline = Some(pipeline);
-    guard.memory = memory;
-    Ok(guard)
+    Setup::new(config).start()
 }

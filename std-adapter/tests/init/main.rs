@@ -4,4 +4,5 @@
 mod alone;
 mod collector;
 mod running;
+mod setup;
 mod starting;

@@ -1,0 +1,81 @@
+//! Processors, exporters and samplers of the program's own beside those of the configuration.
+
+use std::time::Duration;
+
+use clewline::config::{ExporterKind, SamplerConfig};
+use clewline::exporter::MemoryExporter;
+use clewline::{ReadWriteSpan, Sampler, Setup, SpanProcessor, SpanView, TracingConfig, Verdict};
+use clewline_core::{SamplingDecision, SamplingParameters, SamplingResult};
+
+use crate::alone::alone;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Marks what begins, and drops what is called `health`.
+struct Marks(&'static str);
+
+impl SpanProcessor for Marks {
+    fn on_start(&self, span: &mut ReadWriteSpan<'_>) {
+        span.set("marked by", self.0);
+    }
+
+    fn on_end(&self, span: &SpanView<'_>) -> Verdict {
+        if span.name() == "health" { Verdict::Drop } else { Verdict::Keep }
+    }
+}
+
+/// Does not want what is called `noise`.
+struct WithoutNoise;
+
+impl Sampler for WithoutNoise {
+    fn should_sample(&self, asked: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        if asked.name == "noise" { SamplingDecision::Drop } else { SamplingDecision::RecordAndSample }.into()
+    }
+}
+
+fn record_all() {
+    for name in ["cart", "noise", "health"] {
+        clewline::tracer("shop").span(name).start().end();
+    }
+}
+
+fn names(memory: &MemoryExporter) -> Vec<String> {
+    memory.take().into_iter().map(|span| span.name).collect()
+}
+
+#[test]
+fn what_the_program_adds_stands_beside_what_is_configured() {
+    alone("setup::what_the_program_adds_stands_beside_what_is_configured", &[], || {
+        let own = MemoryExporter::new(10);
+        let config = TracingConfig::default().with_exporters([ExporterKind::Memory]).with_service_name("shop");
+        let setup = Setup::new(&config).processor(Marks("first")).processor(Marks("second")).sampler(WithoutNoise);
+        let guard = setup.exporter("own", own.clone()).init().unwrap();
+        record_all();
+        guard.flush(SOON).unwrap();
+        let spans = own.take();
+        let [cart] = spans.as_slice() else { panic!("{spans:?}") };
+        assert_eq!((cart.name.as_str(), cart.attribute("marked by")), ("cart", Some(&"second".into())));
+        assert!(cart.resource.attributes.contains(&("service.name".to_owned(), "shop".into())));
+        assert_eq!(names(guard.memory().unwrap()), ["cart"]);
+        let ledgers = guard.pipeline().unwrap().ledgers();
+        assert_eq!(ledgers.iter().map(|ledger| ledger.name).collect::<Vec<_>>(), ["memory", "own"]);
+        // The sampler can be replaced while the program runs.
+        guard.set_sampler(&SamplerConfig::AlwaysOn).unwrap();
+        record_all();
+        guard.flush(SOON).unwrap();
+        assert_eq!(names(&own), ["cart", "noise"]);
+    });
+}
+
+#[test]
+fn an_exporter_can_be_the_only_one_and_needs_no_subscriber() {
+    alone("setup::an_exporter_can_be_the_only_one_and_needs_no_subscriber", &[], || {
+        let own = MemoryExporter::new(10);
+        let config = TracingConfig::default().with_exporters([]);
+        let guard = Setup::new(&config).exporter("own", own.clone()).start().unwrap();
+        record_all();
+        guard.flush(SOON).unwrap();
+        assert_eq!(names(&own), ["cart", "noise", "health"]);
+        assert!(!tracing::dispatcher::has_been_set() && guard.memory().is_none());
+    });
+}
