@@ -1,4 +1,4 @@
-//! `POST /api/checkout`: what the button does, as nested spans of ordinary `#[instrument]` functions.
+//! `GET /api/cart` and `POST /api/checkout`: what page and button ask for, as nested spans of ordinary `#[instrument]` functions.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +38,11 @@ impl Shop {
             checkouts: Arc::default(),
         }
     }
+
+    /// Whose cart the next checkout is.
+    fn next_tenant(&self) -> &'static str {
+        tenant(self.checkouts.load(Ordering::Relaxed) + 1)
+    }
 }
 
 /// What can be asked for in the address.
@@ -55,8 +60,8 @@ struct Order {
     total_cents: u64,
 }
 
-#[derive(Debug)]
-struct Item {
+#[derive(Debug, Serialize)]
+pub(crate) struct Item {
     name: &'static str,
     cents: u64,
 }
@@ -70,10 +75,15 @@ enum CheckoutError {
     Unreachable(#[from] reqwest::Error),
 }
 
+/// What the page shows when it has loaded.
+pub(crate) async fn cart(State(shop): State<Shop>) -> Json<Vec<Item>> {
+    Json(load_cart(shop.next_tenant()).await)
+}
+
 /// Turns the cart into an order. The server span is the current one here.
 pub(crate) async fn checkout(State(shop): State<Shop>, Query(wish): Query<Wish>) -> Response {
     let number = shop.checkouts.fetch_add(1, Ordering::Relaxed) + 1;
-    let tenant_id = TENANTS[usize::try_from(number).unwrap_or(0) % TENANTS.len()];
+    let tenant_id = tenant(number);
     Span::current().set_attribute("tenant_id", tenant_id);
 
     let items = load_cart(tenant_id).await;
@@ -91,6 +101,11 @@ pub(crate) async fn checkout(State(shop): State<Shop>, Query(wish): Query<Wish>)
             (StatusCode::BAD_GATEWAY, Json(answer)).into_response()
         }
     }
+}
+
+/// Whose checkout has this number.
+fn tenant(number: u64) -> &'static str {
+    TENANTS[usize::try_from(number).unwrap_or(0) % TENANTS.len()]
 }
 
 #[instrument(name = "load cart", fields(cart.items))]

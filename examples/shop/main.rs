@@ -1,4 +1,4 @@
-//! A shop with one button: its trace begins in the browser and goes on through the server to the payment provider.
+//! A shop with one button: its trace begins with the load of the page and goes on through the server to the payment provider.
 //!
 //! Run it together with the viewer by `cargo xtask demo`, or alone beside any OTLP collector:
 //!
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::Uri;
-use axum::routing::post;
+use axum::routing::{get, post};
 use clap::Parser;
 use clewline::config::{Source, TracingConfig};
 use clewline::http::ServerLayer;
@@ -42,9 +42,9 @@ struct Arguments {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4318", value_parser = collector)]
     collector: String,
 
-    /// The built npm package, which the page loads.
-    #[arg(long, value_name = "DIRECTORY", default_value_os_t = default_package_dir())]
-    package_dir: PathBuf,
+    /// The page's script, bundled with the npm package.
+    #[arg(long, value_name = "FILE", default_value_os_t = default_script())]
+    script: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -58,9 +58,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    if !arguments.package_dir.join("index.mjs").is_file() {
-        let place = arguments.package_dir.display();
-        return Err(format!("the npm package has not been built into {place}: run `cargo xtask demo`").into());
+    if !arguments.script.is_file() {
+        let place = arguments.script.display();
+        return Err(format!("the page's script has not been built into {place}: run `cargo xtask demo`").into());
     }
     let mut config = TracingConfig::from_env().with_service_name("shop").with_endpoint(&arguments.collector)?;
     if config.batch.schedule_delay.source() == Source::Default {
@@ -98,10 +98,12 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 /// What answers customers is traced; the page's own files would only fill the viewer.
 fn router(address: SocketAddr, arguments: &Arguments) -> Router {
-    let checkout =
-        Router::new().route("/api/checkout", post(checkout::checkout)).with_state(checkout::Shop::new(address));
+    let checkout = Router::new()
+        .route("/api/cart", get(checkout::cart))
+        .route("/api/checkout", post(checkout::checkout))
+        .with_state(checkout::Shop::new(address));
     let payments = Router::new().route("/payments/charge", post(payments::charge));
-    checkout.merge(payments).layer(ServerLayer::new()).merge(page::routes(&arguments.collector, &arguments.package_dir))
+    checkout.merge(payments).layer(ServerLayer::new()).merge(page::routes(&arguments.collector, &arguments.script))
 }
 
 /// Completes on Ctrl-C or, on Unix, SIGTERM.
@@ -134,7 +136,6 @@ fn collector(text: &str) -> Result<String, String> {
     }
 }
 
-fn default_package_dir() -> PathBuf {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
-    examples.parent().unwrap_or(examples).join("wasm").join("dist")
+fn default_script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("shop/dist/page.js")
 }

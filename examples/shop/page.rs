@@ -1,10 +1,10 @@
-//! The shop's page and the npm package it loads, with a policy that allows WebAssembly and nothing foreign.
+//! The shop's page and its script, with a policy that allows WebAssembly and nothing foreign.
 
 use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path as UrlPath, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,7 +15,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// The routes of the page. The page is told where the collector is; its policy lets it go there and nowhere else.
-pub(crate) fn routes(collector: &str, package_dir: &Path) -> Router {
+pub(crate) fn routes(collector: &str, script: &Path) -> Router {
     let html = include_str!("page/index.html").replace("{collector}", collector);
     let policy = content_security_policy(collector);
     let page = get(async move || {
@@ -25,11 +25,10 @@ pub(crate) fn routes(collector: &str, package_dir: &Path) -> Router {
     });
     Router::new()
         .route("/", page)
-        .route("/page.mjs", get(async || file(SCRIPT, include_str!("page/page.mjs"))))
+        .route("/page.js", get(page_script))
         .route("/style.css", get(async || file(CSS, include_str!("page/style.css"))))
         .route("/favicon.svg", get(async || file(SVG, include_str!("page/favicon.svg"))))
-        .route("/clewline/{file}", get(package_file))
-        .with_state(package_dir.to_owned())
+        .with_state(script.to_owned())
 }
 
 /// WebAssembly needs `wasm-unsafe-eval`, and sending spans needs the collector's origin in `connect-src`: that is all an
@@ -46,18 +45,10 @@ fn content_security_policy(collector: &str) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'self'"))
 }
 
-/// One file of the npm package. The router gives a single segment, so nothing outside the directory can be asked for.
-async fn package_file(State(directory): State<PathBuf>, UrlPath(name): UrlPath<String>) -> Response {
-    let media_type = match name.rsplit_once('.') {
-        Some((_, "mjs" | "js")) => SCRIPT,
-        Some((_, "wasm")) => "application/wasm",
-        _ => return StatusCode::NOT_FOUND.into_response(),
-    };
-    if name.contains(['/', '\\']) {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    match tokio::fs::read(directory.join(&name)).await {
-        Ok(bytes) => file(media_type, bytes),
+/// Read anew for each page, so that a new build needs no new start.
+async fn page_script(State(script): State<PathBuf>) -> Response {
+    match tokio::fs::read(script).await {
+        Ok(bytes) => file(SCRIPT, bytes),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }

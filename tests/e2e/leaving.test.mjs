@@ -7,7 +7,7 @@ import { byTestId, checkOut, openPage, startBrowser } from "./support/browser.mj
 import { startShop, startViewer } from "./support/processes.mjs";
 import { spansOf } from "./support/viewer.mjs";
 
-const OF_THE_PAGE = ["shop-web: checkout click", "shop-web: POST"];
+const OF_THE_PAGE = ["shop-web: documentLoad", "shop-web: checkout", "shop-web: POST"];
 
 let viewer, shop, browser, profile, page;
 

@@ -6,13 +6,14 @@ import { after, before, test } from "node:test";
 import { checkOut, openPage, startBrowser } from "./support/browser.mjs";
 import { startShop, startViewer } from "./support/processes.mjs";
 import { startRecorder } from "./support/recorder.mjs";
+import { page as html, startSite } from "./support/site.mjs";
 import { spansOf, until } from "./support/viewer.mjs";
 
 /** Characters of a text value that the server keeps, and attributes of a span. */
 const VALUE_LENGTH = 9;
 const ATTRIBUTE_COUNT = 5;
 
-let viewer, recorder, shop, browser, page;
+let viewer, recorder, shop, site, browser, page, plain;
 
 before(async () => {
   viewer = await startViewer();
@@ -23,24 +24,26 @@ before(async () => {
   });
   browser = await startBrowser();
   page = await openPage(browser, shop.url);
+  site = await startSite({
+    "/": html(`
+      import * as clewline from "/clewline/index.mjs";
+      const tracer = clewline.init({ serviceName: "plain-page", endpoint: ${JSON.stringify(recorder.url)} });
+      Object.assign(window, { clewline, tracer });`),
+  });
+  plain = await openPage(browser, site.url);
 });
 
 after(async () => {
   await browser?.close();
+  await site?.end();
   await shop?.end();
   await recorder?.end();
   await viewer?.end();
 });
 
-/** Runs `record(tracer, start, { SpanKind, SpanStatusCode })` in the page, and answers what arrived of the spans it answers. */
+/** Runs `record(tracer, start, { SpanKind, SpanStatusCode })` in a page, and answers what arrived of the spans it answers. */
 async function recordInPage(record) {
-  // As a text, because the page's policy forbids making functions of texts inside of it.
-  const { contexts, start } = await page.evaluate(`(async (record) => {
-    const clewline = await import("/clewline/index.mjs");
-    // The same options as the page's own call, so the same tracer.
-    const { traceFetch } = await import("/clewline/fetch.mjs");
-    const instrumentations = [traceFetch()];
-    const tracer = clewline.init({ serviceName: "shop-web", endpoint: ${JSON.stringify(recorder.url)}, instrumentations });
+  const { contexts, start } = await plain.evaluate(`(async (record) => {
     const start = Date.now();
     const spans = record(tracer, start, clewline);
     await tracer.flush();
@@ -118,7 +121,7 @@ test("browser: every kind of value, event, link and status, field by field", asy
     status: { code: 2, message: "lost — in here" },
   });
   const { resource, scope } = decoded[0];
-  assert.deepEqual(resource.attributes.find(({ key }) => key === "service.name"), attribute("service.name", text("shop-web")));
+  assert.deepEqual(resource.attributes.find(({ key }) => key === "service.name"), attribute("service.name", text("plain-page")));
   assert.equal(resource.droppedAttributesCount, 0);
   assert.equal(scope.name, "clewline");
   assert.equal(spans[1].parentSpanId, "");

@@ -121,17 +121,17 @@ export interface InitOptions {
   /** The name under which this application's spans appear. */
   serviceName: string;
   /** The base address of an OTLP/HTTP receiver; `/v1/traces` is appended. May be relative to the page. Default `http://localhost:4318`. */
-  endpoint?: string;
+  endpoint?: string | undefined;
   /** Headers for the export requests, such as an API key. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   /** Further resource attributes. */
-  resource?: Record<string, string | number | boolean | readonly (string | number | boolean)[]>;
+  resource?: Record<string, string | number | boolean | readonly (string | number | boolean)[]> | undefined;
   /** The share of new traces to record, 0 to 1. A trace that comes from elsewhere keeps its own decision. Default 1. */
-  sampleRatio?: number;
+  sampleRatio?: number | undefined;
   /** How long an ended span waits for others, in milliseconds. Default 1000. */
-  flushInterval?: number;
+  flushInterval?: number | undefined;
   /** What makes spans by itself, such as `traceFetch()` from "clewline/fetch". Default none. */
-  instrumentations?: readonly Instrumentation[];
+  instrumentations?: readonly Instrumentation[] | undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ const MOST = 64;
 /** After so long nobody is going to read a body that nobody has begun to read, in milliseconds. */
 const PATIENCE = 1000;
 /** An answer whose body ended so long before its headers were seen is that of an earlier request, in milliseconds. */
-const TOLERANCE = 5;
+const TOLERANCE = 2000;
 
 /** Adds what the browser says of a request to its span. */
 export function describeTiming(span, entry) {

@@ -55,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
     heading("set-up");
     setup::ensure(workspace, &wasm::NEEDS)?.into_result()?;
     heading("build");
-    timed("the npm package", || wasm::build(workspace).map(drop))?;
+    timed("the npm package and the page", || wasm::build(workspace).and_then(|_| wasm::bundle_shop(workspace)))?;
     timed("the viewer and the shop", || build_servers(workspace))?;
 
     heading("start");
@@ -151,7 +151,7 @@ fn instructions(viewer: SocketAddr, shop: SocketAddr, took: Duration) -> String 
   Viewer  http://{viewer}/
 
   1. Open the shop and click Checkout.
-  2. Look at the viewer: one trace, from the button in the browser to the work in the server.
+  2. Follow the thread: one trace, from the load of the page and your click to the work in the server.
 
   Ready after {}. Ctrl-C ends both.
 ",

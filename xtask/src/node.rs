@@ -77,6 +77,8 @@ pub(crate) enum Packages {
     Build,
     /// What the end-to-end test needs.
     EndToEnd,
+    /// The bundlers and compilers with which applications take the npm package.
+    Consumers,
     /// OpenTelemetry-JS 2, to be measured beside us.
     OpenTelemetry2,
     /// OpenTelemetry-JS 3, to be measured beside us.
@@ -94,6 +96,7 @@ impl Packages {
         match self {
             Self::Build => "wasm",
             Self::EndToEnd => "tests/e2e",
+            Self::Consumers => "tests/e2e/consumers",
             Self::OpenTelemetry2 => "tests/bench/web/opentelemetry-2",
             Self::OpenTelemetry3 => "tests/bench/web/opentelemetry-3",
         }

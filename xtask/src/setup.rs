@@ -35,7 +35,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// Everything that the tests need, in the order of installation.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Components,
         Self::CoreTargets,
         Self::WasmTarget,
@@ -43,6 +43,7 @@ impl Need {
         Self::Node,
         Self::Packages(Packages::Build),
         Self::Packages(Packages::EndToEnd),
+        Self::Packages(Packages::Consumers),
         Self::Browser,
         Self::Emulators,
     ];
@@ -56,6 +57,7 @@ impl Need {
             Self::Node => "Node.js and npm",
             Self::Packages(Packages::Build) => "npm packages (wasm)",
             Self::Packages(Packages::EndToEnd) => "npm packages (e2e)",
+            Self::Packages(Packages::Consumers) => "bundlers, compilers",
             Self::Packages(Packages::OpenTelemetry2) => "OpenTelemetry-JS 2",
             Self::Packages(Packages::OpenTelemetry3) => "OpenTelemetry-JS 3",
             Self::Browser => "Chromium and driver",

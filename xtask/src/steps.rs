@@ -170,12 +170,13 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "e2e",
-        about: "one trace from the button to the server, in a real browser",
+        about: "one trace from the button to the server, in a real browser, and applications that use the npm package",
         needs: &[
             Need::WasmTarget,
             Need::Node,
             Need::Packages(Packages::Build),
             Need::Packages(Packages::EndToEnd),
+            Need::Packages(Packages::Consumers),
             Need::Browser,
         ],
         run: end_to_end,
@@ -340,6 +341,7 @@ fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {
     if !context.package_is_fresh {
         fresh_package(context)?;
     }
+    wasm::bundle_shop(workspace)?;
     let build = cargo(context, "build", &["--all-features", "--bins", "--examples"]);
     process::check("building the servers", build, Show::Latest, LIMIT)?;
 

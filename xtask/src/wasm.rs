@@ -45,6 +45,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<String, Error> {
     process::check("node wasm/build.mjs", command, Show::Latest, TOOL_LIMIT)
 }
 
+/// Bundles the shop's page with the package that `build` made.
+pub(crate) fn bundle_shop(workspace: &Workspace) -> Result<(), Error> {
+    let command = workspace.command("node").with(&["examples/shop/build.mjs"]);
+    process::check("node examples/shop/build.mjs", command, Show::Latest, TOOL_LIMIT).map(drop)
+}
+
 /// What a comparison with the peers needs besides.
 pub(crate) const PEERS: [Need; 2] =
     [Need::Packages(Packages::OpenTelemetry2), Need::Packages(Packages::OpenTelemetry3)];

@@ -1,0 +1,56 @@
+/** The READMEs' code for web developers: each block stands, as it is, in a file that a test builds and runs, and the sizes are the measured ones. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { directoryOf, filesIn } from "../support/consumer.mjs";
+import { snippets } from "../support/readme.mjs";
+
+const APPLICATIONS = ["esbuild/src", "html", "node/src", "vite/src", "webpack/src", "worker/src"];
+const README = readFileSync(new URL("../../../wasm/README.md", import.meta.url), "utf8");
+
+/** What differs where code is indented as a part of something else. */
+const plain = (code) => code.split("\n").map((line) => line.trim()).join("\n").trim();
+
+const code = Object.fromEntries(
+  APPLICATIONS.flatMap((name) => Object.entries(filesIn(directoryOf(name))).map(([file, text]) => [`${name}/${file}`, plain(text)])),
+);
+// Rust's is run by wasm-bindgen's test runner.
+code["wasm/tests/readme.rs"] = plain(readFileSync(new URL("../../../wasm/tests/readme.rs", import.meta.url), "utf8").replaceAll("pub(super) fn", "fn"));
+
+test("every block of wasm/README.md is in an application that is tested", () => {
+  const blocks = snippets("wasm/README.md");
+  const languages = new Set(blocks.map(({ language }) => language));
+  assert.ok(blocks.length >= 12, `${blocks.length} blocks`);
+  for (const language of languages) assert.ok(["js", "ts", "tsx", "html", "http", "rust"].includes(language), `a block of ${language || "no language"}`);
+  // Those are policies; webpack.test.mjs reads them from the page.
+  for (const { language, text, line } of blocks.filter(({ language }) => language !== "http")) {
+    const [, file, rest] = /^\/\/ (\S+)\n([^]*)$/.exec(text) ?? [];
+    const [name] = Object.entries(code).find(([name, all]) => (file ? name.endsWith(`/${file}`) && all.endsWith(`*/\n\n${plain(rest)}`) : all.includes(plain(text)))) ?? [];
+    assert.ok(name, `line ${line}, ${language}${file ? `, ${file}` : ""}: no application has this code:\n${text}`);
+  }
+});
+
+test("the browser's code of the root's README.md is in an application that is tested", () => {
+  const blocks = snippets("README.md", "js");
+  assert.ok(blocks.length > 0);
+  for (const { text, line } of blocks) assert.ok(Object.values(code).some((all) => all.includes(plain(text))), `line ${line}:\n${text}`);
+});
+
+test("the sizes are those of the budget", () => {
+  const lines = readFileSync(new URL("../../../wasm/budget.txt", import.meta.url), "utf8").matchAll(/^([^#:]+): \d+ \d+ (\d+)$/gm);
+  const budget = Object.fromEntries([...lines].map(([, name, brotli]) => [name, Number(brotli) / 1000]));
+  const rows = [...README.matchAll(/^\| \**(`[^|]+`)\** \| \**([+\d., ]+)\** \|/gm)];
+  const claims = rows.flatMap(([, names, sizes]) => {
+    const entries = [...names.matchAll(/`clewline(?:\/([\w-]+))?`/g)].map(([, entry]) => entry);
+    const numbers = sizes.split(", ").map((size) => Number(size.replace("+", "")));
+    // The first row is the smallest application: two entries, one number.
+    return entries[0] ? entries.map((entry, index) => [`+ ${entry}`, numbers[index]]) : [["application", numbers[0]]];
+  });
+  assert.equal(claims.length, 15, JSON.stringify(claims));
+  for (const [name, claimed] of claims) {
+    const tolerance = Math.max(0.1, 0.05 * budget[name]);
+    assert.ok(Math.abs(claimed - budget[name]) <= tolerance, `${name}: README.md says ${claimed} KB, budget.txt ${budget[name]}`);
+  }
+});
