@@ -19,14 +19,14 @@ use super::body::TracedBody;
 use super::convention::{Method, host_and_port, protocol_version};
 use super::exchange::{Exchange, Side};
 use super::options::{self, Options, Shared};
-use super::propagation::inject_missing;
+use super::propagation::inject_over;
 use super::{TARGET, grpc};
 use crate::SpanExt as _;
 use crate::propagation::Context;
 
 /// Makes every request a client span, a child of the current one, and writes its context and the baggage into the request's
-/// headers, `traceparent`, `tracestate` and `baggage` unless the process is [configured](crate::propagation) otherwise. Headers
-/// that were set by hand stay.
+/// headers, `traceparent`, `tracestate` and `baggage` unless the process is [configured](crate::propagation) otherwise, over
+/// those that are there: a proxy may pass on all that it got.
 ///
 /// - The span is named `GET` and ends with the response's body. A response that is dropped before that is an event.
 /// - Status codes from 400 make it an error, and so do failures. User name and password are not recorded, and of the query what
@@ -106,7 +106,7 @@ where
 pub(super) fn hand_on(span: &Span, options: &Shared, headers: &mut HeaderMap) {
     let own = span.hand_on();
     let context = if own.is_empty() { Context::current() } else { own };
-    inject_missing(options::propagators(options), &context, headers);
+    inject_over(options::propagators(options), &context, headers);
 }
 
 pin_project! {

@@ -25,21 +25,40 @@ pub fn extract(headers: &HeaderMap) -> Context {
 /// Writes the current context into the headers of an outgoing request, by the propagators of the
 /// [process](propagation::global).
 ///
-/// Headers that are there already stay, and so does all of their format: whoever set `traceparent` by hand meant it. Answers
-/// whether anything was written.
+/// What is there already is replaced, together with all of its format: a proxy that passes on the headers it got does not pass on
+/// who called it. Without a current context nothing is touched. Answers whether anything was written.
 pub fn inject(headers: &mut HeaderMap) -> bool {
-    inject_missing(propagation::global(), &Context::current(), headers)
+    inject_over(propagation::global(), &Context::current(), headers)
 }
 
-/// Writes what `headers` do not have yet.
-pub(super) fn inject_missing(propagators: &Propagators, context: &Context, headers: &mut HeaderMap) -> bool {
-    let before = headers.len();
+/// Writes what there is to write, over what `headers` have.
+pub(super) fn inject_over(propagators: &Propagators, context: &Context, headers: &mut HeaderMap) -> bool {
+    let mut is_written = false;
     for part in propagators.parts() {
-        if !part.fields().iter().any(|name| headers.contains_key(*name)) {
-            part.inject(context, &mut sink(headers));
-        }
+        let mut sink = Replacing { headers: sink(headers), fields: part.fields(), is_written: false };
+        part.inject(context, &mut sink);
+        is_written |= sink.is_written;
     }
-    headers.len() > before
+    is_written
+}
+
+/// Removes all headers of a format before the first is written: a list without its `traceparent` is of another trace.
+struct Replacing<'h> {
+    headers: Sink<'h>,
+    fields: &'static [&'static str],
+    is_written: bool,
+}
+
+impl HeaderSink for Replacing<'_> {
+    fn set(&mut self, name: &str, value: &str) {
+        if !self.is_written {
+            self.is_written = true;
+            for field in self.fields {
+                self.headers.headers.remove(*field);
+            }
+        }
+        self.headers.set(name, value);
+    }
 }
 
 /// The headers as something to read a context from.
@@ -113,7 +132,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let propagators: Propagators = "tracecontext,baggage,b3multi,jaeger".parse().unwrap();
         let mut headers = HeaderMap::new();
-        assert!(inject_missing(&propagators, &context(), &mut headers));
+        assert!(inject_over(&propagators, &context(), &mut headers));
         assert_eq!(
             (&headers["traceparent"], &headers["x-b3-sampled"]),
             (&HeaderValue::from_static(TEXT), &HeaderValue::from_static("1"))
@@ -124,12 +143,42 @@ mod tests {
     }
 
     #[test]
-    fn a_header_set_by_hand_stays_and_so_does_its_format() {
-        let mut headers = HeaderMap::new();
-        headers.insert("traceparent", HeaderValue::from_static("by hand"));
-        assert!(inject_missing(&Propagators::default(), &context(), &mut headers));
-        assert_eq!((&headers["traceparent"], headers.get("tracestate")), (&HeaderValue::from_static("by hand"), None));
-        assert_eq!(headers["baggage"], "tenant=acme");
-        assert!(!inject_missing(&Propagators::default(), &context(), &mut headers));
+    fn what_was_passed_on_is_replaced_with_its_whole_format() {
+        const BEFORE: [(&str, &str); 5] = [
+            ("traceparent", "00-00000000000000000000000000000001-0000000000000002-01"),
+            ("tracestate", "stale=1"),
+            ("baggage", "tenant=old"),
+            ("b3", "0"),
+            ("x-request-id", "7"),
+        ];
+        let text = |name: &str, headers: &HeaderMap| {
+            headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let before = || -> HeaderMap {
+            let lines = BEFORE.into_iter().chain([("tracestate", "stale=2")]);
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let mut headers = before();
+        assert!(inject_over(&Propagators::default(), &context(), &mut headers));
+        assert_eq!(
+            (text("traceparent", &headers), text("tracestate", &headers)),
+            (vec![TEXT.into()], vec!["a=1".into()])
+        );
+        assert_eq!((text("baggage", &headers), text("b3", &headers)), (vec!["tenant=acme".into()], vec!["0".into()]));
+        // A trace without a list has none; baggage that nobody knows better stays.
+        let mut headers = before();
+        assert!(inject_over(&Propagators::default(), &Context::new(context().span_context()), &mut headers));
+        assert_eq!((text("traceparent", &headers), text("tracestate", &headers)), (vec![TEXT.into()], vec![]));
+        assert_eq!(
+            (text("baggage", &headers), text("x-request-id", &headers)),
+            (vec!["tenant=old".into()], vec!["7".into()])
+        );
+        let mut headers = before();
+        assert!(!inject_over(&Propagators::default(), &Context::default(), &mut headers));
+        assert_eq!(headers, before());
     }
 }

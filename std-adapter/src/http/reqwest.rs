@@ -16,8 +16,8 @@ use super::options::{self, Options, Shared};
 /// Sends requests as spans.
 pub trait SendTraced {
     /// Sends the request as a client span, a child of the span that is current when the answer is first awaited, with its
-    /// context and the baggage in the headers that the process is [configured](crate::propagation) for. Headers that were set
-    /// by hand stay.
+    /// context and the baggage in the headers that the process is [configured](crate::propagation) for, over those that are
+    /// there: a proxy may pass on all that it got.
     ///
     /// The span ends when the head of the response is there: reading the body is not part of it. Status codes from 400 and
     /// failures make it an error. User name and password of the address are not recorded, nor the values in its query.

@@ -46,12 +46,22 @@ async fn a_request_is_a_client_span_whose_context_arrives() {
     assert_eq!(client.attributes.len(), 6);
 }
 
+/// A proxy passes on all the headers that it got; the trace goes on through it all the same.
 #[tokio::test]
-async fn a_header_set_by_hand_stays() {
-    let address = serve(Router::new().route("/client/by-hand", get(echo))).await;
-    let header = format!("00-{TRACE_ID}-{PARENT_ID}-00");
-    let request = reqwest::Client::new().get(format!("http://{address}/client/by-hand")).header("traceparent", &header);
-    assert_eq!(request.send_traced().await.unwrap().text().await.unwrap(), header);
+async fn headers_that_a_proxy_passes_on_are_replaced() {
+    let far_end = serve(Router::new().route("/client/proxied", get(echo))).await;
+    let forward = async move |headers: HeaderMap| {
+        let request = reqwest::Client::new().get(format!("http://{far_end}/client/proxied")).headers(headers);
+        request.send_traced().await.unwrap().text().await.unwrap()
+    };
+    let address = serve(Router::new().route("/client/proxy", get(forward))).await;
+    let header = format!("00-{TRACE_ID}-{PARENT_ID}-01");
+    let request = reqwest::Client::new().get(format!("http://{address}/client/proxy")).header("traceparent", &header);
+    let arrived = request.send().await.unwrap().text().await.unwrap();
+    let [proxy, proxied] = [server_span("/client/proxy").await, server_span("/client/proxied").await];
+    let client = the_span(|span| span.kind == CLIENT && span.span_id == proxied.parent_span_id).await;
+    assert_eq!((hex(&client.trace_id).as_str(), &client.parent_span_id), (TRACE_ID, &proxy.span_id));
+    assert_eq!(arrived, format!("00-{TRACE_ID}-{}-01", hex(&client.span_id)));
 }
 
 #[tokio::test]
@@ -116,5 +126,7 @@ async fn headers_of_any_client_can_carry_the_current_span() {
     drop(span);
     let span = the_span(|span| span.name == "injecting").await;
     assert_eq!(headers["traceparent"], format!("00-{}-{}-03", hex(&span.trace_id), hex(&span.span_id)));
-    assert!(!tracing::info_span!("again").in_scope(|| inject(&mut headers)), "it stays");
+    let before = headers.clone();
+    assert!(tracing::info_span!("again").in_scope(|| inject(&mut headers)));
+    assert!(headers["traceparent"] != before["traceparent"] && headers.get_all("traceparent").iter().count() == 1);
 }
