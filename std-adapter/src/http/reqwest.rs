@@ -1,5 +1,6 @@
 //! `SendTraced`: sends a `reqwest` request as a client span and hands its trace on.
 
+use std::fmt;
 use std::future::Future;
 
 use reqwest::{Error, RequestBuilder, Response, Url};
@@ -84,13 +85,28 @@ pub(super) fn end(mut exchange: Exchange, outcome: Result<Response, Error>) -> R
             // The error's text has the whole address in it, so that is taken out for the moment.
             let url = error.url().cloned();
             let error = error.without_url();
-            exchange.failed(&error);
+            exchange.failed(&WithSources(&error));
             exchange.span().record("error.type", failure(&error));
             Err(match url {
                 Some(url) => error.with_url(url),
                 None => error,
             })
         }
+    }
+}
+
+/// An error with what caused it on the same line: reqwest's own text only says that it failed.
+struct WithSources<'e>(&'e Error);
+
+impl fmt::Display for WithSources<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut source = std::error::Error::source(self.0);
+        while let Some(error) = source {
+            write!(formatter, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -95,6 +95,8 @@ async fn a_server_that_cannot_be_reached_is_an_error_without_secrets() {
     let span = the_span(|span| text(&span.attributes, "url.full") == Some(&shown)).await;
     assert_eq!(verdict(&span), (ERROR, Some("connect")));
     assert_eq!(span.events[0].name, "exception");
+    let why = span.status.as_ref().map_or("", |status| status.message.as_str());
+    assert!(why.starts_with("error sending request: ") && why.contains("connect"), "with its causes: {why}");
     assert!(!format!("{span:?}").contains("secret"), "{span:?}");
 }
 
