@@ -314,7 +314,8 @@ async fn outcome(sent: Result<Promise, JsValue>) -> ExportOutcome {
 /// `Retry-After` in both its forms: seconds, or a date (RFC 9110, section 10.2.3).
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let text = answer.headers().get("retry-after").ok()??;
-    let seconds = text.parse().unwrap_or_else(|_| (Date::parse(&text) - Date::now()) / 1000.0);
+    // Whole seconds: to read a number with a point would take 13 KB of code.
+    let seconds = text.parse::<u32>().map_or_else(|_| (Date::parse(&text) - Date::now()) / 1000.0, f64::from);
     Duration::try_from_secs_f64(seconds).ok()
 }
 

@@ -1,4 +1,4 @@
-//! wasm-bindgen's test runner, in exactly the version that `Cargo.lock` pins for the library.
+//! wasm-bindgen's programs, the generator and the test runner, in exactly the version that `Cargo.lock` pins for the library.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,36 +12,39 @@ use crate::workspace::{With, Workspace};
 /// Compiling it takes one to four minutes.
 const LIMIT: Duration = Duration::from_secs(1200);
 
+const GENERATOR: &str = "wasm-bindgen";
 const TEST_RUNNER: &str = "wasm-bindgen-test-runner";
 
-/// The runner, found in the version wanted.
+/// The programs, found in the version wanted.
 pub(crate) struct Bindgen {
     pub(crate) version: String,
+    pub(crate) generator: PathBuf,
     pub(crate) test_runner: PathBuf,
 }
 
 /// Looks in `target/tools`, then on the PATH.
 pub(crate) fn find(workspace: &Workspace) -> Result<Option<Bindgen>, Error> {
     let version = workspace.locked_version("wasm-bindgen")?;
-    let own = tools_dir(workspace).join("bin").join(format!("{TEST_RUNNER}{}", std::env::consts::EXE_SUFFIX));
-    for test_runner in [Some(own), process::find(TEST_RUNNER)].into_iter().flatten() {
-        let said = if test_runner.is_file() { process::answer(&test_runner, &["--version"]) } else { None };
-        if said.is_some_and(|said| said.split(' ').nth(1) == Some(&version)) {
-            return Ok(Some(Bindgen { version, test_runner }));
-        }
-    }
-    Ok(None)
+    let look_for = |program: &str| {
+        let own = tools_dir(workspace).join("bin").join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+        [Some(own), process::find(program)].into_iter().flatten().find(|path| {
+            let said = if path.is_file() { process::answer(path, &["--version"]) } else { None };
+            said.is_some_and(|said| said.split(' ').nth(1) == Some(&version))
+        })
+    };
+    let (Some(generator), Some(test_runner)) = (look_for(GENERATOR), look_for(TEST_RUNNER)) else { return Ok(None) };
+    Ok(Some(Bindgen { version, generator, test_runner }))
 }
 
-/// The runner, or the error that tells how to get it.
+/// The programs, or the error that tells how to get them.
 pub(crate) fn require(workspace: &Workspace) -> Result<Bindgen, Error> {
     match find(workspace)? {
         Some(bindgen) => Ok(bindgen),
-        None => Err(missing(workspace, "it is not in target/tools nor on the PATH")?),
+        None => Err(missing(workspace, "it is not, or not all of it, in target/tools nor on the PATH")?),
     }
 }
 
-/// Builds and installs the runner into `target/tools`.
+/// Builds and installs the programs into `target/tools`.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     let version = workspace.locked_version("wasm-bindgen")?;
     let build_dir = tools_dir(workspace).join("build");
@@ -49,7 +52,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     let attempt = |locked: bool| {
         let mut command = install_command(workspace, &version);
         command.arg("--target-dir").arg(&build_dir);
-        // It runs for a second or two: what counts is how soon it is built (a third of the time).
+        // They run for a second or two: what counts is how soon they are built (a third of the time).
         command.args(["--config", "profile.release.opt-level=0"]);
         if locked {
             command.arg("--locked");
@@ -79,7 +82,11 @@ fn install_command(workspace: &Workspace, version: &str) -> Command {
         // The default feature is TLS, for drivers on other machines; ours is local.
         "--no-default-features",
         "--bin",
+        GENERATOR,
+        "--bin",
         TEST_RUNNER,
+        // One of them may be there, from before the other was wanted.
+        "--force",
         "--root",
     ]);
     command.arg(tools_dir(workspace));

@@ -173,6 +173,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "one trace from the button to the server, in a real browser, and applications that use the npm package",
         needs: &[
             Need::WasmTarget,
+            Need::Bindgen,
             Need::Node,
             Need::Packages(Packages::Build),
             Need::Packages(Packages::EndToEnd),
@@ -345,6 +346,8 @@ fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {
     let build = cargo(context, "build", &["--all-features", "--bins", "--examples"]);
     process::check("building the servers", build, Show::Latest, LIMIT)?;
 
+    let rust_page = wasm::rust_page(workspace)?;
+
     let debug = workspace.target.join("debug");
     let exe = std::env::consts::EXE_SUFFIX;
     let mut command = workspace.command("node").with(&["--test", "--test-reporter=spec"]);
@@ -352,6 +355,7 @@ fn end_to_end(context: &mut Context<'_>) -> Result<(), Error> {
         .current_dir(&directory)
         .env("CLEWLINE_BIN", debug.join(format!("clewline{exe}")))
         .env("SHOP_BIN", debug.join("examples").join(format!("shop{exe}")))
+        .env("RUST_PAGE", rust_page)
         .env("CHROME", &browser.chromium)
         .env("CHROMEDRIVER", &browser.driver)
         // Screenshots and other things to look at afterwards.

@@ -1,7 +1,9 @@
 //! Builds the npm package: the module, and around it the files owned by hand.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::bindgen;
 use crate::browser;
 use crate::error::Error;
 use crate::node::Packages;
@@ -49,6 +51,27 @@ pub(crate) fn build(workspace: &Workspace) -> Result<String, Error> {
 pub(crate) fn bundle_shop(workspace: &Workspace) -> Result<(), Error> {
     let command = workspace.command("node").with(&["examples/shop/build.mjs"]);
     process::check("node examples/shop/build.mjs", command, Show::Latest, TOOL_LIMIT).map(drop)
+}
+
+/// Builds the example page in Rust, and answers where what the page loads of it is.
+///
+/// # Errors
+/// A tool is missing, or fails.
+pub(crate) fn rust_page(workspace: &Workspace) -> Result<PathBuf, Error> {
+    let provider = targets::require(targets::WASM)?;
+    let target_dir = provider.target_dir(workspace);
+    let bindgen = bindgen::require(workspace)?;
+    let arguments = ["--package", "rust-page", "--target", targets::WASM];
+    let mut command = provider.cargo(workspace, "build", Library::Std).with(&arguments);
+    command.arg("--target-dir").arg(&target_dir);
+    process::check("cargo build rust-page", command, Show::Latest, BUILD_LIMIT)?;
+    let module = target_dir.join(targets::WASM).join("debug/rust_page.wasm");
+
+    let pkg = target_dir.join("rust-page");
+    let mut command = workspace.command(&bindgen.generator).with(&["--target", "web", "--no-typescript", "--out-dir"]);
+    command.arg(&pkg).arg(&module);
+    process::check("wasm-bindgen rust-page", command, Show::Latest, TOOL_LIMIT)?;
+    Ok(pkg)
 }
 
 /// What a comparison with the peers needs besides.
