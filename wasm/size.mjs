@@ -38,6 +38,7 @@ const FURTHER = Object.fromEntries(
     ["offline", "keepOffline"],
     ["json", "sendJson"],
     ["gzip", "sendGzip"],
+    ["workers", "adoptFromWorkers"],
     ["web", "traceWeb"],
   ].map(([entry, name]) => [entry, `import { ${name} } from "./${entry}.mjs"; console.log(${name});`]),
 );

@@ -108,6 +108,15 @@ export function adopt(request) {
   schedule();
 }
 
+/** Takes a request that is new here, and sends it soon. */
+export function enqueue(request) {
+  waiting.push(request);
+  schedule(true);
+}
+
+/** From here on ended spans wait so many milliseconds for others. */
+export const hurry = (interval) => (options.flushInterval = interval);
+
 /** A request that `next` answered is somebody else's from here on. */
 export function release(request) {
   if (request.attempts) unsettled -= request.spans;
