@@ -5,8 +5,10 @@
 //! leaves the choice to the receiver: a context's sampled flag is then clear, so a sampler that follows its parent should
 //! be asked only if the state is not `Defer`.
 //!
-//! Ids are lower-case digits. Of several lines with one name the first counts ("Multiple Headers"). The parent span id is
-//! checked, but not used and never written: OpenTelemetry spans do not share an id between client and server.
+//! Ids are lower-case digits. Of several lines with one name the first counts ("Multiple Headers"). The parent span id is not
+//! used and never written: OpenTelemetry spans do not share an id between client and server. A broken one breaks the single
+//! header that it is part of, as in Zipkin's own libraries; as a header of its own it breaks nothing, see
+//! [`check_parent_span_id`].
 
 use core::fmt;
 
@@ -171,9 +173,16 @@ pub fn extract_multi(source: &(impl HeaderSource + ?Sized)) -> Result<B3Context,
         let state = B3Context { context: None, sampling };
         return if sampling == SamplingState::Defer { Err(B3Error::Missing) } else { Ok(state) };
     }
-    let read = B3Context::of(trace_id.unwrap_or_default(), span_id.unwrap_or_default(), sampling)?;
-    check_parent(first(PARENT_SPAN_ID))?;
-    Ok(read)
+    B3Context::of(trace_id.unwrap_or_default(), span_id.unwrap_or_default(), sampling)
+}
+
+/// Whether `X-B3-ParentSpanId`, if it arrived, is what it should be, for those who want to know: [`extract_multi`] does not look
+/// at it.
+///
+/// # Errors
+/// `ParentSpanId`.
+pub fn check_parent_span_id(source: &(impl HeaderSource + ?Sized)) -> Result<(), B3Error> {
+    check_parent(source.lines(PARENT_SPAN_ID).next().map(trim))
 }
 
 /// Reads the single header, and the `X-B3-*` headers if it is missing or breaks a rule ("B3 Extract").

@@ -102,7 +102,7 @@ fn multi_header_table() {
         (&[T, S, ("X-B3-Flags", "0"), ("X-B3-Sampled", "1")], ids("Accept")),
         // "ParentSpanId".
         (&[T, S, ("X-B3-ParentSpanId", "0020000000000001")], ids("Defer")),
-        (&[T, S, ("X-B3-ParentSpanId", "002000000000000")], Err(E::ParentSpanId)),
+        (&[T, S, ("X-B3-ParentSpanId", "002000000000000")], ids("Defer")),
         // "TraceId" and "SpanId": both are required.
         (
             &[("x-b3-traceid", "48485a3953bb6124"), S],
@@ -126,6 +126,20 @@ fn multi_header_table() {
     for (headers, verdict) in table {
         assert_eq!(show(extract(*headers)), *verdict, "{headers:?}");
     }
+}
+
+#[test]
+fn a_parent_span_id_of_its_own_header_is_checked_on_request() {
+    for (value, verdict) in [
+        ("0020000000000001", Ok(())),
+        (" 0020000000000001\t", Ok(())),
+        ("002000000000000", Err(B3Error::ParentSpanId)),
+        ("002000000000000G", Err(B3Error::ParentSpanId)),
+        ("", Err(B3Error::ParentSpanId)),
+    ] {
+        assert_eq!(check_parent_span_id(&[("x-b3-parentspanid", value)][..]), verdict, "{value}");
+    }
+    assert_eq!(check_parent_span_id(&[("b3", "0")][..]), Ok(()));
 }
 
 #[test]

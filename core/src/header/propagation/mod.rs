@@ -199,7 +199,10 @@ impl<S: Storage + Default> Extracted<S> {
     fn read_b3(&mut self, source: &(impl HeaderSource + ?Sized)) {
         let read = b3::extract_single(source.lines(b3::NAME)).or_else(|error| {
             self.note_b3(error);
-            b3::extract_multi(source)
+            let read = b3::extract_multi(source)?;
+            // Told, and of no consequence.
+            b3::check_parent_span_id(source).unwrap_or_else(|error| self.note_b3(error));
+            Ok(read)
         });
         match read {
             Ok(B3Context { context: Some(context), sampling }) => self.take(context, sampling),

@@ -62,6 +62,17 @@ fn extraction_table() {
                 "uber-trace-id: not four parts with ':' between them",
             ],
         ),
+        // What nobody uses is told of, and costs nothing.
+        (
+            &[
+                ("x-b3-traceid", "463ac35c9f6413ad48485a3953bb6124"),
+                ("x-b3-spanid", "a2fb4a1d1a96d312"),
+                ("x-b3-parentspanid", ""),
+            ],
+            "00-463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-00",
+            "",
+            &["b3: the parent span id is not 16 lower-case hexadecimal digits"],
+        ),
     ];
     for (headers, context, list, errors) in table {
         let arrived: Arrived = extract(ALL, *headers);
