@@ -31,6 +31,7 @@
 extern crate std;
 
 mod batch;
+mod bytes;
 mod clock;
 mod context;
 pub mod direct;

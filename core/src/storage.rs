@@ -1,7 +1,8 @@
 //! `Storage`: where the bytes of a span, a batch or an envelope live.
 
-use core::cell::Cell;
 use core::mem::MaybeUninit;
+
+use crate::bytes::slide;
 
 /// Owned bytes of limited capacity. Core ships `heapless::Vec<u8, N>`; a host with a heap brings its own.
 pub trait Storage {
@@ -187,21 +188,8 @@ pub(crate) fn remove<V: StorageView + ?Sized>(storage: &mut V, start: usize, end
     let bytes = storage.as_mut_slice();
     let length = bytes.len();
     if start <= end && end <= length {
-        if cfg!(target_os = "none") {
-            move_down_bytewise(bytes, start, end);
-        } else {
-            bytes.copy_within(end.., start);
-        }
+        slide(bytes, end, length, start);
         storage.truncate(length - (end - start));
-    }
-}
-
-/// Copies what is at `from` and behind it to `to`, in front of it. On a chip, the function that the compiler would call for
-/// this is larger than all that records a span.
-fn move_down_bytewise(bytes: &mut [u8], to: usize, from: usize) {
-    let cells = Cell::from_mut(bytes).as_slice_of_cells();
-    for (to, from) in cells.get(to..).unwrap_or_default().iter().zip(cells.get(from..).unwrap_or_default()) {
-        to.set(from.get());
     }
 }
 
@@ -286,9 +274,6 @@ mod tests {
         let mut storage = heapless::Vec::<u8, 8>::from_slice(b"abcdef").unwrap();
         remove(storage.view_mut(), 1, 3);
         assert_eq!(storage, b"adef");
-        let mut bytes = *b"abcdef";
-        move_down_bytewise(&mut bytes, 1, 3);
-        assert_eq!(&bytes, b"adefef");
         remove(storage.view_mut(), 3, 9);
         assert_eq!(storage, b"adef", "a range outside changes nothing");
     }

@@ -26,15 +26,18 @@ const ALLOWANCE: u32 = 3;
 /// What is measured: its name, its unit and what it is, and what we aim at, if there is an aim.
 const MEASURES: &[(&str, &str, Option<u32>)] = &[
     ("flash-compact", "B of flash: tracer, context, ring, framing", Some(4096)),
-    ("flash-otlp", "B of flash: encoder of the OTLP form", Some(1536)),
+    ("flash-otlp", "B of flash: encoder of the OTLP form", None),
+    ("flash-direct", "B of flash: the small one, `direct`", Some(1536)),
     ("span-bare", "instructions: span with nothing in it", Some(200)),
     ("span-3-attributes", "instructions: span with 3 interned attributes", Some(300)),
     ("span-3-attributes-1-event", "instructions: the same with an event", None),
     ("drain", "instructions: that span from ring to frame", Some(2500)),
     ("otlp-3-attributes-1-event", "instructions: that span in OTLP form", Some(2600)),
+    ("direct-3-attributes-1-event", "instructions: the same by `direct`", Some(2600)),
     ("stack-span", "B of stack: recording it", Some(512)),
     ("stack-drain", "B of stack: draining it", Some(512)),
     ("stack-otlp", "B of stack: recording it in OTLP form", None),
+    ("stack-direct", "B of stack: the same by `direct`", Some(512)),
     ("wire", "B on the line: its frame", Some(73)),
 ];
 
@@ -89,14 +92,33 @@ pub(crate) fn run(workspace: &Workspace, bless: bool) -> Result<(), Error> {
 }
 
 fn measure(workspace: &Workspace) -> Result<Numbers, Error> {
-    let programs = ["--bin", "empty", "--bin", "compact", "--bin", "otlp", "--bin", "count"];
-    let build = firmware::cargo(workspace, SIZES_MANIFEST, SIZES_TARGET)?.with(&programs);
+    let programs = ["empty", "compact", "otlp", "direct", "count", "count_direct"];
+    let programs = programs.map(|name| ["--bin", name]);
+    let build = firmware::cargo(workspace, SIZES_MANIFEST, SIZES_TARGET)?.with(programs.as_flattened());
     process::check("building the programs to measure", build, Show::Latest, LIMIT)?;
     let flash = |name| {
         let elf = Elf::read(&firmware::program(workspace, SIZES_TARGET, name))?;
         u32::try_from(elf.flash()).map_err(|_| Error::Rejected(format!("`{name}` is larger than any chip")))
     };
-    let run = workspace.command("qemu-system-arm").with(&[
+    let mut numbers = count(workspace, "count")?;
+    if numbers.remove("dropped") != Some(0) {
+        return Err(Error::Rejected("the programs that count have dropped spans".to_owned()));
+    }
+    let mut direct = count(workspace, "count_direct")?;
+    if direct.remove("wrong") != Some(0) {
+        return Err(Error::Rejected("`direct` writes something else on a chip than on a host".to_owned()));
+    }
+    numbers.append(&mut direct);
+    let empty = flash("empty")?;
+    for name in ["compact", "otlp", "direct"] {
+        numbers.insert(format!("flash-{name}"), flash(name)?.saturating_sub(empty));
+    }
+    Ok(numbers)
+}
+
+/// What a program says that counts, once it has come to its end.
+fn count(workspace: &Workspace, program: &str) -> Result<Numbers, Error> {
+    let mut run = workspace.command("qemu-system-arm").with(&[
         "-machine",
         "mps2-an386",
         "-icount",
@@ -110,18 +132,13 @@ fn measure(workspace: &Workspace) -> Result<Numbers, Error> {
         "-semihosting",
         "-kernel",
     ]);
-    let mut run = run;
-    run.arg(firmware::program(workspace, SIZES_TARGET, "count"));
+    run.arg(firmware::program(workspace, SIZES_TARGET, program));
     let said = process::check("counting instructions", run, Show::Latest, RUN_LIMIT)?;
     let mut numbers = parse(&said);
-    if numbers.remove("end").is_none() || numbers.remove("dropped") != Some(0) {
-        return Err(Error::Failed { what: "counting instructions".to_owned(), code: None, output: said });
+    match numbers.remove("end") {
+        Some(_) => Ok(numbers),
+        None => Err(Error::Failed { what: "counting instructions".to_owned(), code: None, output: said }),
     }
-    let empty = flash("empty")?;
-    for name in ["compact", "otlp"] {
-        numbers.insert(format!("flash-{name}"), flash(name)?.saturating_sub(empty));
-    }
-    Ok(numbers)
 }
 
 /// Lines of a name and a number; `#` begins a comment.

@@ -1,6 +1,7 @@
 //! `DirectBatch`: ended spans, and the envelope around those that leave.
 
-use super::buffer::{DirectBuffer, field_at, slide, write_at};
+use super::buffer::{DirectBuffer, field_at, write_at};
+use crate::bytes::slide;
 use crate::wire::{LENGTH_DELIMITED, tag};
 
 const FIRST: u8 = tag(1, LENGTH_DELIMITED);
@@ -112,7 +113,7 @@ impl<const N: usize, const E: usize> DirectBatch<N, E> {
         let most = max.saturating_sub(envelope.len() + 2 * HEADER);
         let (mut end, mut spans) = (self.start, 0);
         while end < self.end
-            && let Some((_, _, span_end)) = field_at(&self.spans, end)
+            && let (_, span_end) = field_at(&self.spans, end)
             && span_end - self.start <= most
         {
             end = span_end;

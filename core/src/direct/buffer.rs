@@ -4,6 +4,7 @@
 //! passes through is inlined once, into `attribute`.
 
 use super::LIMITS;
+use crate::bytes::{copy, slide};
 use crate::wire::{FIXED64, LENGTH_DELIMITED, VARINT, tag};
 
 const STRING: u8 = tag(1, LENGTH_DELIMITED);
@@ -57,7 +58,8 @@ impl<const N: usize> DirectBuffer<N> {
     }
 
     /// Writes an integer.
-    #[inline]
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub fn integer(&mut self, value: i64) {
         self.put([INT]);
         self.varint(value.cast_unsigned());
@@ -97,12 +99,31 @@ impl<const N: usize> DirectBuffer<N> {
     #[inline(always)]
     pub fn attribute(&mut self, tag: u8, key: &[u8], write: impl FnOnce(&mut Self)) -> bool {
         let mark = self.length;
-        let start = self.open(tag);
-        self.field(KEY, key);
-        let value = self.open(VALUE);
+        let value = self.open_attribute(tag, key);
         write(self);
-        self.close_inline(value);
-        self.close_inline(start);
+        self.close_attribute(mark, value)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn open_attribute(&mut self, tag: u8, key: &[u8]) -> usize {
+        self.open(tag);
+        self.field(KEY, key);
+        self.open(VALUE)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn close_attribute(&mut self, mark: usize, value: usize) -> bool {
+        // Behind its tag and the byte for its length.
+        let start = mark + 2;
+        if cfg!(target_os = "none") {
+            self.close(value);
+            self.close(start);
+        } else {
+            self.close_inline(value);
+            self.close_inline(start);
+        }
         self.commit(mark)
     }
 }
@@ -115,6 +136,11 @@ impl<const N: usize> DirectBuffer<N> {
 
     pub(super) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// All of the memory, of which the first `len` bytes are written.
+    pub(super) fn memory(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(super) fn take_truncated(&mut self) -> u32 {
@@ -135,9 +161,12 @@ impl<const N: usize> DirectBuffer<N> {
         }
     }
 
-    /// `bytes` where time counts.
+    /// `bytes` where time counts; on a chip the bytes of code do.
     #[inline(always)]
     fn put<const LENGTH: usize>(&mut self, bytes: [u8; LENGTH]) {
+        if cfg!(target_os = "none") {
+            return if let [byte] = bytes[..] { self.byte(byte) } else { self.bytes(&bytes) };
+        }
         match self.bytes.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut) {
             Some(to) => {
                 *to = bytes;
@@ -149,12 +178,18 @@ impl<const N: usize> DirectBuffer<N> {
 
     #[inline(never)]
     pub(super) fn byte(&mut self, byte: u8) {
-        self.put([byte]);
+        match self.bytes.get_mut(self.length) {
+            Some(to) => {
+                *to = byte;
+                self.length += 1;
+            }
+            None => self.overflowed = true,
+        }
     }
 
     #[inline]
     pub(super) fn varint(&mut self, value: u64) {
-        if value < 0x80 {
+        if value < 0x80 && cfg!(not(target_os = "none")) {
             self.put([value.to_le_bytes()[0]]);
         } else {
             self.long_varint(value);
@@ -180,7 +215,7 @@ impl<const N: usize> DirectBuffer<N> {
     #[inline(never)]
     pub(super) fn field(&mut self, tag: u8, content: &[u8]) {
         let length = content.len();
-        if length < 0x80 {
+        if length < 0x80 && cfg!(not(target_os = "none")) {
             self.put([tag, length.to_le_bytes()[0]]);
         } else {
             self.byte(tag);
@@ -262,17 +297,18 @@ impl<const N: usize> DirectBuffer<N> {
     /// Keeps what was written since the buffer was `mark` bytes long, and answers true; or, if some of it did not fit, none.
     #[inline(never)]
     pub(super) fn commit(&mut self, mark: usize) -> bool {
-        let whole = !self.overflowed && self.length <= self.bytes.len().saturating_sub(RESERVED);
-        if !whole {
+        if self.overflowed || self.length > self.bytes.len().saturating_sub(RESERVED) {
             self.length = mark;
             self.overflowed = false;
+            return false;
         }
-        whole
+        true
     }
 
-    /// Takes out what lies between two positions.
+    /// Takes out the length-delimited field at `start`.
     #[inline(never)]
-    pub(super) fn remove(&mut self, (start, end): (usize, usize)) {
+    pub(super) fn remove(&mut self, start: usize) {
+        let (_, end) = field_at(&self.bytes, start);
         let length = self.length;
         slide(&mut self.bytes, end, length, start);
         self.length = length + start - end;
@@ -280,33 +316,13 @@ impl<const N: usize> DirectBuffer<N> {
 }
 
 /// Writes `bytes` at a place in `memory`; false, and nothing is written, if they do not fit.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(always))]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(super) fn write_at(memory: &mut [u8], at: usize, bytes: &[u8]) -> bool {
     let Some(to) = memory.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len())) else { return false };
     // Equally long; `copy_from_slice` would link its panic.
-    for (to, from) in to.iter_mut().zip(bytes) {
-        *to = *from;
-    }
+    copy(to, bytes);
     true
-}
-
-/// Moves the bytes from `start` to `end` so that they begin at `to`; nothing if they are not within, there or here.
-#[inline(never)]
-pub(super) fn slide(bytes: &mut [u8], start: usize, end: usize, to: usize) {
-    if start <= end && end <= bytes.len() && to <= bytes.len() && end - start <= bytes.len() - to {
-        let memory = bytes.as_mut_ptr();
-        // SAFETY: `start` was just found to be within the bytes.
-        #[expect(unsafe_code, reason = "`copy_within` would link its panic")]
-        let from = unsafe { memory.add(start) };
-        // SAFETY: `to` was just found to be within the bytes.
-        #[expect(unsafe_code, reason = "`copy_within` would link its panic")]
-        let to = unsafe { memory.add(to) };
-        // SAFETY: both runs of `end - start` bytes are within the same bytes, which are borrowed exclusively.
-        #[expect(unsafe_code, reason = "`copy_within` would link its panic")]
-        unsafe {
-            core::ptr::copy(from, to, end - start);
-        }
-    }
 }
 
 /// At most `limit` characters of UTF-8.
@@ -324,16 +340,15 @@ fn clip(text: &[u8], limit: u32) -> &[u8] {
     text
 }
 
-/// Tag, start of the content and end of the length-delimited field at `at`.
+/// Where the content of the length-delimited field at `at` begins and ends; the end of `bytes`, twice, if it is cut off.
 #[inline(never)]
-pub(super) fn field_at(bytes: &[u8], at: usize) -> Option<(u8, usize, usize)> {
-    let tag = *bytes.get(at)?;
+pub(super) fn field_at(bytes: &[u8], at: usize) -> (usize, usize) {
     let mut start = at;
     let mut length = 0;
     let mut shift = 0;
     loop {
         start += 1;
-        let byte = *bytes.get(start)?;
+        let Some(&byte) = bytes.get(start) else { return (bytes.len(), bytes.len()) };
         length |= usize::from(byte & 0x7f).wrapping_shl(shift);
         shift += 7;
         if byte < 0x80 {
@@ -341,7 +356,7 @@ pub(super) fn field_at(bytes: &[u8], at: usize) -> Option<(u8, usize, usize)> {
         }
     }
     start += 1;
-    Some((tag, start, start.wrapping_add(length)))
+    (start, start.wrapping_add(length))
 }
 
 #[cfg(test)]
@@ -361,8 +376,8 @@ mod tests {
                 let start = buffer.open(0x0a);
                 (0..length).for_each(|index: u32| buffer.byte(index.to_le_bytes()[0]));
                 buffer.close(start);
-                let (tag, content, end) = field_at(buffer.as_slice(), 0).unwrap();
-                assert_eq!((tag, end - content, end), (0x0a, length as usize, buffer.len()));
+                let (content, end) = field_at(buffer.as_slice(), 0);
+                assert_eq!((buffer.as_slice()[0], end - content, end), (0x0a, length as usize, buffer.len()));
                 assert!(
                     buffer.as_slice()[content..]
                         .iter()
@@ -412,12 +427,12 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_are_cut_off_are_none() {
-        assert_eq!(field_at(&[], 0), None);
-        assert_eq!(field_at(&[0x0a], 0), None);
-        assert_eq!(field_at(&[0x0a, 0x80], 0), None);
-        assert_eq!(field_at(&[0x0a, 0x80, 1], 0), Some((0x0a, 3, 131)));
+    fn fields_that_are_cut_off_are_at_the_end() {
+        assert_eq!(field_at(&[], 0), (0, 0));
+        assert_eq!(field_at(&[0x0a], 0), (1, 1));
+        assert_eq!(field_at(&[0x0a, 0x80], 0), (2, 2));
+        assert_eq!(field_at(&[0x0a, 0x80, 1], 0), (3, 131));
         let endless = vec![0xff; 100];
-        assert_eq!(field_at(&endless, 0), None);
+        assert_eq!(field_at(&endless, 0), (100, 100));
     }
 }

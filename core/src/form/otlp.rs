@@ -2,6 +2,7 @@
 
 use super::value::{self, Measure};
 use super::{EntryKind, OpenEntry, Otlp, Sealed};
+use crate::bytes::slide;
 use crate::storage::{self, Cursor, Output, Storage, StorageView, append};
 use crate::wire::{self, LENGTH_DELIMITED, VARINT, field_len, tag, varint_len};
 use crate::{Header, Span, SpanContext, SpanView, Status, StatusCode, Value};
@@ -572,14 +573,7 @@ pub(crate) fn set_length<V: StorageView + ?Sized>(body: &mut V, entry: &mut Open
         if !append(body, extra, |cursor| (0..extra).for_each(|_| cursor.byte(0))) {
             return false;
         }
-        let bytes = body.as_mut_slice();
-        // Written so that the compiler sees that no range is out of bounds: a panic here would link formatting into every
-        // chip.
-        if let Some(to) = bytes.len().checked_sub(extra)
-            && from <= to
-        {
-            bytes.copy_within(from..to, from + extra);
-        }
+        slide(body.as_mut_slice(), from, from + content, from + extra);
         entry.length_width = width;
     }
     let mut rest = content as u64;
