@@ -25,6 +25,8 @@ const FEATURES = MutableGlobals | SignExt | NontrappingFPToInt | BulkMemory | (b
 const SURPLUS = ["__data_end", "__heap_base"];
 /** What a panic or an allocator would leave in the module. */
 const TRACES = /panick|\.rs\b|unwrap|overflow|out of range|alloc/;
+/** Where the module's text will stand. */
+const PLACE = "the text of the module";
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 const [input, dist] = process.argv.slice(2);
@@ -43,8 +45,8 @@ copyFileSync(join(HERE, "README.md"), join(dist, "README.md"));
 writeFileSync(join(dist, "core.wasm"), wasm);
 writeFileSync(join(dist, "core-js.mjs"), await asJavaScript(wasm));
 writeFileSync(join(dist, "version.mjs"), `/** The version of this package, by build.mjs. */\n\nexport const VERSION = "${manifest.version}";\n`);
-writeFileSync(join(dist, "wasm.mjs"), inlined(Buffer.alloc(0), ""));
-writeFileSync(join(dist, "wasm.mjs"), inlined(wasm, await application()));
+writeFileSync(join(dist, "wasm.mjs"), inlined({ text: PLACE, digits: 89, turn: -40 }));
+writeFileSync(join(dist, "wasm.mjs"), inlined(asText(wasm, await within())));
 const { scripts, devDependencies, private: _, ...published } = manifest;
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
 console.log(`core.wasm: ${wasm.length} bytes, ${brotliCompressSync(wasm).length} with brotli`);
@@ -67,9 +69,11 @@ function optimised(bytes) {
   for (const name of SURPLUS) module.removeExport(name);
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
+  // The stack comes first in memory and ends there, so a sum that wraps around never is a valid address.
+  binaryen.setLowMemoryUnused(true);
   // Each round finds a little more, up to here.
   for (let round = 0; round < 3; round++) module.optimize();
-  module.runPasses(["strip-debug", "strip-producers", "strip-target-features", "reorder-functions", "reorder-locals"]);
+  module.runPasses(["simplify-locals", "dealign", "strip-debug", "strip-producers", "strip-target-features", "reorder-functions", "reorder-locals"]);
   if (!module.validate()) fail("the module needs more than the features that all browsers have");
   const result = Buffer.from(module.emitBinary());
   module.dispose();
@@ -112,24 +116,24 @@ async function asJavaScript(bytes) {
   }
 }
 
-/** The code that usually stands around the module. */
-async function application() {
-  const contents = 'export { init } from "./index.mjs"; export { traceFetch } from "./fetch.mjs";';
-  const { outputFiles } = await build({ stdin: { contents, resolveDir: dist }, bundle: true, minify: true, format: "esm", write: false });
-  return outputFiles[0].text;
+/** The module's text within the code that usually stands around it. */
+async function within() {
+  const contents = `import { init } from "./index.mjs"; import { traceFetch } from "./fetch.mjs";
+init({ serviceName: "shop", endpoint: "/otlp", instrumentations: [traceFetch()] });`;
+  const options = { bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser", write: false };
+  const { outputFiles } = await build({ stdin: { contents, resolveDir: dist }, ...options });
+  const [before, after] = outputFiles[0].text.split(PLACE);
+  return ({ text }) => before + JSON.stringify(text).slice(1, -1) + after;
 }
 
-function inlined(bytes, code) {
-  const { text, turn } = asText(bytes, code);
+function inlined({ text, digits, turn }) {
   return `/** The WebAssembly module as text (see pack.mjs), so that loading needs neither a request nor a bundler plug-in. Written by build.mjs. */
 
 const TEXT =
   ${JSON.stringify(text)};
 
-const digit = (character) => character.charCodeAt() - (character > "[");
-
 /** The module's bytes. */
 export const wasmBytes = () =>
-  Uint8Array.from(TEXT.match(/[#$]?./g), (mark) => digit(mark.at(-1)) + (mark[1] ? 89 * (digit(mark) - 34) : 0) + ${turn});
+  Uint8Array.from(TEXT.match(/[#$]?./g), (mark) => mark.charCodeAt(mark.length - 1) + (mark[1] ? ${digits} * mark.charCodeAt() - ${34 * digits} : 0) + ${turn});
 `;
 }

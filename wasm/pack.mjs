@@ -2,38 +2,43 @@
  * Bytes as text for a JavaScript string: one character for most, two for the rest.
  *
  * Hexadecimal and base64 split bytes, or shift them, so that a compressor no longer sees what repeats: of the module they cost 9 and 30
- * percent after brotli. Here a byte is a digit of 89, behind one of two marks if it is greater; the bytes are turned first, so that the
- * frequent ones are small. Characters are those from "#" to "~" without the backslash: what any minifier leaves as it is.
+ * percent after brotli. Here a byte is a digit, behind one of two marks if it is greater than there are digits; the bytes are turned first,
+ * so that the frequent ones are small. Characters are those from "#" to "~": what any minifier leaves as it is, but for the backslash,
+ * which is no frequent digit.
  */
 
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
-/** The first two characters are marks, the others digits. */
-const DIGITS = 89;
-const character = (index) => String.fromCharCode(35 + index + (index > 56 ? 1 : 0));
+/** The first two characters are marks, the others digits; two marks are enough for as many digits as these. */
+const DIGITS = [86, 87, 88, 89, 90];
+const character = (index) => String.fromCharCode(35 + index);
+/** Only small turns leave the frequent bytes, which are small too, without a mark. */
+const TURNS = 16;
 
-function turned(bytes, turn) {
+function turned(bytes, digits, turn) {
   let text = "";
   for (const byte of bytes) {
     const value = (byte + turn) & 255;
-    const mark = Math.floor(value / DIGITS);
+    const mark = Math.floor(value / digits);
     if (mark) text += character(mark - 1);
-    text += character(2 + (value % DIGITS));
+    text += character(2 + (value % digits));
   }
   return text;
 }
 
 /**
- * The text that compresses best behind `code`, and what a reader adds: `byte = digit's code (less 1 behind "[") + turn (+ 89 or 178)`, modulo 256.
+ * The text that compresses best, by gzip and brotli in the proportion of what we promise of them, within `code(text, digits, turn)`, and with which `digits` and `turn` it is read:
+ * `byte = code of the digit + turn`, and with a mark `+ digits * (code of the mark - 34)`, modulo 256.
  */
 export function asText(bytes, code) {
-  const texts = Array.from({ length: 256 }, (_, turn) => {
-    const text = turned(bytes, turn);
-    return { text, turn: -37 - turn, size: gzipSync(code + text, { level: 9 }).length };
-  });
+  const texts = DIGITS.flatMap((digits) =>
+    Array.from({ length: TURNS }, (_, index) => {
+      const found = { text: turned(bytes, digits, index), digits, turn: -37 - index };
+      return { ...found, size: (gzipSync(code(found), { level: 9 }).length * 8) / 9 };
+    }),
+  );
   // To try them all with brotli as well would take seconds.
-  texts.sort((one, other) => one.size - other.size).splice(64);
-  // Brotli counts double: it is what servers use for files.
-  for (const text of texts) text.size += 2 * brotliCompressSync(code + text.text).length;
+  texts.sort((one, other) => one.size - other.size).splice(40);
+  for (const found of texts) found.size = Math.max(found.size, brotliCompressSync(code(found)).length);
   return texts.sort((one, other) => one.size - other.size)[0];
 }

@@ -64,6 +64,6 @@ function deliver(requests) {
 }
 
 function warn(requests, answers) {
-  const lost = requests.filter((_, index) => answers[index] < 200 || answers[index] > 299).reduce((sum, [, { spans }]) => sum + spans, 0);
+  const lost = requests.filter((_, index) => answers[index] < 200 || answers[index] > 299).reduce((sum, [, { request }]) => sum + request.spans, 0);
   if (lost) console.warn(`clewline: the process ended before ${lost} spans were delivered`);
 }

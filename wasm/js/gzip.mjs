@@ -16,10 +16,29 @@ async function compressed(body) {
  */
 export const sendGzip = () => () => {
   if (!globalThis.CompressionStream) return;
-  wrapSend((send) => (address, init) => {
-    const isLeaving = init.later || globalThis.document?.visibilityState === "hidden";
-    if (isLeaving || init.body.length < LEAST) return send.call(globalThis, address, init);
-    const headers = { ...init.headers, "content-encoding": "gzip" };
-    return compressed(init.body).then((body) => send.call(globalThis, address, { ...init, body, headers }));
+  const listening = new AbortController();
+  const on = (type, listener) => globalThis.addEventListener?.(type, listener, { signal: listening.signal, capture: true });
+  /** What sends a request that is being compressed as it is. */
+  const pending = new Set();
+  let isLeft = false;
+  const isLeaving = () => isLeft || globalThis.document?.visibilityState === "hidden";
+  const hurry = () => isLeaving() && pending.forEach((send) => send());
+  on("pagehide", () => {
+    isLeft = true;
+    hurry();
   });
+  on("visibilitychange", hurry);
+  on("pageshow", () => (isLeft = false));
+
+  wrapSend((send) => (address, init) => {
+    if (init.later || isLeaving() || init.body.length < LEAST) return send.call(globalThis, address, init);
+    return new Promise((resolve) => {
+      const go = (changed) => pending.delete(plain) && resolve(send.call(globalThis, address, { ...init, ...changed }));
+      const plain = () => go();
+      pending.add(plain);
+      const headers = { ...init.headers, "content-encoding": "gzip" };
+      compressed(init.body).then((body) => go({ body, headers }), plain);
+    });
+  });
+  return () => listening.abort();
 };

@@ -93,6 +93,14 @@ export interface Stats {
   batchFull: number;
   /** Dropped: given up after five attempts. */
   undelivered: number;
+  /** With `keepOffline`: put into the queue by this page. */
+  kept?: number;
+  /** With `keepOffline`: taken out of the queue by this page, whichever put them there; then delivered, rejected, or handed over. */
+  restored?: number;
+  /** With `keepOffline`: given to the browser when a page was left. Nobody will say whether they arrived. */
+  handedOver?: number;
+  /** With `keepOffline`: dropped from the queue to make room. */
+  expired?: number;
   /** Uses of a span that was ended, abandoned or forgotten, other than those that `Span` itself ignores. */
   staleHandles: number;
   /** Parents or links whose `traceparent` was not valid; the span began a new trace, the link was left out. */
@@ -122,14 +130,16 @@ export interface InitOptions {
   serviceName: string;
   /** The base address of an OTLP/HTTP receiver; `/v1/traces` is appended. May be relative to the page. Default `http://localhost:4318`. */
   endpoint?: string | undefined;
-  /** Headers for the export requests, such as an API key. */
+  /** Headers for the export requests, such as an API key. A `content-type` of your own takes the place of OTLP's. */
   headers?: Record<string, string> | undefined;
   /** Further resource attributes. */
   resource?: Record<string, string | number | boolean | readonly (string | number | boolean)[]> | undefined;
   /** The share of new traces to record, 0 to 1. A trace that comes from elsewhere keeps its own decision. Default 1. */
   sampleRatio?: number | undefined;
-  /** How long an ended span waits for others, in milliseconds. Default 1000. */
+  /** How long an ended span waits for others, in milliseconds, 1 to 60,000. Default 1000. Neither 30 KiB of spans nor `batchSize` of them wait. */
   flushInterval?: number | undefined;
+  /** So many ended spans are sent at once. Default 512. */
+  batchSize?: number | undefined;
   /** What makes spans by itself, such as `traceFetch()` from "clewline/fetch". Default none. */
   instrumentations?: readonly Instrumentation[] | undefined;
 }

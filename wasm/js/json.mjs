@@ -1,6 +1,12 @@
-/** Sends OTLP as JSON instead of protobuf, for collectors that want it. Three times the bytes; compressed, about the same. */
+/**
+ * Sends OTLP as JSON instead of protobuf, for collectors that want it. Three times the bytes; compressed, about the same. A page that is left
+ * can hand over fewer spans at once.
+ */
 
-import { wrapSend } from "./transport.mjs";
+import { limitRequests, wrapSend } from "./transport.mjs";
+
+/** The largest request before it becomes JSON, which is two to five times as long: what a page that is left may send is counted in bytes. */
+const LARGEST = 12 * 1024;
 
 const decoder = new TextDecoder();
 const text = (bytes) => decoder.decode(bytes);
@@ -98,6 +104,7 @@ async function answered(response) {
 
 /** The instrumentation, for `init`'s list. */
 export const sendJson = () => () => {
+  limitRequests(LARGEST);
   wrapSend((send) => (address, init) => {
     const body = new TextEncoder().encode(toJson(init.body));
     const answer = send.call(globalThis, address, { ...init, body, headers: { ...init.headers, "content-type": "application/json" } });

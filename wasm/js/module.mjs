@@ -34,7 +34,9 @@ const encoder = new TextEncoder();
 
 /** The exports of the instance in use. Copied, because an object of the engine's own kind is slower to look up in. */
 export let wasm;
-let counters, bytes, words, doubles, known, vocabulary;
+/** Views of the state: as counts and records, as the numbers in records, as texts. */
+let words, doubles, bytes;
+let known, vocabulary;
 let at, elements;
 
 /** From here on the exports of this instance are in use. */
@@ -42,10 +44,9 @@ export function openModule(instance) {
   wasm = { ...instance };
   const state = wasm.state.value;
   const { buffer } = wasm.memory;
-  counters = new Uint32Array(buffer, state, 2 + COUNTS.length);
-  words = new Uint32Array(buffer, state + RECORDS);
-  doubles = new Float64Array(buffer, state + RECORDS);
-  bytes = new Uint8Array(buffer, state + TEXTS, 0x10000);
+  words = new Uint32Array(buffer, state);
+  doubles = new Float64Array(buffer, state);
+  bytes = new Uint8Array(buffer, state + TEXTS);
   known = new Map();
   vocabulary = VOCABULARY;
   crypto.getRandomValues(new Uint8Array(buffer, state + SEED, 16));
@@ -110,9 +111,9 @@ export function record(index, key, value) {
     elements += value.length;
     for (const element of value) record(next++, 0, element);
   }
-  words[4 * index] = key;
-  words[4 * index + 1] = kind;
-  doubles[2 * index + 1] = number;
+  words[RECORDS / 4 + 4 * index] = key;
+  words[RECORDS / 4 + 4 * index + 1] = kind;
+  doubles[RECORDS / 8 + 2 * index + 1] = number;
 }
 
 /** Writes attributes as a run of records and answers its number. `null` and `undefined` mean "not set". */
@@ -128,24 +129,15 @@ export function run(attributes) {
 /** The `traceparent` of a span; something false when the span is long forgotten. */
 export const traceparentOf = (span) => wasm.traceparent(span) && String.fromCharCode(...bytes.subarray(0, 55));
 
-/** Memory of requests that are done: to get new memory takes longer than to fill it. */
-const spare = [];
-
-/** One request of at most `max` bytes, up to `LARGEST`, with the oldest spans, copied out; `undefined` if there is none. */
+/** One request of at most `max` bytes with the oldest spans, copied out; `undefined` if there is none. */
 export function take(max) {
   const length = wasm.take(max);
-  const [start, spans] = counters;
-  if (!length) return;
-  const memory = spare.pop() ?? new Uint8Array(LARGEST);
-  memory.set(new Uint8Array(wasm.memory.buffer, start, length));
-  return { bytes: memory.subarray(0, length), spans, attempts: 0 };
+  const [start, spans] = words;
+  if (length) return { bytes: new Uint8Array(wasm.memory.buffer, start, length).slice(), spans, attempts: 0 };
 }
 
-/** Gives the memory of a request back. */
-export const done = ({ bytes }) => spare.push(new Uint8Array(bytes.buffer));
-
 /** How many ended spans wait in the batch. */
-export const batched = () => counters[5];
+export const batched = () => words[5];
 
 /** All counts by name. */
-export const counts = () => Object.fromEntries(COUNTS.map((name, index) => [name, counters[2 + index]]));
+export const counts = () => Object.fromEntries(COUNTS.map((name, index) => [name, words[2 + index]]));

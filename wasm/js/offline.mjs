@@ -1,116 +1,175 @@
 /**
- * Keeps what cannot leave: requests that no budget takes when the page is left, and requests that nobody answered, wait in IndexedDB
- * for the next page of this origin, or for the network to return.
+ * Keeps requests where they outlive the page: what no budget takes when the page is left, and what nobody answered. This or another page of
+ * the origin sends them, one page at a time, the oldest first.
  */
 
-import { LARGEST } from "./module.mjs";
-import { adopt, count, dispatch, endpoint, flush, giveUpBy, next, release, wrapSend } from "./transport.mjs";
+import { openStore } from "./offline-store.mjs";
+import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, next, pause, release, room, takeBack, wrapSend } from "./transport.mjs";
 
-const STORE = "requests";
-/** How long after a failure what is kept is tried again, in milliseconds. */
-const PAUSE = 60_000;
+/** More bytes than this in the batch are kept at once: so many spans came in one task that none could be sent in between. */
+const CROWDED = 128 * 1024;
+/** How long a page that lives on waits before it sends what it kept, in milliseconds: perhaps it is gone by then. */
+const RESPITE = 1000;
+/** When to look again after the database failed, in milliseconds. */
+const RETRY = 60_000;
 
-/** The database, opened at once so that it is at hand when the page is left; a browser that keeps nothing answers `undefined`. */
-function open(name) {
-  return new Promise((resolve) => {
-    try {
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => resolve(undefined);
-    } catch {
-      resolve(undefined);
-    }
-  });
-}
+const CHECKS = {
+  name: (value) => typeof value === "string" && value !== "",
+  most: (value) => Number.isSafeInteger(value) && value > 0,
+  atLeastOnce: (value) => typeof value === "boolean",
+};
 
-/**
- * The instrumentation, for `init`'s list. At most `most` requests are kept, of at most 60 KiB each; the oldest make room, and their spans
- * are counted as `expired`.
- */
-export const keepOffline = ({ name = "clewline", most = 100 } = {}) => () => {
+/** The instrumentation, for `init`'s list. */
+export const keepOffline = ({ name = "clewline", most = 100, atLeastOnce = false } = {}) => {
+  const given = { name, most, atLeastOnce };
+  for (const option in CHECKS) {
+    if (!CHECKS[option](given[option])) throw new TypeError(`clewline: keepOffline option "${option}" cannot be ${JSON.stringify(given[option])}`);
+  }
+  return () => keep(given);
+};
+
+const task = () => new Promise((resolve) => setTimeout(resolve));
+const ignore = () => {};
+
+function keep({ name, most, atLeastOnce }) {
   const listening = new AbortController();
-  const canKeepAlive = "keepalive" in Request.prototype;
-  /** Requests that a page which is left takes down with it: `{ body, spans }`. */
-  const flying = new Set();
-  let database, timer;
+  const canKeepAlive = globalThis.Request && "keepalive" in Request.prototype;
+  /** Requests in the browser's hands, which go on when the page is gone: `{ request, key }`; the key is that of their record. */
+  const flights = new Set();
+  /** What this page kept a moment ago: `{ request, key }`. If it is hidden or left right after, some of it may go at once. */
+  let recent = [];
+  /** Keys of records about requests of which this page will hear no more. */
+  let unheard = [];
+  let timer, draining, isLeaving;
 
-  /** Keeps requests, `[bytes, spans]`, in one transaction; a page may be closed as soon as that was asked for. */
-  function keep(requests) {
-    if (!database || !requests.length) return false;
-    const transaction = database.transaction(STORE, "readwrite");
-    const store = transaction.objectStore(STORE);
-    for (const [bytes, spans] of requests) {
-      store.add({ bytes: bytes.slice().buffer, spans, endpoint: endpoint() });
-      count("kept", spans);
-    }
-    transaction.commit?.();
-    return true;
+  const store = openStore(name);
+
+  const record = ({ bytes, spans }) => ({ bytes, spans, endpoint: endpoint() });
+  /** About a request in the browser's hands: the next page counts it; or sends it again, if it shall arrive in any case. */
+  const trace = ({ bytes, spans }) => record({ bytes: atLeastOnce ? bytes : undefined, spans });
+
+  /** Keeps requests in one of the store's ways; answers their keys, or `undefined`. */
+  function keepAll(requests, put) {
+    let spans = 0;
+    for (const request of requests) spans += request.spans;
+    const entries = requests.map((request) => [store.newKey(), record(request)]);
+    const isKept = put(entries, () => {
+      count("kept", -spans);
+      count("undelivered", spans);
+    });
+    if (!isKept) return;
+    if (spans) count("kept", spans);
+    return entries.map(([key]) => key);
   }
 
-  /** Makes room by forgetting the oldest. */
-  function trim() {
-    const store = database.transaction(STORE, "readwrite").objectStore(STORE);
-    const request = store.count();
-    request.onsuccess = () => {
-      let surplus = request.result - most;
-      if (surplus <= 0) return;
-      const cursors = store.openCursor();
-      cursors.onsuccess = () => {
-        const cursor = cursors.result;
-        if (!cursor || surplus-- <= 0) return;
-        count("expired", cursor.value.spans);
-        cursor.delete();
-        cursor.continue();
-      };
-    };
-  }
+  /** Sends what was kept, by this page or another, until nothing is left or the collector does not take it. */
+  const drain = () => (draining ??= alone(sendKept).catch(() => later(RETRY)).finally(() => (draining = undefined)));
 
-  /** Takes what this or another page kept, and sends it. In one transaction, so that no two pages take the same. */
-  function restore() {
+  /** One page at a time, where the browser can tell. */
+  const alone = async (work) => (navigator.locks ? navigator.locks.request(`${name} requests`, work) : work());
+
+  async function sendKept() {
     clearTimeout(timer);
     timer = undefined;
-    if (!database) return;
-    const store = database.transaction(STORE, "readwrite").objectStore(STORE);
-    const cursors = store.openCursor();
-    cursors.onsuccess = () => {
-      const cursor = cursors.result;
-      if (!cursor) return;
-      const { bytes, spans, endpoint: address } = cursor.value;
-      if (address === endpoint()) {
-        const memory = new Uint8Array(LARGEST);
-        memory.set(new Uint8Array(bytes));
-        adopt({ bytes: memory.subarray(0, bytes.byteLength), spans, attempts: 1 });
-        count("restored", spans);
-        cursor.delete();
+    await store.ready;
+    if (!store.isOpen()) return;
+    await store.gather();
+    // What this page will hear of itself is not for anybody else.
+    const own = (key) => unheard.includes(key) || [...flights].some((flight) => flight.key === key);
+    const mine = (found, key) => found.endpoint === endpoint() && !own(key);
+    for (let found; (found = await store.oldest(mine)); ) {
+      if (found.record.bytes && !(await sendOne(found))) {
+        later(pause());
+        break;
       }
-      cursor.continue();
-    };
+      if (!found.record.bytes) {
+        count("handedOver", found.record.spans);
+        await settle(found);
+      }
+    }
+    for (const { spans } of await store.trim(most)) count("expired", spans);
   }
 
-  /** The keepalive budget is spent: another budget where there is one, and then the next page. */
-  function leave(forGood) {
+  /** Sends one request that was kept; answers whether that settled it. */
+  async function sendOne({ key, record }) {
+    const { bytes, spans } = record;
+    recent = recent.filter((one) => one.key !== key);
+    const isSettled = await attempt({ bytes, spans, key }, true);
+    if (isSettled) await settle({ key, record });
+    // In case that a trace took its place.
+    else store.put([[key, record]], ignore);
+    return isSettled;
+  }
+
+  function settle({ key, record: { spans } }) {
+    count("restored", spans);
+    return store.remove(key);
+  }
+
+  function later(delay) {
+    if (!listening.signal.aborted) timer ??= setTimeout(drain, delay);
+  }
+
+  /** The page is hidden or left: the oldest goes first, as far as the budgets reach, and the rest is kept. */
+  function leave(type) {
+    const isLeft = type === "pagehide";
+    // A collector that did not answer will not answer now either.
+    const isFailing = pause() > 0 || navigator.onLine === false;
+    isLeaving = true;
+    if (!isFailing || !store.isUsable()) {
+      while (recent[0]?.request.bytes.length <= room()) {
+        const [{ request, key }] = recent;
+        void sendOne({ key, record: record(request) }).catch(ignore);
+      }
+      handOver();
+    }
+    const traces = [];
+    if (isLeft && !isFailing && !atLeastOnce) {
+      while (recent.length && fetchedLater(recent[0].request)) {
+        count("kept", -recent[0].request.spans);
+        traces.push(recent.shift());
+      }
+      for (let request; !recent.length && (request = next()); ) {
+        if (!fetchedLater(request)) {
+          takeBack(request);
+          break;
+        }
+        release(request);
+        traces.push({ request, key: store.newKey() });
+      }
+      for (const { request, key } of traces) {
+        count("handedOver", request.spans);
+        unheard.push(key);
+      }
+    }
+    isLeaving = false;
+
+    if (store.isUsable()) keepBatch(store.putNow);
+    for (const flight of flights) {
+      flight.isLeft ||= isLeft;
+      flight.key ??= store.newKey();
+      if (isLeft || !flight.request.key) traces.push(flight);
+    }
+    if (traces.length) store.putNow(traces.map(({ request, key }) => [key, trace(request)]), ignore);
+    if (recent.length) later(RESPITE);
+  }
+
+  /** Keeps all that is in the batch, in one of the store's ways. */
+  function keepBatch(put) {
     const requests = [];
-    if (forGood) {
-      for (const { body, spans } of flying) requests.push([body, spans]);
-      flying.clear();
-    }
-    for (let request; (request = next(LARGEST)); release(request)) {
-      if (dispatch(request, { later: true }) === true) count("handedOver", request.spans);
-      else requests.push([request.bytes.slice(), request.spans]);
-    }
-    if (!keep(requests)) for (const [, spans] of requests) count("undelivered", spans);
+    for (let request; (request = next()); ) requests.push(request);
+    const keys = keepAll(requests, put);
+    if (!keys) return requests.reverse().forEach(takeBack);
+    requests.forEach((request, index) => {
+      release(request);
+      recent.push({ request, key: keys[index] });
+    });
   }
 
-  wrapSend((send) => (address, init) => {
-    if (init.later) return later(address, init);
-    if (!init.keepalive) return fly(send, address, init);
-    if (!canKeepAlive && globalThis.document?.visibilityState === "hidden") return beacon(address, init);
-    return send.call(globalThis, address, init);
-  });
+  /** `fetchLater` has a budget of its own. Nobody will say whether it arrived. */
+  const fetchedLater = (request) => dispatch(request, { later: true }) === true;
 
-  /** `fetchLater` has a budget of its own. True if it took the request. */
-  function later(address, { method, headers, body }) {
+  function fetchLater(address, { method, headers, body }) {
     try {
       return globalThis.fetchLater?.(address, { method, headers, body, activateAfter: 0 }) !== undefined;
     } catch {
@@ -119,49 +178,78 @@ export const keepOffline = ({ name = "clewline", most = 100 } = {}) => () => {
     }
   }
 
-  async function fly(send, address, init) {
-    const flight = { body: init.body.slice(), spans: init.spans };
-    flying.add(flight);
-    try {
-      return await send.call(globalThis, address, init);
-    } finally {
-      flying.delete(flight);
-    }
+  /**
+   * For browsers whose `fetch` ends with the page. A beacon has no headers of its own, and brings cookies along: of another origin, hardly a
+   * collector allows that.
+   */
+  function beacon(address, { headers, body, request }) {
+    const { "content-type": type, ...others } = headers;
+    const mayArrive = !Object.keys(others).length && (new URL(address).origin === globalThis.location?.origin || type === "text/plain");
+    if (!mayArrive || !navigator.sendBeacon?.(address, new Blob([body], { type }))) throw new TypeError("no room for a beacon");
+    return unknown(request);
   }
 
-  /** For browsers whose `fetch` ends with the page. Nobody will say whether a beacon arrived. */
-  async function beacon(address, { headers, body, spans }) {
-    const blob = new Blob([body], { type: headers["content-type"] });
-    if (!navigator.sendBeacon?.(address, blob)) throw new TypeError("no room for a beacon");
-    count("delivered", -spans);
-    count("handedOver", spans);
+  /** The answer to a request of which nobody will say whether it arrived. */
+  function unknown(request) {
+    count("delivered", -request.spans);
+    count("handedOver", request.spans);
     return new Response();
   }
 
-  giveUpBy(({ bytes, spans }) => {
-    if (!keep([[bytes, spans]])) return count("undelivered", spans);
-    trim();
-    timer ??= setTimeout(restore, PAUSE);
+  async function fly(send, address, init) {
+    const { request } = init;
+    const flight = { request, key: request.key };
+    let isLast = isLeaving;
+    if (isLast) void task().then(() => (isLast = false));
+    flights.add(flight);
+    try {
+      if (!canKeepAlive && isLeaving) return beacon(address, init);
+      return await send.call(globalThis, address, init);
+    } catch (error) {
+      // Refused at once, because others spent the budget: the page may have no other moment.
+      if (isLast) request.isKept = keepAll([request], store.putNow) !== undefined;
+      // A page that is left is told that its requests failed, while they go on.
+      else await task();
+      if (flight.isLeft) return unknown(request);
+      throw error;
+    } finally {
+      flights.delete(flight);
+      if (flight.key && !request.key) void store.remove(flight.key).catch(ignore);
+    }
+  }
+
+  wrapSend((send) => (address, init) => {
+    if (init.later) return fetchLater(address, init);
+    return init.keepalive ? fly(send, address, init) : send.call(globalThis, address, init);
   });
 
-  void open(name).then((opened) => {
-    database = opened;
-    restore();
+  keepBy({
+    leave,
+    flush: drain,
+    keep(request) {
+      const isKept = request.isKept || keepAll([request], store.put) !== undefined;
+      if (isKept) later(pause());
+      return isKept;
+    },
+    makeRoom(bytes) {
+      if (bytes < CROWDED || !store.isOpen()) return;
+      keepBatch(store.put);
+      later(RESPITE);
+    },
   });
+
   const on = (type, listener) => globalThis.addEventListener?.(type, listener, listening);
-  // Behind the tracer's own listeners, which hand over what the keepalive budget takes.
-  setTimeout(() => {
-    on("pagehide", () => leave(true));
-    on("visibilitychange", () => (document.visibilityState === "hidden" ? leave(false) : restore()));
-    on("pageshow", restore);
-  });
-  on("online", () => {
-    restore();
-    void flush();
-  });
+  const isBack = () => {
+    // This page lives, and counts itself what it handed over.
+    for (const key of unheard.splice(0)) void store.remove(key).catch(ignore);
+    void drain();
+  };
+  on("pageshow", ({ persisted }) => persisted && isBack());
+  on("visibilitychange", () => document.visibilityState === "visible" && isBack());
+  on("online", () => void flush());
+  void drain();
   return () => {
     listening.abort();
     clearTimeout(timer);
-    database?.close();
   };
-};
+}

@@ -2,15 +2,16 @@
 
 const within = (least, most) => (value) => value >= least && value <= most && value === +value;
 
-/** Per option: the default, and a check that answers something true; or does not, or throws. */
+/** Per option: the default, and a check. It answers `true`, or what the option means; or something else, or it throws. */
 const OPTIONS = {
   __proto__: null,
   serviceName: [, (value) => value.trim()],
   endpoint: ["http://localhost:4318", readEndpoint],
-  headers: [{}, (value) => new Headers(value)],
-  resource: [{}, Object.keys],
+  headers: [{}, (value) => Object.fromEntries(new Headers(value))],
+  resource: [{}, (value) => Object(value) === value],
   sampleRatio: [1, within(0, 1)],
   flushInterval: [1000, within(1, 60_000)],
+  batchSize: [512, within(1, 1e9)],
   instrumentations: [[], (value) => value.every((instrument) => instrument.call)],
 };
 
@@ -29,7 +30,7 @@ export function readOptions(given) {
   const options = {};
   for (const name in OPTIONS) {
     const [standard, check] = OPTIONS[name];
-    const value = (options[name] = given[name] ?? standard);
+    const value = given[name] ?? standard;
     let good;
     try {
       good = check(value);
@@ -37,8 +38,8 @@ export function readOptions(given) {
       // What cannot be read is not good.
     }
     good || fail(name, `cannot be ${JSON.stringify(value)}`);
+    options[name] = good === true ? value : good;
   }
-  options.endpoint = readEndpoint(options.endpoint);
   return options;
 }
 
@@ -48,7 +49,7 @@ function readEndpoint(value) {
   const path = url.pathname.replace(/\/+$/, "");
   url.pathname = `${path}/v1/traces`;
   url.hash = "";
-  return value && !/\/v1\/traces$/.test(path) && url.href;
+  return value.trim() && !/\/v1\/traces$/.test(path) && url.href;
 }
 
 /** An http(s) address, relative ones seen from the page; `undefined` for one of another scheme. Throws if it is no address. */

@@ -5,7 +5,7 @@ import { activeSpan } from "./context.mjs";
 import { begin, openModule, run, wasm } from "./module.mjs";
 import { fail, readOptions } from "./options.mjs";
 import * as api from "./tracer.mjs";
-import { flush, flushBeforeLeaving, openTransport, stopTransport } from "./transport.mjs";
+import { flush, leave, openTransport, stopTransport } from "./transport.mjs";
 import { VERSION } from "./version.mjs";
 
 let tracer, before;
@@ -42,7 +42,7 @@ export function start(given, source) {
   for (const type of ["visibilitychange", "pagehide"]) {
     globalThis.addEventListener?.(
       type,
-      () => (type === "pagehide" || document.visibilityState === "hidden" ? flushBeforeLeaving : checkClock)(),
+      () => (type === "pagehide" || document.visibilityState === "hidden" ? leave : checkClock)(type),
       listening,
     );
   }

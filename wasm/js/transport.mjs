@@ -1,17 +1,23 @@
 /** Sends ended spans to the collector: in batches, within the budget of a leaving page, with bounded retry, and counts every outcome. */
 
 import { checkClock } from "./clock.mjs";
-import { LARGEST, batched, done, take } from "./module.mjs";
+import { LARGEST, batched, take } from "./module.mjs";
 
-/** A batch of so many bytes is sent at once instead of after the interval. */
-const FULL = 32 * 1024;
 const TIMEOUT = 10_000;
 const ATTEMPTS = 5;
+/** Pauses between attempts double up to this, in milliseconds; a collector may ask for as much. */
+const LONGEST_PAUSE = 60_000;
 
-let options, send, running;
+let options, send;
+/** The largest request, which is also the keepalive budget. A batch of half as many bytes is sent at once instead of after the interval. */
+let largest;
 let timer, soon;
+/** The loop that sends one request after the other, and what a page handed over when it was hidden or left. */
+let running, handedOver;
 /** Before this moment (`Date.now()`) the server is left alone, unless the page leaves or somebody asks for a flush. */
 let notBefore;
+/** How many attempts failed since one succeeded. */
+let failures;
 /** Requests that failed and may be sent again, oldest first. Bounded: one from the loop, and one keepalive budget. */
 let waiting;
 let keepaliveBytes;
@@ -19,17 +25,17 @@ let keepaliveBytes;
 let unsettled;
 /** What became of the spans that left the module. */
 let ledger;
-
-/** What happens to a request that was attempted often enough. */
-let giveUp = ({ spans }) => (ledger.undelivered += spans);
+/** Whoever keeps requests where they outlive the page, see `keepBy`. */
+let keeper;
 
 /** From here on spans are sent as the options say, by the `fetch` that was there before any instrumentation. */
 export function openTransport(given) {
   options = given;
   send = globalThis.fetch;
+  largest = LARGEST;
   waiting = [];
-  running = undefined;
-  timer = soon = notBefore = keepaliveBytes = unsettled = 0;
+  running = handedOver = keeper = undefined;
+  timer = soon = notBefore = failures = keepaliveBytes = unsettled = 0;
   ledger = { delivered: 0, rejected: 0, undelivered: 0 };
 }
 
@@ -40,18 +46,24 @@ export const isExport = (address) => address.startsWith(options.endpoint);
 export const idle = () => !timer && !running;
 
 /** A span ended and the batch now holds so many bytes. */
-export const spanEnded = (bytes) => schedule(bytes >= FULL);
+export function spanEnded(bytes) {
+  keeper?.makeRoom(bytes);
+  schedule(bytes > largest / 2 || batched() >= options.batchSize);
+}
 
 /** Tries once to deliver everything there is; what fails is kept and sent later. */
 export async function flush() {
   await running;
   await pump(true);
+  await keeper?.flush();
 }
 
-/** The page may be gone in a moment: hand over as much as the keepalive budget allows, now, oldest first. */
-export function flushBeforeLeaving() {
-  let request;
-  while ((request = next(Math.max(0, LARGEST - keepaliveBytes)))) void deliver(request);
+/** The page is hidden (`visibilitychange`) or left (`pagehide`), and may be gone in a moment. */
+export const leave = (type) => (keeper ? keeper.leave(type) : handOver());
+
+/** Hands over as much as the keepalive budget allows, now, oldest first. */
+export function handOver() {
+  for (let request; (request = next(room())); ) handedOver = Promise.all([handedOver, deliver(request, true)]);
 }
 
 /** No more timers; `flush` still works. */
@@ -81,12 +93,12 @@ const pump = (all) => (running ??= pumping(all));
 
 /** One request after the other: all there are, or while they are full and the server takes them. */
 async function pumping(all) {
-  // From here on `running` is set.
-  await 0;
   try {
     checkClock();
     let request;
-    while ((request = next(LARGEST)) && (await deliver(request)) && (all || request.bytes.length >= FULL));
+    // What was handed over has spent the keepalive budget. After this, `running` is set.
+    do await handedOver;
+    while ((request = next()) && (await deliver(request)) && (all || request.bytes.length > largest / 2));
   } finally {
     // Whatever went wrong here must not keep later spans from leaving.
     running = undefined;
@@ -94,18 +106,87 @@ async function pumping(all) {
   if (waiting.length || batched()) schedule();
 }
 
-/** For this package's other entries: changes how requests are sent, and what happens to one that was attempted often enough. */
-export const wrapSend = (wrap) => (send = wrap(send));
-export const giveUpBy = (given) => (giveUp = given);
+/** The oldest request, if it has at most `max` bytes: one that waits, or a new one. */
+export const next = (max = Infinity) => (waiting[0]?.bytes.length <= max ? waiting.shift() : take(Math.min(max, largest)));
 
-/** Counts spans under a name, as `stats` shows it. */
-export const count = (name, spans) => (ledger[name] = (ledger[name] ?? 0) + spans);
+/** Hands a request to the browser, which ignores the member that it does not know. */
+export const dispatch = (request, more) =>
+  send.call(globalThis, options.endpoint, {
+    method: "POST",
+    headers: { "content-type": "application/x-protobuf", ...options.headers },
+    body: request.bytes,
+    request,
+    ...more,
+  });
 
-/** Takes a request of spans that another page recorded. */
-export function adopt(request) {
-  unsettled += request.spans;
-  waiting.push(request);
-  schedule();
+/** How many bytes may still be handed over. */
+export const room = () => largest - keepaliveBytes;
+
+/**
+ * Sends a request once, so that it outlives the page if that is wanted and there is room, and counts what came of it. Answers whether that
+ * settled it; if not, the server wants a pause.
+ */
+export async function attempt(request, isWanted) {
+  const { bytes, spans } = request;
+  const reserved = isWanted && bytes.length <= room() ? bytes.length : 0;
+  keepaliveBytes += reserved;
+  let response, answer;
+  try {
+    response = await dispatch(request, { keepalive: reserved > 0, signal: AbortSignal.timeout(TIMEOUT) });
+    answer = await response.arrayBuffer();
+  } catch {
+    // No answer is as retryable as a busy server. With a status, only the answer's body was lost. A page that is left hears that its
+    // requests failed, while they go on: it has no other task, and must not send them again.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  keepaliveBytes -= reserved;
+  // The answers that OTLP calls retryable (OTLP 1.x, "Failures"), and none.
+  if (!response || /^(429|50[234])$/.test(response.status)) {
+    // 1, 2, 4, 8 seconds give or take a fifth, or what the server asked for: seconds, or a date.
+    const asked = response?.headers.get("retry-after");
+    const pause = Math.max(2 ** failures++ * (800 + 400 * Math.random()), asked * 1000 || Date.parse(asked) - Date.now() || 0);
+    notBefore = Date.now() + Math.min(LONGEST_PAUSE, pause);
+    return false;
+  }
+  const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer ?? 0))) : spans;
+  ledger.rejected += refused;
+  ledger.delivered += spans - refused;
+  notBefore = failures = 0;
+  return true;
+}
+
+/** Sends one request. Answers whether it is settled; if not, it waits among the others. */
+export async function deliver(request, isLeaving) {
+  const { spans } = request;
+  const isFirst = !request.attempts++;
+  unsettled += isFirst * spans;
+  // The browser refuses a keepalive request when others have spent the budget: so a second attempt is none, if the page stays.
+  const settled = await attempt(request, isFirst || isLeaving);
+  if (!settled && !keeper?.keep(request)) {
+    if (request.attempts < ATTEMPTS) {
+      waiting.push(request);
+      schedule();
+      return;
+    }
+    ledger.undelivered += spans;
+  }
+  unsettled -= spans;
+  return settled;
+}
+
+/** `partial_success.rejected_spans` of an ExportTraceServiceResponse: field 1 within field 1. Anything unexpected counts as none. */
+export function rejectedSpans(bytes) {
+  let at = 1;
+  while (bytes[at++] > 127);
+  let count = 0;
+  if (bytes[0] === 10 && bytes[at] === 8) {
+    let factor = 1;
+    do {
+      count += (bytes[++at] & 127) * factor;
+      factor *= 128;
+    } while (bytes[at] > 127);
+  }
+  return count;
 }
 
 /** Takes a request that is new here, and sends it soon. */
@@ -117,81 +198,32 @@ export function enqueue(request) {
 /** From here on ended spans wait so many milliseconds for others. */
 export const hurry = (interval) => (options.flushInterval = interval);
 
+/** For this package's other entries: changes how requests are sent. */
+export const wrapSend = (wrap) => (send = wrap(send));
+
+/**
+ * For a place where requests outlive the page: `keep(request)` takes one that failed, or answers false; `leave(type)` acts for a page that is
+ * hidden or left, `flush()` within a flush, `makeRoom(bytes)` when the batch holds so many bytes.
+ */
+export const keepBy = (given) => (keeper = given);
+
+/** Counts spans under a name, as `stats` shows it. */
+export const count = (name, spans) => (ledger[name] = (ledger[name] ?? 0) + spans);
+
 /** A request that `next` answered is somebody else's from here on. */
-export function release(request) {
-  if (request.attempts) unsettled -= request.spans;
-  done(request);
+export const release = (request) => (unsettled -= request.attempts && request.spans);
+
+/** Takes a request that `next` answered back, to be sent later. */
+export function takeBack(request) {
+  unsettled += request.attempts++ ? 0 : request.spans;
+  waiting.unshift(request);
 }
+
+/** For what makes requests longer than they are here: none is longer than this from now on. */
+export const limitRequests = (bytes) => (largest = bytes);
 
 /** The address to which spans go. */
 export const endpoint = () => options.endpoint;
 
-/** The oldest request of at most `max` bytes: one that waits, or a new one. */
-export function next(max) {
-  const index = waiting.findIndex(({ bytes }) => bytes.length <= max);
-  return index < 0 ? take(max) : waiting.splice(index, 1)[0];
-}
-
-/** Hands a request to the browser, which ignores how many spans are in it. */
-export const dispatch = ({ bytes, spans }, more) =>
-  send.call(globalThis, options.endpoint, {
-    method: "POST",
-    headers: { ...options.headers, "content-type": "application/x-protobuf" },
-    body: bytes,
-    spans,
-    ...more,
-  });
-
-/** Sends one request. Answers whether it is settled; if not, it waits among the others. */
-export async function deliver(request) {
-  const { bytes, spans } = request;
-  const { length } = bytes;
-  const first = !request.attempts++;
-  // The browser refuses a keepalive request when others have spent the budget; so only the first attempt is one.
-  const keepalive = first && keepaliveBytes + length <= LARGEST;
-  const reserved = keepalive * length;
-  unsettled += first * spans;
-  keepaliveBytes += reserved;
-  let response, answer;
-  try {
-    response = await dispatch(request, { keepalive, signal: AbortSignal.timeout(TIMEOUT) });
-    answer = await response.arrayBuffer();
-  } catch {
-    // No answer is as retryable as a busy server. With a status, only the answer's body was lost.
-  }
-  keepaliveBytes -= reserved;
-
-  // The answers that OTLP calls retryable (OTLP 1.x, "Failures"), and none.
-  const settled = response && !/^(429|50[234])$/.test(response.status);
-  if (!settled && request.attempts < ATTEMPTS) {
-    waiting.push(request);
-    // 1, 2, 4, 8 seconds give or take a fifth, or what the server asked for, at most a minute.
-    const pause = 2 ** request.attempts * (400 + 200 * Math.random());
-    notBefore = Date.now() + Math.min(60_000, Math.max(pause, response?.headers.get("retry-after") * 1000 || 0));
-    schedule();
-    return;
-  }
-  unsettled -= spans;
-  if (settled) {
-    const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer ?? 0))) : spans;
-    ledger.rejected += refused;
-    ledger.delivered += spans - refused;
-    notBefore = 0;
-  } else giveUp(request);
-  done(request);
-  return settled;
-}
-
-/** `partial_success.rejected_spans` of an ExportTraceServiceResponse: field 1 within field 1. Anything unexpected counts as none. */
-export function rejectedSpans(bytes) {
-  let at = 1;
-  while (bytes[at++] > 127);
-  let count = 0;
-  if (bytes[0] === 10 && bytes[at] === 8) {
-    for (let factor = 1; factor < 2 ** 53; factor *= 128) {
-      count += (bytes[++at] & 127) * factor;
-      if (!(bytes[at] > 127)) break;
-    }
-  }
-  return count;
-}
+/** How long the server wants to be left alone, in milliseconds; above 0 if the last attempt failed. */
+export const pause = () => (failures ? Math.max(1, notBefore - Date.now()) : 0);

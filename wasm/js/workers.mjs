@@ -100,7 +100,7 @@ export const sendThroughPage = ({ patience = 4000 } = {}) => () => {
   wrapSend((send) => (address, init) => {
     const isOurs = init.headers["content-type"] === "application/x-protobuf" && !init.headers["content-encoding"];
     if (!isOurs || Date.now() < alone) return send.call(globalThis, address, init);
-    const { body: bytes, spans } = init;
+    const { bytes, spans } = init.request;
     const request = ++last;
     channel.postMessage({ request, from: me, address, until: Date.now() + patience, bytes, spans });
     return new Promise((resolve) => {

@@ -25,13 +25,13 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/** Starts a browser with a fresh profile. */
-export async function startBrowser() {
+/** Starts a browser with a fresh profile; `options` are further ones of Playwright's. */
+export async function startBrowser(options = {}) {
   const executablePath = process.env.CHROME ?? process.env.CHROMIUM ?? USUAL_PLACES.find((place) => existsSync(place));
   if (!executablePath) throw new Error("there is no Chromium: set CHROME to its path");
   // Chromium refuses to run as root inside its sandbox.
   const chromiumSandbox = process.getuid?.() !== 0;
-  return chromium.launch({ executablePath, args: ARGUMENTS, chromiumSandbox, timeout: 60_000 });
+  return chromium.launch({ executablePath, args: ARGUMENTS, chromiumSandbox, timeout: 60_000, ...options });
 }
 
 /** A page whose errors (exceptions, refused requests, policy violations) are gathered in `page.problems`. */

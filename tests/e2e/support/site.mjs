@@ -61,11 +61,11 @@ export async function startSite(pages) {
 }
 
 /**
- * Starts a collector that any origin may send to. Change `state` while it runs: `preflightDelay` in milliseconds, `status` to answer with,
- * and `down`, which drops connections. `spans()` are those that were answered with 200.
+ * Starts a collector that any origin may send to. Change `state` while it runs: `preflightDelay` in milliseconds, `status`, `headers` and
+ * `body` to answer with, and `down`, which drops connections. `spans()` are those that were answered with 200.
  */
 export async function startCollector() {
-  const state = { preflightDelay: 0, status: 200, down: false };
+  const state = { preflightDelay: 0, status: 200, headers: {}, body: "", down: false };
   const requests = [];
   const preflights = [];
   const server = await listen(async (request, response, body) => {
@@ -85,8 +85,8 @@ export async function startCollector() {
       const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
       requests.push({ status: state.status, headers: request.headers, wire: body.length, bytes });
     }
-    response.writeHead(state.status, cors);
-    response.end();
+    response.writeHead(state.status, { ...cors, ...state.headers });
+    response.end(state.body);
   });
   const decoded = () =>
     requests

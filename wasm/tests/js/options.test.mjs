@@ -22,7 +22,12 @@ test("every mistake names its option", () => {
     [{ serviceName: "s", endpoint: "http://host/v1/traces" }, '"endpoint" cannot be "http://host/v1/traces"'],
     [{ serviceName: "s", endpoint: "" }, '"endpoint"'],
     [{ serviceName: "s", headers: { "bad name": "x" } }, '"headers"'],
+    [{ serviceName: "s", endpoint: 4318 }, '"endpoint" cannot be 4318'],
     [{ serviceName: "s", headers: 7 }, '"headers"'],
+    [{ serviceName: "s", resource: "shop" }, '"resource" cannot be "shop"'],
+    [{ serviceName: "s", batchSize: 0 }, '"batchSize" cannot be 0'],
+    [{ serviceName: "s", batchSize: "512" }, '"batchSize"'],
+    [{ serviceName: "s", flushInterval: 60_001 }, '"flushInterval"'],
     [{ serviceName: "s", resource: { key: {} } }, '"resource"'],
     [{ serviceName: "s", sampleRatio: 1.5 }, '"sampleRatio" cannot be 1.5'],
     [{ serviceName: "s", sampleRatio: "1" }, '"sampleRatio"'],
@@ -42,15 +47,30 @@ test("every mistake names its option", () => {
   }
 });
 
+test("so does every mistake in the options of the offline queue", async () => {
+  const { keepOffline } = await load("offline.mjs");
+  for (const [options, part] of [
+    [{ name: "" }, '"name" cannot be ""'],
+    [{ name: 7 }, '"name" cannot be 7'],
+    [{ most: 0 }, '"most" cannot be 0'],
+    [{ most: 1.5 }, '"most" cannot be 1.5'],
+    [{ most: "100" }, '"most" cannot be "100"'],
+    [{ atLeastOnce: "yes" }, '"atLeastOnce" cannot be "yes"'],
+  ]) {
+    assert.throws(() => keepOffline(options), { name: "TypeError", message: `clewline: keepOffline option ${part}` });
+  }
+});
+
 test("defaults and the address for traces", () => {
   const endpoint = (given) => readOptions({ serviceName: "s", endpoint: given }).endpoint;
   assert.equal(endpoint(undefined), "http://localhost:4318/v1/traces");
   assert.equal(endpoint("https://otel.example.com/base/"), "https://otel.example.com/base/v1/traces");
   assert.equal(endpoint("https://otel.example.com?key=1#x"), "https://otel.example.com/v1/traces?key=1");
-  const { sampleRatio, flushInterval, instrumentations, headers, resource } = readOptions({ serviceName: "s", sampleRatio: undefined });
-  assert.deepEqual({ sampleRatio, flushInterval, instrumentations, headers, resource }, {
+  const { sampleRatio, flushInterval, batchSize, instrumentations, headers, resource } = readOptions({ serviceName: "s", sampleRatio: undefined });
+  assert.deepEqual({ sampleRatio, flushInterval, batchSize, instrumentations, headers, resource }, {
     sampleRatio: 1,
     flushInterval: 1000,
+    batchSize: 512,
     instrumentations: [],
     headers: {},
     resource: {},

@@ -148,6 +148,12 @@ test("busy servers and lost connections: again after growing pauses, at most fiv
   t.mock.timers.tick(100);
   await settle();
   assert.equal(network.calls.length, 1);
+  // A lost connection is believed in the next task.
+  const nextTask = async () => {
+    t.mock.timers.tick(0);
+    await settle();
+  };
+  await nextTask();
   for (const [index, pause] of [1000, 2000, 4000, 8000].entries()) {
     t.mock.timers.tick(pause - 1);
     await settle();
@@ -156,10 +162,76 @@ test("busy servers and lost connections: again after growing pauses, at most fiv
     t.mock.timers.tick(1);
     await settle();
     assert.equal(network.calls.length, index + 2);
+    await nextTask();
   }
   assert.deepEqual([tracer.stats().undelivered, pending(tracer)], [2, 0]);
   assert.ok(network.exports().every((call) => call.decoded.spans.length === 2), "the same bytes each time");
-  assert.deepEqual(network.calls.map((call) => call.init.keepalive), [true, false, false, false, false]);
+  assert.deepEqual(network.calls.map((call) => call.init.keepalive === true), [true, false, false, false, false]);
+});
+
+test("so many spans do not wait either", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const { tracer, network } = await start(t, { flushInterval: 60_000, batchSize: 20 });
+  spans(tracer, 19);
+  t.mock.timers.tick(1);
+  await settle();
+  assert.equal(network.calls.length, 0);
+  spans(tracer, 1);
+  t.mock.timers.tick(1);
+  await settle();
+  assert.deepEqual(indices(network), [...upTo(19), 0]);
+});
+
+test("headers of the application come last, in whatever case", async (t) => {
+  const { tracer, network } = await start(t, { headers: { "Content-Type": "text/plain", "X-Api-Key": "k" } });
+  spans(tracer, 1);
+  await tracer.flush();
+  const [{ headers }] = network.calls;
+  assert.deepEqual([headers.get("content-type"), headers.get("x-api-key")], ["text/plain", "k"]);
+});
+
+test("Retry-After may be a date, and is obeyed for at most a minute", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_700_000_000_000 });
+  for (const [after, pause] of [
+    [new Date(1_700_000_020_000).toUTCString(), 20_000],
+    ["3600", 60_000],
+  ]) {
+    t.mock.timers.setTime(1_700_000_000_000);
+    const answers = [new Response(null, { status: 503, headers: { "retry-after": after } })];
+    const { tracer, network } = await start(t, { flushInterval: 1 }, () => answers.shift() ?? new Response());
+    spans(tracer, 1);
+    t.mock.timers.tick(1);
+    await settle();
+    assert.equal(network.calls.length, 1);
+    t.mock.timers.tick(pause - 2);
+    await settle();
+    assert.equal(network.calls.length, 1, "not before");
+    t.mock.timers.tick(2);
+    await settle();
+    assert.equal(network.calls.length, 2);
+    await tracer.shutdown();
+  }
+});
+
+test("a page that is left does not believe that its requests failed", async (t) => {
+  const leaving = page(t);
+  const { answers, respond } = pendingAnswers();
+  const { tracer, network } = await start(t, { flushInterval: 1 }, respond);
+  spans(tracer, 1);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(network.calls.length, 1);
+  // As Chromium does in the task in which it throws a page away.
+  answers.pop().reject(new TypeError("Failed to fetch"));
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  leaving.leave();
+  leaving.hide();
+  assert.equal(network.calls.length, 1, "the request goes on without the page");
+  assert.equal(pending(tracer), 1);
+  const end = tracer.shutdown();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  answers.pop().resolve(new Response());
+  await end;
+  assert.equal(tracer.stats().delivered, 1);
 });
 
 test("Retry-After counts more, and new spans do not shorten the pause", async (t) => {

@@ -1,0 +1,179 @@
+/** Nothing is lost when a page is closed, left or hidden: what cannot leave at once, the next page sends; nothing arrives twice. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { startBrowser } from "./support/browser.mjs";
+import { isBalanced, settled, startSender, upTo } from "./support/sender.mjs";
+import { until } from "./support/viewer.mjs";
+
+/** How many spans are pending when a page goes: one, as many as OpenTelemetry-JS delivers, a few more than that, and far too many. */
+const PENDING = [1, 90, 110, 400, 1000];
+/** So many of them fit into what a leaving page may send. */
+const AT_ONCE = 270;
+
+let browser;
+
+before(async () => {
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** Runs a test with a sender of its own. */
+async function withSender(options, run) {
+  const sender = await startSender(browser, options);
+  try {
+    await run(sender);
+  } finally {
+    await sender.end();
+  }
+}
+
+for (const isSameOrigin of [true, false]) {
+  for (const way of ["closed", "left"]) {
+    test(`a page that is ${way}, collector of ${isSameOrigin ? "its own origin" : "another origin behind a slow preflight"}: every span arrives once`, async () => {
+      await Promise.all(PENDING.map((count) =>
+        withSender({ isSameOrigin }, async ({ site, open, arrived, indices, collector }) => {
+          const opened = await open();
+          await opened.evaluate((count) => window.record(count), count);
+          if (way === "closed") await opened.close();
+          else await opened.goto(`${site.url}/elsewhere`);
+          await arrived(Math.min(count, AT_ONCE));
+          const next = await open();
+          await arrived(count);
+          assert.deepEqual(indices(), upTo(count));
+          const stats = await settled(next);
+          assert.ok(isBalanced(stats) && stats.undelivered + stats.rejected === 0, JSON.stringify(stats));
+          assert.equal(collector.preflights.length > 0, !isSameOrigin, "none where it can be avoided");
+        }),
+      ));
+    });
+  }
+}
+
+test("more than the module's memory holds, recorded in one task: kept, and sent once", async () => {
+  await withSender({}, async ({ open, arrived, indices }) => {
+    const opened = await open();
+    // A flush waits for the database.
+    await opened.evaluate(() => window.tracer.flush());
+    await opened.evaluate(() => window.record(400, "x".repeat(2000)));
+    const stats = await opened.evaluate(() => window.tracer.stats());
+    assert.ok(isBalanced(stats) && stats.batchFull === 0 && stats.kept > 200, JSON.stringify(stats));
+    await opened.close();
+    await open();
+    await arrived(400);
+    assert.deepEqual(indices(), upTo(400));
+  });
+});
+
+test("a page that is hidden and shown again goes on where it was", async () => {
+  await withSender({}, async ({ open, arrived, indices }) => {
+    const opened = await open();
+    const [hidden, shown] = await opened.evaluate(async () => {
+      await window.tracer.flush();
+      const show = (state) => {
+        Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+      };
+      window.record(1000);
+      show("hidden");
+      const hidden = window.tracer.stats();
+      show("visible");
+      await window.tracer.flush();
+      return [hidden, window.tracer.stats()];
+    });
+    assert.ok(isBalanced(hidden) && hidden.kept > 100, JSON.stringify(hidden));
+    await arrived(1000);
+    assert.deepEqual(indices(), upTo(1000));
+    assert.ok(isBalanced(shown) && shown.restored === shown.kept && shown.delivered === 1000, JSON.stringify(shown));
+  });
+});
+
+test("a page that comes back from the back-forward cache goes on where it was", async () => {
+  const cached = await startBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  const { site, open, arrived, indices, end } = await startSender(cached);
+  try {
+    const opened = await open();
+    await opened.evaluate(async () => {
+      await window.tracer.flush();
+      window.record(400);
+    });
+    await opened.goto(`${site.url}/elsewhere`);
+    await arrived(AT_ONCE);
+    // Such a page does not load again.
+    await opened.goBack({ waitUntil: "commit" });
+    await opened.evaluate(() => {
+      window.record(50);
+      return window.tracer.flush();
+    });
+    await arrived(450);
+    assert.deepEqual(indices(), upTo(450), "it is the same page, which went on counting");
+    const stats = await settled(opened);
+    assert.ok(isBalanced(stats) && stats.started === 450 && stats.undelivered === 0, JSON.stringify(stats));
+  } finally {
+    await end();
+    await cached.close();
+  }
+});
+
+test("a browser without keepalive sends a beacon where it may arrive, and keeps the spans elsewhere", async () => {
+  for (const isSameOrigin of [true, false]) {
+    await withSender({ isSameOrigin }, async ({ context, site, open, arrived, indices }) => {
+      await context.addInitScript("delete Request.prototype.keepalive; delete window.fetchLater;");
+      await context.addInitScript(`const { sendBeacon } = navigator;
+        Navigator.prototype.sendBeacon = function (...given) { localStorage.beacons = 1; return sendBeacon.apply(this, given); };`);
+      const opened = await open();
+      await opened.evaluate(() => window.record(100));
+      await opened.goto(`${site.url}/elsewhere`);
+      assert.equal(await opened.evaluate(() => localStorage.beacons), isSameOrigin ? "1" : undefined);
+      if (isSameOrigin) await arrived(100);
+      await open();
+      await arrived(100);
+      assert.deepEqual(indices(), upTo(100));
+    });
+  }
+});
+
+test("JSON and gzip by choice, also when a page is left", async () => {
+  const imports = `import { sendGzip } from "/clewline/gzip.mjs"; import { sendJson } from "/clewline/json.mjs";`;
+  const others = `sendGzip(), ...(location.search === "?json" ? [sendJson()] : [])`;
+  await withSender({ imports, others }, async ({ open, site, collector, spans, arrived, indices }) => {
+    const opened = await open();
+    await opened.evaluate(async () => {
+      window.record(100);
+      await window.tracer.flush();
+    });
+    const [request] = collector.requests;
+    assert.equal(request.headers["content-encoding"], "gzip");
+    assert.ok(request.wire < request.bytes.length / 4, `${request.wire} of ${request.bytes.length} bytes`);
+    await opened.evaluate(() => window.record(100));
+    await opened.goto(`${site.url}/elsewhere`);
+    await arrived(200);
+    assert.deepEqual(indices(), upTo(200));
+    assert.equal(collector.requests.at(-1).headers["content-encoding"], undefined, "there was no time for it");
+
+    const other = await open("/?json");
+    await other.evaluate(async () => {
+      window.record(100);
+      await window.tracer.flush();
+    });
+    const json = () => collector.requests.filter(({ headers }) => headers["content-type"] === "application/json");
+    assert.ok(json().length > 1 && json().every(({ headers }) => headers["content-encoding"] === "gzip"));
+    const all = () => json().flatMap(({ bytes }) => JSON.parse(bytes).resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)));
+    const [{ traceId, startTimeUnixNano, attributes }] = all();
+    assert.match(traceId, /^[0-9a-f]{32}$/);
+    assert.match(startTimeUnixNano, /^1[0-9]{18}$/);
+    assert.deepEqual(attributes[0], { key: "index", value: { intValue: "0" } });
+    assert.equal((await settled(other)).delivered, 100);
+    await other.evaluate(() => window.record(400));
+    await other.goto(`${site.url}/elsewhere`);
+    await open("/?json");
+    await until("500 spans", () => (all().length >= 500 ? true : undefined));
+    const numbers = all().map(({ attributes }) => Number(attributes[0].value.intValue)).sort((one, other) => one - other);
+    assert.deepEqual(numbers, upTo(500));
+    assert.equal(spans().length, 200);
+  });
+});
