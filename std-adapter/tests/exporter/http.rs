@@ -1,6 +1,7 @@
 //! One attempt over HTTP: the request on the wire and the outcome of every kind of answer.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
+use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
 
 use clewline::config::{Compression, Header, TracingConfig};
@@ -189,6 +190,42 @@ fn a_collector_that_is_not_there_may_come_back() {
     let url = unreachable_url();
     let ExportOutcome::Retryable { after: None, reason } = export_to(&url) else { panic!("it may come back") };
     assert!(reason.starts_with(&url), "{reason}");
+}
+
+#[test]
+fn a_collector_that_closed_the_connection_meanwhile_costs_no_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("a bound socket"));
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("an incoming connection");
+            let mut request = Vec::new();
+            while !request.ends_with(b"spans") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                request.extend(byte);
+            }
+            // It does not say that it will close.
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("a connection");
+            drop(stream);
+            closed.send(()).expect("the test goes on");
+        }
+    });
+    let mut exporter = exporter(&url);
+    for _ in 0..5 {
+        let outcome = exporter.export(&Request::new(&[b"spans"], 1), within(Duration::from_secs(20)));
+        assert_eq!(outcome, ExportOutcome::Delivered);
+        is_closed.recv().expect("the collector goes on");
+    }
+}
+
+#[test]
+fn schemes_and_hosts_are_the_same_in_capitals() {
+    let collector = Collector::start(|_| answer(200, "", b""));
+    let url = collector.url("/V1").replace("http://127.0.0.1", "HTTP://LocalHost");
+    assert_eq!(export_to(&url), ExportOutcome::Delivered);
+    assert_eq!(collector.received()[0].request_line, "POST /V1 HTTP/1.1");
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod http;
 mod memory;
 mod payload;
 #[cfg(feature = "otlp-grpc")]
+mod shutdown;
+#[cfg(feature = "otlp-grpc")]
 mod tls;
 mod worker;
 mod worker_http;

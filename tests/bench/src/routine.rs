@@ -87,6 +87,8 @@ mod tests {
         );
         let (iterations, time) = routine.run(101);
         assert_eq!((iterations, prepared.get()), (200, 2));
-        assert!(time < Duration::from_millis(20), "the preparation was timed: {time:?}");
+        // Where the machine was busy with something else in a timed part, another run was not.
+        let mut times = std::iter::once(time).chain((0..20).map(|_| routine.run(100).1));
+        assert!(times.any(|time| time < Duration::from_millis(20)), "the preparation was timed: {time:?}");
     }
 }
