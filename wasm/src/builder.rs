@@ -32,10 +32,10 @@ pub enum InitError {
     #[error("the service name is empty")]
     ServiceName,
     /// The address of the collector is none.
-    #[error("the endpoint cannot be {0:?}")]
+    #[error("the endpoint cannot be `{0}`")]
     Endpoint(String),
     /// A header for the export requests that no request can have.
-    #[error("the header {0:?} cannot be set, or its value cannot")]
+    #[error("the header `{0}` cannot be set, or its value cannot")]
     Header(String),
     /// A share of traces that is none.
     #[error("the sample ratio must be a number from 0 to 1")]
@@ -44,7 +44,7 @@ pub enum InitError {
     #[error("the filter cannot be read: {0}")]
     Filter(String),
     /// An address to propagate to that is none.
-    #[error("it is no address of HTTP that headers can be propagated to: {0:?}")]
+    #[error("it is no address of HTTP that headers can be propagated to: `{0}`")]
     PropagateTo(String),
     /// There is no `fetch` to send spans with.
     #[error("there is no `fetch` here")]

@@ -222,6 +222,10 @@ impl Visit for Introduction<'_> {
         self.record_debug(field, &format_args!("{value}"));
     }
 
+    // Neither names anything. Left to the trait, every program would have the code that formats them.
+    fn record_f64(&mut self, _: &Field, _: f64) {}
+    fn record_bytes(&mut self, _: &Field, _: &[u8]) {}
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
             NAME => self.name = Some(self.scratch.format(value)),
