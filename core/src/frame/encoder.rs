@@ -148,11 +148,13 @@ impl<'o> Stuffing<'o> {
         // Copies, as the compiler would write each change to memory otherwise.
         let (mut at, mut group, mut checksum) = (self.at, self.group, self.checksum);
         let out = &mut *self.out;
+        let mut full = group + LONGEST_GROUP;
         for &byte in bytes {
             checksum.add(byte);
-            if at - group == LONGEST_GROUP {
+            if at == full {
                 end_group(out, group, LONGEST_GROUP);
                 group = at;
+                full = group + LONGEST_GROUP;
                 at += 1;
             }
             let Some(place) = out.get_mut(at) else { break };
@@ -160,6 +162,7 @@ impl<'o> Stuffing<'o> {
             if byte == 0 {
                 end_group(out, group, at - group);
                 group = at;
+                full = group + LONGEST_GROUP;
             }
             at += 1;
         }
