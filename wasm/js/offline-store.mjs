@@ -26,6 +26,15 @@ const answer = (request) =>
     request.onerror = () => reject(request.error);
   });
 
+/** `undefined` in a worker, and where it is forbidden to ask. */
+function early() {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return undefined;
+  }
+}
+
 /** localStorage takes texts: a character for each byte. */
 function asText({ bytes, ...others }) {
   const text = bytes && Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
@@ -93,36 +102,41 @@ export function openStore(name) {
     /** The same for a page that may be gone in a moment. */
     putNow(entries, lost) {
       if (!store.isUsable()) return false;
+      const local = early();
       try {
-        for (const [key, record] of entries) localStorage.setItem(prefix + key, asText(record));
+        for (const [key, record] of entries) local.setItem(prefix + key, asText(record));
         return true;
       } catch {
-        // No room, none at all, or forbidden.
-        for (const [key] of entries) globalThis.localStorage?.removeItem(prefix + key);
+        // There is no room, or none at all.
+        for (const [key] of entries) local?.removeItem(prefix + key);
         return database !== undefined && store.put(entries, lost);
       }
     },
 
+    /** Whether what `putNow` kept is where only this page has put its hand on it. */
+    isUntouched: (key) => early()?.getItem(prefix + key) != null,
+
     /** Forgets a record. */
     async remove(key) {
-      globalThis.localStorage?.removeItem(prefix + key);
+      early()?.removeItem(prefix + key);
       if (database) await answer(objects("readwrite").delete(key));
     },
 
     /** Moves what pages left in localStorage into the database. For one page at a time. */
     async gather() {
-      const names = Object.keys(globalThis.localStorage ?? {}).filter((name) => name.startsWith(prefix));
+      const local = early();
+      const names = Object.keys(local ?? {}).filter((name) => name.startsWith(prefix));
       if (!names.length) return;
       const all = objects("readwrite");
       for (const name of names) {
-        const record = fromText(localStorage.getItem(name));
+        const record = fromText(local.getItem(name));
         if (record) all.put(record, Number(name.slice(prefix.length)));
       }
       await new Promise((resolve, reject) => {
         all.transaction.oncomplete = resolve;
         all.transaction.onabort = reject;
       });
-      for (const name of names) localStorage.removeItem(name);
+      for (const name of names) local.removeItem(name);
     },
 
     /** The oldest record that `accepts(record, key)`, as `{ key, record }`; `undefined` if there is none. */

@@ -10,6 +10,8 @@ import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, next, paus
 const CROWDED = 128 * 1024;
 /** How long a page that lives on waits before it sends what it kept, in milliseconds: perhaps it is gone by then. */
 const RESPITE = 1000;
+/** How long a flush waits for another page that sends what both kept, in milliseconds. */
+const PATIENCE = 1000;
 /** When to look again after the database failed, in milliseconds. */
 const RETRY = 60_000;
 
@@ -25,10 +27,11 @@ export const keepOffline = ({ name = "clewline", most = 100, atLeastOnce = false
   for (const option in CHECKS) {
     if (!CHECKS[option](given[option])) throw new TypeError(`clewline: keepOffline option "${option}" cannot be ${JSON.stringify(given[option])}`);
   }
-  return () => keep(given);
+  // Not of a server: a process has no next page.
+  return () => ("indexedDB" in globalThis ? keep(given) : undefined);
 };
 
-const task = () => new Promise((resolve) => setTimeout(resolve));
+const task = (delay) => new Promise((resolve) => setTimeout(resolve, delay));
 const ignore = () => {};
 
 function keep({ name, most, atLeastOnce }) {
@@ -40,7 +43,11 @@ function keep({ name, most, atLeastOnce }) {
   let recent = [];
   /** Keys of records about requests of which this page will hear no more. */
   let unheard = [];
-  let timer, draining, isLeaving;
+  let timer, draining, wake;
+  /** Whether this page is the one that sends; whether `leave` is at work; whether the page was left, and has not come back. */
+  let isChosen = false;
+  let isLeaving = false;
+  let isGone = false;
 
   const store = openStore(name);
 
@@ -62,22 +69,32 @@ function keep({ name, most, atLeastOnce }) {
     return entries.map(([key]) => key);
   }
 
-  /** Sends what was kept, by this page or another, until nothing is left or the collector does not take it. */
-  const drain = () => (draining ??= alone(sendKept).catch(() => later(RETRY)).finally(() => (draining = undefined)));
+  /** Has this page send what was kept, after a respite. */
+  function drain(respite = 0) {
+    clearTimeout(timer);
+    timer = undefined;
+    const work = async () => {
+      isChosen = true;
+      try {
+        await Promise.all([store.ready, respite && new Promise((resolve) => setTimeout((wake = resolve), respite))]);
+        if (store.isOpen() && !isGone) await sendKept();
+      } finally {
+        isChosen = false;
+        recent = [];
+      }
+    };
+    return (draining ??= alone(work).catch(() => later(RETRY)).finally(() => (draining = undefined)));
+  }
 
   /** One page at a time, where the browser can tell. */
   const alone = async (work) => (navigator.locks ? navigator.locks.request(`${name} requests`, work) : work());
 
+  /** Sends what was kept, by this page or another, until nothing is left or the collector does not take it. */
   async function sendKept() {
-    clearTimeout(timer);
-    timer = undefined;
-    await store.ready;
-    if (!store.isOpen()) return;
-    await store.gather();
     // What this page will hear of itself is not for anybody else.
     const own = (key) => unheard.includes(key) || [...flights].some((flight) => flight.key === key);
     const mine = (found, key) => found.endpoint === endpoint() && !own(key);
-    for (let found; (found = await store.oldest(mine)); ) {
+    for (let found; !isGone && (await store.gather(), (found = await store.oldest(mine))); ) {
       if (found.record.bytes && !(await sendOne(found))) {
         later(pause());
         break;
@@ -110,14 +127,18 @@ function keep({ name, most, atLeastOnce }) {
     if (!listening.signal.aborted) timer ??= setTimeout(drain, delay);
   }
 
+  /** Whether no other page can have taken what this one kept. */
+  const isOurs = ({ key }) => isChosen || store.isUntouched(key);
+
   /** The page is hidden or left: the oldest goes first, as far as the budgets reach, and the rest is kept. */
   function leave(type) {
     const isLeft = type === "pagehide";
     // A collector that did not answer will not answer now either.
     const isFailing = pause() > 0 || navigator.onLine === false;
     isLeaving = true;
+    recent = recent.filter(isOurs);
     if (!isFailing || !store.isUsable()) {
-      while (recent[0]?.request.bytes.length <= room()) {
+      while (isLeft && recent[0]?.request.bytes.length <= room()) {
         const [{ request, key }] = recent;
         void sendOne({ key, record: record(request) }).catch(ignore);
       }
@@ -145,13 +166,13 @@ function keep({ name, most, atLeastOnce }) {
     isLeaving = false;
 
     if (store.isUsable()) keepBatch(store.putNow);
-    for (const flight of flights) {
-      flight.isLeft ||= isLeft;
-      flight.key ??= store.newKey();
-      if (isLeft || !flight.request.key) traces.push(flight);
-    }
+    if (isLeft) {
+      for (const flight of flights) traces.push(Object.assign(flight, { isLeft, key: flight.key ?? store.newKey() }));
+      // A page that goes into the back-forward cache holds no lock.
+      isGone = true;
+      wake?.();
+    } else if (recent.length) void drain(RESPITE);
     if (traces.length) store.putNow(traces.map(({ request, key }) => [key, trace(request)]), ignore);
-    if (recent.length) later(RESPITE);
   }
 
   /** Keeps all that is in the batch, in one of the store's ways. */
@@ -225,7 +246,12 @@ function keep({ name, most, atLeastOnce }) {
 
   keepBy({
     leave,
-    flush: drain,
+    flush() {
+      wake?.();
+      // If another page is at work, this one does not wait for it for long.
+      const patience = task(PATIENCE).then(() => isChosen && draining);
+      return Promise.race([drain(), patience]);
+    },
     keep(request) {
       const isKept = request.isKept || keepAll([request], store.put) !== undefined;
       if (isKept) later(pause());
@@ -234,12 +260,14 @@ function keep({ name, most, atLeastOnce }) {
     makeRoom(bytes) {
       if (bytes < CROWDED || !store.isOpen()) return;
       keepBatch(store.put);
-      later(RESPITE);
+      void drain(RESPITE);
     },
   });
 
   const on = (type, listener) => globalThis.addEventListener?.(type, listener, listening);
   const isBack = () => {
+    isGone = false;
+    wake?.();
     // This page lives, and counts itself what it handed over.
     for (const key of unheard.splice(0)) void store.remove(key).catch(ignore);
     void drain();
