@@ -1,6 +1,6 @@
 //! `DirectSpan`: a live span that is its own OTLP message.
 
-use super::buffer::{DirectBuffer, field_at};
+use super::buffer::{DirectBuffer, RESERVED, field_at};
 use super::{LIMITS, NAME_LENGTH};
 use crate::bytes::begins_with;
 use crate::form::otlp::{ATTRIBUTE, EVENT, EVENT_ATTRIBUTE, LINK, LINK_ATTRIBUTE, NAME, STATUS, otlp_flags};
@@ -43,9 +43,11 @@ const EVENTS: usize = 1;
 const LINKS: usize = 2;
 
 impl<const N: usize> DirectSpan<N> {
-    /// Memory without a span; all zero.
+    /// Memory without a span; all zero. `N` is 86 at least, which is compiled or not: ids, times, kind, flags and outcome have
+    /// their room.
     #[must_use]
     pub const fn new() -> Self {
+        const { assert!(N >= REST_AT + 2 + 8 + RESERVED, "room for what every span has") };
         Self { seen_keys: 0, dropped: [0; 3], recorded: [0; 3], status: StatusCode::Unset, buffer: DirectBuffer::new() }
     }
 }
@@ -336,13 +338,25 @@ mod tests {
 
     #[test]
     fn whatever_has_no_room_is_left_out_and_what_is_there_stays_whole() {
-        span::<76>(&[b'n'; 100], |span| {
+        span::<86>(&[b'n'; 100], |span| {
             span.event(b"no room for this", 5, |_, _| 0);
             set(span, "key", "nor for this");
             let view = SpanView::parse(span.end(1, 2)).unwrap();
             assert_eq!((view.name(), view.kind()), ("", SpanKind::Client));
             assert_eq!((view.dropped_events_count(), view.dropped_attributes_count()), (1, 1));
         });
+        // Also where nothing else has any: the smallest span there can be, of a remote parent.
+        let parent = child_of(None, &CountingIds::new(), TraceIdRatio::ALL).into_remote();
+        let mut smallest = DirectSpan::<86>::new();
+        smallest.start(&parent, Some(&parent), SpanKind::Server, b"name");
+        set(&mut smallest, "key", "text");
+        smallest.event(b"e", 5, |_, _| 0);
+        smallest.link(&parent, |_, _| 0);
+        smallest.set_status(StatusCode::Error, b"message");
+        let view = SpanView::parse(smallest.end(1, 2)).unwrap();
+        assert_eq!((view.parent_span_id(), view.status().code), (Some(parent.span_id()), StatusCode::Error));
+        let dropped = [view.dropped_attributes_count(), view.dropped_events_count(), view.dropped_links_count()];
+        assert_eq!((view.name(), dropped), ("", [1, 1, 1]));
         // The outcome and the counts have their room, whatever took the rest.
         span::<250>(b"name", |span| {
             (0..20).for_each(|index: u8| set(span, core::str::from_utf8(&[b'a' + index]).unwrap(), "some text"));
