@@ -1,7 +1,7 @@
 /**
  * What the package weighs in an application, bundled and minified by esbuild: `node wasm/size.mjs [--bless] [--peers]`.
  *
- * Compares with budget.txt, which `--bless` writes, and with what we promise. Peers, shown beside, are the same application by other
+ * Compares with budget.txt, which `--bless` writes, as it does the table in README.md, and with what we promise. Peers, shown beside, are the same application by other
  * libraries, bundled in the same way.
  */
 
@@ -12,9 +12,12 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
+import { withSizes } from "./sizes-in-readme.mjs";
+
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const DIST = join(HERE, "dist");
 const BUDGET = join(HERE, "budget.txt");
+const README = join(HERE, "README.md");
 /** Another version of a compiler makes other code: how much more than the budget is still within it. */
 const ALLOWANCE = 1.03;
 
@@ -62,7 +65,10 @@ for (const [name, code] of Object.entries(FURTHER)) {
   rows[`+ ${name}`] = whole.map((size, index) => size - rows.application[index]);
 }
 
-if (bless) writeFileSync(BUDGET, written(rows));
+if (bless) {
+  writeFileSync(BUDGET, written(rows));
+  writeFileSync(README, withSizes(readFileSync(README, "utf8"), rows)[0]);
+}
 const budget = read(BUDGET);
 const over = [];
 console.log(`  ${"bytes as a browser fetches them".padEnd(44)}     raw    gzip  brotli  budget`);
