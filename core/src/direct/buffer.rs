@@ -19,11 +19,14 @@ const VALUE: u8 = tag(2, LENGTH_DELIMITED);
 /// What [`commit`](DirectBuffer::commit) leaves free for what a span must be able to say at its end: three counts and a status.
 pub(super) const RESERVED: usize = 3 * 6 + 4;
 
+/// A length that no memory has, so that nothing fits any more.
+const OVERFLOWED: usize = usize::MAX / 2;
+
 /// `N` bytes of memory that fill from the front. What does not fit is left out, and noted until it is asked for.
 #[derive(Debug)]
 pub struct DirectBuffer<const N: usize> {
+    /// How many bytes are written; [`OVERFLOWED`] once something did not fit.
     length: usize,
-    overflowed: bool,
     /// Texts that were cut.
     truncated: u32,
     bytes: [u8; N],
@@ -33,7 +36,7 @@ impl<const N: usize> DirectBuffer<N> {
     /// An empty buffer; all zero in memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { length: 0, overflowed: false, truncated: 0, bytes: [0; N] }
+        Self { length: 0, truncated: 0, bytes: [0; N] }
     }
 }
 
@@ -90,7 +93,7 @@ impl<const N: usize> DirectBuffer<N> {
     /// Says that what is being written has no OTLP form: it is left out as if it did not fit.
     #[inline]
     pub fn refuse(&mut self) {
-        self.overflowed = true;
+        self.length = OVERFLOWED;
     }
 
     /// Writes an attribute whose value `write` writes; false, and nothing is written, if it does not fit.
@@ -157,7 +160,7 @@ impl<const N: usize> DirectBuffer<N> {
         if write_at(&mut self.bytes, self.length, bytes) {
             self.length += bytes.len();
         } else {
-            self.overflowed = true;
+            self.length = OVERFLOWED;
         }
     }
 
@@ -172,7 +175,7 @@ impl<const N: usize> DirectBuffer<N> {
                 *to = bytes;
                 self.length += LENGTH;
             }
-            None => self.overflowed = true,
+            None => self.length = OVERFLOWED,
         }
     }
 
@@ -183,7 +186,7 @@ impl<const N: usize> DirectBuffer<N> {
                 *to = byte;
                 self.length += 1;
             }
-            None => self.overflowed = true,
+            None => self.length = OVERFLOWED,
         }
     }
 
@@ -279,12 +282,9 @@ impl<const N: usize> DirectBuffer<N> {
     fn long_close(&mut self, start: usize) {
         let end = self.length;
         let length = end.wrapping_sub(start);
-        let mut rest = length >> 7;
-        while rest > 0 {
-            self.byte(0);
-            rest >>= 7;
-        }
-        if self.overflowed {
+        // The length's own bytes, but for the first, are room for what they push away.
+        self.long_varint((length >> 7) as u64);
+        if self.length == OVERFLOWED {
             return;
         }
         let new_end = self.length;
@@ -297,9 +297,8 @@ impl<const N: usize> DirectBuffer<N> {
     /// Keeps what was written since the buffer was `mark` bytes long, and answers true; or, if some of it did not fit, none.
     #[inline(never)]
     pub(super) fn commit(&mut self, mark: usize) -> bool {
-        if self.overflowed || self.length > self.bytes.len().saturating_sub(RESERVED) {
+        if self.length > self.bytes.len().saturating_sub(RESERVED) {
             self.length = mark;
-            self.overflowed = false;
             return false;
         }
         true
@@ -406,7 +405,7 @@ mod tests {
             buffer.bytes(&[7; 200]);
             let start = buffer.open(0x0a);
             buffer.bytes(&[7; 198]);
-            assert!(!buffer.overflowed);
+            assert_eq!(buffer.len(), 400);
             buffer.close(start);
             assert!(!buffer.commit(200));
             assert_eq!(buffer.len(), 200);

@@ -122,9 +122,9 @@ impl<const N: usize> DirectSpan<N> {
     fn settle(&mut self, old: Option<usize>, is_written: bool) {
         let [recorded, ..] = &mut self.recorded;
         match old {
-            _ if !is_written => count(&mut self.dropped, ATTRIBUTES),
-            None => *recorded += 1,
-            Some(old) => self.buffer.remove(old),
+            Some(old) if is_written => self.buffer.remove(old),
+            None if is_written => *recorded += 1,
+            _ => count(&mut self.dropped, ATTRIBUTES),
         }
     }
 
@@ -162,7 +162,9 @@ impl<const N: usize> DirectSpan<N> {
         buffer.fixed64(tag(1, FIXED64), time);
         buffer.text(tag(2, LENGTH_DELIMITED), name, NAME_LENGTH);
         let dropped = attributes(buffer, EVENT_ATTRIBUTE);
-        buffer.count(tag(4, VARINT), dropped);
+        if dropped > 0 {
+            buffer.count(tag(4, VARINT), dropped);
+        }
         self.close_entry(EVENTS, mark, start);
     }
 
@@ -249,9 +251,10 @@ fn is_of_key(bytes: &[u8], start: usize, key: &[u8]) -> bool {
 /// its length, because keys share their beginnings.
 #[inline]
 fn key_bit(key: &[u8]) -> Keys {
-    let middle = key.get(key.len() / 2).copied().unwrap_or(0);
-    let last = key.last().copied().unwrap_or(0);
-    Keys::from(1_u8).wrapping_shl(u32::from(last) ^ u32::from(middle) << 1 ^ u32::from(key.len().to_le_bytes()[0]) << 3)
+    let Some((last, before)) = key.split_last() else { return 0 };
+    let middle = before.get(key.len() / 2).unwrap_or(last);
+    Keys::from(1_u8)
+        .wrapping_shl(u32::from(*last) ^ u32::from(*middle) << 1 ^ u32::from(key.len().to_le_bytes()[0]) << 3)
 }
 
 fn count(dropped: &mut [u32; 3], kind: usize) {
