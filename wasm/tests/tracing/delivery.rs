@@ -126,6 +126,21 @@ async fn a_page_that_is_left_sends_what_the_budget_allows_at_once_and_the_rest_i
 }
 
 #[wasm_bindgen_test]
+async fn a_span_that_is_too_large_for_the_budget_holds_no_others_up_and_is_not_lost() {
+    let before = begin().await;
+    record(20, 1000);
+    record(1, 45_000);
+    record(5, 1000);
+    dispatch("pagehide");
+    let left: Vec<_> = sent().iter().map(|request| request.spans.len()).collect();
+    assert_eq!(left, [20, 5]);
+    clewline_wasm::flush().await;
+    let rest = sent();
+    assert_eq!((rest.len(), rest[0].spans.len(), rest[0].size > 45_000), (1, 1, true));
+    assert_eq!(since(&before), [26, 0, 0, 0]);
+}
+
+#[wasm_bindgen_test]
 async fn a_page_that_is_hidden_sends_at_once() {
     begin().await;
     record(2, 10);
