@@ -9,7 +9,7 @@ import { before, test } from "node:test";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 
-import { directoryOf, install, runScript } from "../support/consumer.mjs";
+import { directoryOf, evaluation, install, runScript } from "../support/consumer.mjs";
 
 let directory, manifest;
 
@@ -59,6 +59,10 @@ test("no file of the package misses another", () => {
       assert.ok(existsSync(path.join(directory, other)), `${name} imports ${other}`);
     }
   }
+});
+
+test("no file of the package makes code of texts", () => {
+  for (const name of readdirSync(directory).filter((name) => name.endsWith(".mjs"))) assert.equal(evaluation(text(name)), undefined, name);
 });
 
 test("the linter of packages has nothing to say", async () => {

@@ -19,6 +19,7 @@ import * as timing from "clewline/timing";
 import * as visibility from "clewline/visibility";
 import * as web from "clewline/web";
 import * as webVitals from "clewline/web-vitals";
+import * as workers from "clewline/workers";
 import * as xhr from "clewline/xhr";
 
 /** All that the declarations promise; a test compares it with what the files export. */
@@ -42,5 +43,6 @@ export const entries = {
   "./visibility": visibility,
   "./web": web,
   "./web-vitals": webVitals,
+  "./workers": workers,
   "./xhr": xhr,
 };
