@@ -45,7 +45,11 @@ const SQL: [&str; 20] = [
 #[must_use = "a span that is not kept ends at once"]
 pub fn db_span(statement: &str, system: &str) -> Span {
     let (summary, text) = if SQL.contains(&system) {
-        let dialect = if matches!(system, "mysql" | "mariadb") { Dialect::MySql } else { Dialect::Standard };
+        let dialect = match system {
+            "mysql" | "mariadb" => Dialect::MySql,
+            "postgresql" | "cockroachdb" | "aws.redshift" => Dialect::PostgreSql,
+            _ => Dialect::Standard,
+        };
         (summary(statement, dialect), Some(text(statement, dialect)))
     } else {
         let operation = statement.split_whitespace().next().filter(|word| is_plain(word)).unwrap_or_default();

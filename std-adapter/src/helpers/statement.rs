@@ -28,13 +28,15 @@ struct Tokens<'s> {
     dialect: Dialect,
 }
 
-/// What double quotes are for.
+/// What some characters are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Names, as in the standard.
+    /// Double quotes hold names, as in the standard.
     Standard,
-    /// Texts.
+    /// Double quotes hold texts.
     MySql,
+    /// `?`, `#`, `@` and `:` are operators; only `$1` is a parameter.
+    PostgreSql,
 }
 
 impl<'s> Tokens<'s> {
@@ -85,6 +87,7 @@ impl<'s> Tokens<'s> {
             b'`' => (Token::Word, self.qualified(self.closed(self.at + 1, b'`'))),
             b'[' if next.is_some_and(is_word_start) => (Token::Word, self.qualified(self.closed(self.at + 1, b']'))),
             b'-' if next == Some(b'-') => (Token::Comment, self.end_of(self.at, |byte| byte != b'\n')),
+            b'#' | b'?' | b'@' if self.dialect == Dialect::PostgreSql => (Token::Other, self.at + 1),
             b'#' => (Token::Comment, self.end_of(self.at, |byte| byte != b'\n')),
             b'/' if next == Some(b'*') => {
                 let end = self.text[self.at + 2..].find("*/").map_or(bytes.len(), |found| self.at + 4 + found);
@@ -95,8 +98,9 @@ impl<'s> Tokens<'s> {
             }
             b'$' => self.dollar_quoted().map_or((Token::Other, self.at + 1), |end| (Token::Literal, end)),
             b'?' => (Token::Parameter, self.at + 1),
-            b'@' | b':' if next.is_some_and(is_word_start) => (Token::Parameter, self.end_of(self.at + 1, is_word)),
             b':' if next == Some(b':') => (Token::Other, self.at + 2),
+            b':' if self.dialect == Dialect::PostgreSql => (Token::Other, self.at + 1),
+            b'@' | b':' if next.is_some_and(is_word_start) => (Token::Parameter, self.end_of(self.at + 1, is_word)),
             b',' => (Token::Comma, self.at + 1),
             byte if byte.is_ascii_digit() => {
                 (Token::Literal, self.end_of(self.at, |byte| is_word(byte) || byte == b'.'))
@@ -169,8 +173,7 @@ pub(super) fn text(statement: &str, dialect: Dialect) -> Cow<'_, str> {
             _ => text.push_str(&statement[range]),
         }
     }
-    text.truncate(text.trim_end().len());
-    Cow::Owned(text)
+    Cow::Owned(text.trim().to_owned())
 }
 
 /// Operations and what they work on, in order: `INSERT orders SELECT cart`.
@@ -328,6 +331,20 @@ mod tests {
         assert_eq!(text(statement, Dialect::MySql), "SELECT ? FROM `cart` WHERE b = ?");
         assert_eq!(summary(statement, Dialect::MySql), "SELECT `cart`");
         assert_eq!(text(statement, Dialect::Standard), statement);
+    }
+
+    #[test]
+    fn operators_are_no_parameters_where_they_are_none() {
+        let table = [
+            ("SELECT * FROM t WHERE tags ? 'ann'", "SELECT * FROM t WHERE tags ? ?"),
+            ("SELECT a #>> '{ann}', b @> 'ann', c[2:n] FROM t", "SELECT a #>> ?, b @> ?, c[?:n] FROM t"),
+            ("SELECT @x, n::text FROM t WHERE a = 'ann'", "SELECT @x, n::text FROM t WHERE a = ?"),
+            ("/* who */ SELECT 'ann'", "SELECT ?"),
+            ("SELECT * FROM t WHERE tags ? 'kept' AND a = $1", "SELECT * FROM t WHERE tags ? 'kept' AND a = $1"),
+        ];
+        for (statement, expected) in table {
+            assert_eq!(text(statement, Dialect::PostgreSql), expected, "{statement}");
+        }
     }
 
     #[test]
