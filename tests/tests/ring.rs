@@ -53,6 +53,8 @@ enum Step {
     Close(usize),
     Pop,
     Fill(usize),
+    /// A frame straight from the ring.
+    Frame(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -62,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..PLACES).prop_map(Step::Close),
         1 => Just(Step::Pop),
         1 => (0..400_usize).prop_map(Step::Fill),
+        1 => prop_oneof![0..LONGEST, Just(2 * LONGEST)].prop_map(Step::Frame),
     ]
 }
 
@@ -86,6 +89,7 @@ proptest! {
         // Spans that end late mix the order, which only the ring knows from then on.
         let mut is_mixed = false;
         let (mut started, mut dropped) = (0, 0);
+        let (mut encoder, mut sequence) = (FrameEncoder::new(7, 1), 0);
         for step in steps {
             match step {
                 Step::Push(size) | Step::Open(size) => {
@@ -131,6 +135,39 @@ proptest! {
                             prop_assert!(inside.remove(&popped[0]));
                         }
                         None => prop_assert!(inside.is_empty()),
+                    }
+                }
+                Step::Frame(room) => {
+                    let mut out = vec![0; room];
+                    let read = encoder.encode_oldest(&ring, &mut out).map(|frame| {
+                        let mut decoder = FrameDecoder::<{ 2 * LONGEST }>::new();
+                        let header_and_numbers = frame.iter().find_map(|&byte| {
+                            decoder.push(byte).map(|frame| {
+                                let frame = frame.expect("whole");
+                                (*frame.header(), numbers(frame.content()))
+                            })
+                        });
+                        header_and_numbers.expect("an end")
+                    });
+                    let newly = ring.counts().dropped - dropped;
+                    dropped += newly;
+                    prop_assert!(newly == 0 || room < 2 * LONGEST);
+                    if let Some((header, taken)) = read {
+                        prop_assert_eq!((header.sequence, header.dropped_spans), (sequence, dropped));
+                        sequence += 1;
+                        prop_assert_eq!(taken.len(), 1);
+                        prop_assert!(inside.remove(&taken[0]));
+                    } else {
+                        prop_assert_eq!(newly as usize, inside.len());
+                    }
+                    if newly > 0 {
+                        // Which ones were too long, only the ring knows.
+                        let mut out = [0; PLACES * LONGEST];
+                        let length = ring.fill(&mut out);
+                        let rest = numbers(&out[..length]);
+                        prop_assert_eq!(rest.len() + newly as usize, inside.len());
+                        prop_assert!(rest.iter().all(|number| inside.contains(number)));
+                        inside.clear();
                     }
                 }
                 Step::Fill(room) => {
