@@ -134,10 +134,16 @@ fn a_client_that_comes_back_hears_what_it_missed() {
 
 #[test]
 fn streams_end_with_the_server() {
-    let mut server = TestServer::start();
-    let mut events = Events::open(&server, &[]);
-    let asked = Instant::now();
-    server.end();
-    assert!(asked.elapsed() < Duration::from_millis(1500), "a waiting stream held up the end: {:?}", asked.elapsed());
-    assert!(events.next().is_none());
+    let ends_at_once = || {
+        let mut server = TestServer::start();
+        let mut events = Events::open(&server, &[]);
+        let asked = Instant::now();
+        server.end();
+        let took = asked.elapsed();
+        assert!(events.next().is_none());
+        // A stream that waits to its end holds the server up for two seconds.
+        took < Duration::from_millis(1500)
+    };
+    // A machine that is busy with something else may hold it up too, but hardly every time.
+    assert!((0..5).any(|_| ends_at_once()), "a waiting stream held up the end");
 }
