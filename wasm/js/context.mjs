@@ -22,12 +22,18 @@ export function withActive(span, fn) {
   }
 }
 
-/** Makes a span active, below all that is active in it, until the answer is called: for what cannot be one function. */
+/** Spans that were made active by `enter`, and what each lies on. */
+const entered = new Set();
+
+/** Makes a span active, below all that is active in it, until the answer is called: for what cannot be one function. Any order will do. */
 export function enter(span) {
-  const outer = active;
+  const layer = { span, below: active };
+  entered.add(layer);
   active = span;
   return () => {
-    if (active === span) active = outer;
+    if (!entered.delete(layer)) return;
+    if (active === span) active = layer.below;
+    for (const upper of entered) if (upper.below === span) upper.below = layer.below;
   };
 }
 

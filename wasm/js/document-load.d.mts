@@ -13,6 +13,6 @@ export interface DocumentLoadOptions {
 
 /**
  * The spans `documentLoad`, `documentFetch` and `resourceFetch`. The first is a child of the server's span, where a `Server-Timing` header
- * or a `<meta name="traceparent">` names it; requests made before the load is over are its children.
+ * or a `<meta name="traceparent">` names it; requests made before the load is over are its children. A page's load is told once.
  */
 export declare function traceDocumentLoad(options?: DocumentLoadOptions): Instrumentation;

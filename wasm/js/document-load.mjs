@@ -2,6 +2,8 @@
 
 import { epochOf } from "./clock.mjs";
 import { enter } from "./context.mjs";
+import { describeUrl } from "./http.mjs";
+import { httpUrl } from "./options.mjs";
 import { isExport } from "./transport.mjs";
 import { describeTiming } from "./timing.mjs";
 import { startSpan } from "./tracer.mjs";
@@ -18,66 +20,78 @@ const MILESTONES = [
   "loadEventEnd",
 ];
 
-/** An address without credentials, fragment and, unless wanted, query. */
-const plain = (address, recordQuery) => {
-  const { origin, pathname, search } = new URL(address, globalThis.document?.baseURI);
-  return origin + pathname + (recordQuery ? search : "");
-};
-
 /** The server's span of this page: from its `Server-Timing` header, or from `<meta name="traceparent">`. */
 function serverContext(navigation) {
   const timing = navigation.serverTiming?.find(({ name }) => name === "traceparent");
   return timing?.description || document.querySelector('meta[name="traceparent"]')?.content || null;
 }
 
+let installed;
+
 /**
- * The instrumentation, for `init`'s list. Until the load is over, what has no other parent belongs to it; with `oneTrace` for as long as the
- * page lives.
+ * The instrumentation, for `init`'s list; a page's load is recorded once. Until it is over, what has no other parent belongs to it; with
+ * `oneTrace` for as long as the page lives.
  */
 export const traceDocumentLoad = ({ resources = true, recordQuery = false, oneTrace = false } = {}) => () => {
   const [navigation] = globalThis.document ? performance.getEntriesByType("navigation") : [];
-  if (!navigation) return;
+  const url = navigation && httpUrl(location.href);
+  if (installed || !url) return;
+  installed = true;
   const load = startSpan("documentLoad", {
     parent: serverContext(navigation),
     startTime: epochOf(navigation.startTime),
-    attributes: { "url.full": plain(location.href, recordQuery), "navigation.type": navigation.type },
+    attributes: { "url.full": describeUrl(url, recordQuery)["url.full"], "browser.navigation.type": navigation.type },
   });
   const leave = enter(load);
   const listening = new AbortController();
+  const entries = [];
+  let lost = 0;
+  // Its own list of resources ends after 250, an observer's does not.
+  const observer = new PerformanceObserver((list, _, { droppedEntriesCount = 0 } = {}) => {
+    entries.push(...list.getEntries());
+    lost += droppedEntriesCount;
+  });
+  if (resources) observer.observe({ type: "resource", buffered: true });
 
   function report() {
-    if (!load.isRecording()) return;
     if (!oneTrace) leave();
-    load.setAttribute("http.response.status_code", navigation.responseStatus || undefined);
+    // Reported before, or not sampled.
+    if (!load.isRecording()) return observer.disconnect();
     for (const milestone of MILESTONES) if (navigation[milestone]) load.addEvent(milestone, undefined, epochOf(navigation[milestone]));
     for (const { name, startTime } of performance.getEntriesByType("paint")) load.addEvent(name, undefined, epochOf(startTime));
+    entries.push(...observer.takeRecords());
+    observer.disconnect();
+    if (lost) load.setAttribute("browser.resource_timing.dropped", lost);
 
     request("documentFetch", navigation);
     // A page that is left before its load is over has loaded until now.
     const end = navigation.loadEventEnd || performance.now();
-    if (resources) {
-      for (const entry of performance.getEntriesByType("resource")) {
-        // Requests by script have spans of their own.
-        const isOwn = /^(fetch|xmlhttprequest|beacon)$/.test(entry.initiatorType) || isExport(entry.name);
-        if (!isOwn && entry.startTime <= end) request("resourceFetch", entry);
-      }
+    for (const entry of entries.splice(0)) {
+      // Requests by script have spans of their own.
+      const isOwn = /^(fetch|xmlhttprequest|beacon)$/.test(entry.initiatorType) || isExport(entry.name);
+      if (!isOwn && entry.startTime <= end) request("resourceFetch", entry);
     }
     load.end(epochOf(end));
   }
 
   function request(name, entry) {
+    const url = httpUrl(entry.name);
+    // A picture in the page's own text is no request.
+    if (!url) return;
+    const { responseStatus: status, initiatorType } = entry;
     const span = startSpan(name, {
       kind: 2,
       parent: load,
       startTime: epochOf(entry.fetchStart),
       attributes: {
         "http.request.method": "GET",
-        "url.full": plain(entry.name, recordQuery),
-        "http.response.status_code": entry.responseStatus || undefined,
-        "resource.initiator": entry.initiatorType,
+        ...describeUrl(url, recordQuery),
+        "http.response.status_code": status || undefined,
+        "browser.resource_timing.initiator_type": initiatorType,
       },
     });
     describeTiming(span, entry);
+    if (status >= 400) span.setAttribute("error.type", String(status)).setStatus({ code: 2 });
     span.end(epochOf(entry.responseEnd || entry.fetchStart));
   }
 

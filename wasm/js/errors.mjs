@@ -5,32 +5,67 @@ import { startSpan } from "./tracer.mjs";
 /** A page that fails in a loop says nothing new after so many. */
 const MOST = 50;
 
-/** The instrumentation, for `init`'s list. */
-export const traceErrors = ({ most = MOST } = {}) => () => {
+let installed;
+
+/** Anything as text, even what refuses to be one. */
+function textOf(value) {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
+/** What is known of a thrown value: `name`, `message` and `stack`, each a text or undefined. Anything can be thrown, and may throw itself. */
+function describe(error) {
+  try {
+    const { name, message, stack } = Object(error);
+    const text = (value) => (value == null ? undefined : textOf(value));
+    return { name: text(name), message: text(message) ?? textOf(error), stack: text(stack) };
+  } catch {
+    return { message: typeof error };
+  }
+}
+
+/** The instrumentation, for `init`'s list; a second one does nothing. At most `mostErrors` are reported. */
+export const traceErrors = ({ mostErrors = MOST } = {}) => () => {
+  if (installed || !globalThis.addEventListener) return;
+  installed = true;
   const listening = new AbortController();
   const seen = new WeakSet();
-  let left = most;
+  let left = mostErrors;
 
-  function report(kind, error, place) {
+  function report(title, error, attributes) {
     if (error === Object(error)) {
       if (seen.has(error)) return;
       seen.add(error);
     }
     if (left-- <= 0) return;
-    const span = startSpan(kind, { attributes: { "error.type": error?.name ?? typeof error, "url.path": globalThis.location?.pathname, ...place } });
-    span.recordException(error).setStatus({ code: 2, message: String(error?.message ?? error) }).end();
+    const exception = describe(error);
+    const { name = "_OTHER", message } = exception;
+    const span = startSpan(title, { attributes: { "error.type": name, "url.path": globalThis.location?.pathname, ...attributes } });
+    span.recordException(exception).setStatus({ code: 2, message }).end();
   }
 
-  globalThis.addEventListener?.(
+  addEventListener(
     "error",
-    ({ error, message, filename, lineno, colno }) => {
+    (event) => {
+      const { error, message, filename, lineno, colno } = event;
       // Without a message it is not a script's: an image or a stylesheet that did not load.
-      if (!error && !message) return;
-      const place = { "code.file.path": filename?.split(/[?#]/)[0] || undefined, "code.line.number": lineno, "code.column.number": colno };
+      if (!(event instanceof ErrorEvent) || (error == null && !message)) return;
+      const place = {
+        "code.file.path": filename?.split(/[?#]/)[0] || undefined,
+        "code.line.number": lineno || undefined,
+        "code.column.number": colno || undefined,
+      };
+      // A script of another origin without CORS says no more than "Script error.".
       report("uncaught exception", error ?? message, place);
     },
     listening,
   );
-  globalThis.addEventListener?.("unhandledrejection", ({ reason }) => report("unhandled rejection", reason), listening);
-  return () => listening.abort();
+  addEventListener("unhandledrejection", ({ reason }) => report("unhandled rejection", reason), listening);
+  return () => {
+    installed = false;
+    listening.abort();
+  };
 };

@@ -2,15 +2,24 @@
 
 import type { Instrumentation } from "./index.mjs";
 
+/** An address (with all that lies below its path), a pattern for the whole address, or a function that answers true. */
+export type PropagationTarget = string | RegExp | ((url: URL) => boolean);
+
 export interface RequestOptions {
   /**
-   * Which requests to other origins carry `traceparent`: an address (with all that lies below its path), a pattern for the whole address,
-   * or a function that answers true. The page's own origin always does. Each of these servers must allow the header (CORS).
+   * Which requests to other origins carry `traceparent`. The page's own origin always does. Each of these servers must allow the header
+   * (CORS). Browsers take the header along where a request is redirected to.
    */
-  propagateTo?: readonly (string | RegExp | ((url: URL) => boolean))[];
-  /** Whether `url.full` keeps the query string. Credentials and fragments are never recorded. Default false. */
+  propagateTo?: PropagationTarget | readonly PropagationTarget[];
+  /**
+   * Whether `url.full` keeps the query string. One with a signature (`sig`, `Signature`, `AWSAccessKeyId` and the like), credentials and
+   * fragments are never recorded. Default false.
+   */
   recordQuery?: boolean;
 }
 
-/** A CLIENT span for every `fetch` of an http(s) address, from the call to the response's headers. */
+/**
+ * A CLIENT span for every `fetch` of an http(s) address, from the call to the response's headers; with `traceTiming` of
+ * `clewline/timing`, to the end of its body. A second one in a page does nothing.
+ */
 export declare function traceFetch(options?: RequestOptions): Instrumentation;

@@ -8,17 +8,21 @@
 
 import { finishRequest, startRequest } from "./http.mjs";
 
-/** The instrumentation, for `init`'s list. */
+/** The instrumented `fetch` that is in use. */
+let current;
+
+/** The instrumentation, for `init`'s list; a second one does nothing. */
 export const traceFetch = (options = {}) => () => {
+  if (current) return;
   const original = globalThis.fetch;
-  let on = true;
 
   function fetch(input, init) {
     let call;
     let args = arguments;
+    // Perhaps of another frame's class.
+    const request = input?.headers && input;
     try {
-      const request = input instanceof Request ? input : undefined;
-      call = on && startRequest(options, request?.url ?? input, String(init?.method ?? request?.method ?? "GET"));
+      call = fetch === current && startRequest(options, request?.url ?? input, init?.method ?? request?.method ?? "GET");
       if (call?.[1]) args = withTraceparent(call[0], request, input, init);
     } catch {
       // Whatever is odd about the arguments, the real fetch will say it.
@@ -38,21 +42,20 @@ export const traceFetch = (options = {}) => () => {
       : answer;
   }
 
-  globalThis.fetch = fetch;
+  globalThis.fetch = current = fetch;
   return () => {
-    on = false;
+    current = null;
     if (globalThis.fetch === fetch) globalThis.fetch = original;
   };
 };
 
 /** The arguments with the header added, unless the caller set one; what the caller passed is not changed. */
 function withTraceparent(span, request, input, init) {
-  const headers = new Headers(init?.headers ?? request?.headers);
-  if (headers.has("traceparent")) return [input, init];
-  span.inject(headers);
   // An object of a class, as a Request is one, keeps its members to itself: the platform copies those.
-  if (!request && (!init || Object.getPrototypeOf(init) === Object.prototype)) return [input, { ...init, headers }];
-  const copy = new Request(input, init ?? undefined);
-  span.inject(copy.headers);
-  return [copy];
+  if (request || (init && init.constructor !== Object)) {
+    const copy = new Request(input, init);
+    span.inject(copy.headers);
+    return [copy];
+  }
+  return [input, { ...init, headers: span.inject(new Headers(init?.headers)) }];
 }

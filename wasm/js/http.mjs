@@ -10,8 +10,18 @@ const CAPITALISED = /^(DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i;
 const WRITTEN = /^(PATCH|QUERY)$/;
 
 /**
- * Starts the CLIENT span of a request; answers it, whether `traceparent` may travel along, and the address. `undefined` for a request
- * that is not traced: not HTTP, or an export of spans. Throws for an address that is none.
+ * What the semantic conventions want of an address: without credentials and fragment, and with the query only where it is wanted and opens
+ * nothing: one with a signature (`sig`, `Signature`, `AWSAccessKeyId` and the like) is left out.
+ */
+export const describeUrl = (url, recordQuery) => ({
+  "url.full": url.origin + url.pathname + (recordQuery && !/\b(sig|aws)/i.test(url.search) ? url.search : ""),
+  "server.address": url.hostname,
+  "server.port": +url.port || (url.protocol[5] ? 443 : 80),
+});
+
+/**
+ * Starts the CLIENT span of a request; answers it, whether `traceparent` may travel along, the address, and when it was. `undefined`
+ * for a request that is not traced: not HTTP, or an export of spans. Throws for an address that is none.
  */
 export function startRequest({ recordQuery, propagateTo = [] }, address, method) {
   const url = httpUrl(address);
@@ -21,20 +31,19 @@ export function startRequest({ recordQuery, propagateTo = [] }, address, method)
     kind: 2,
     attributes: {
       "http.request.method": name || "_OTHER",
-      "http.request.method_original": name ? null : method,
-      "url.full": url.origin + url.pathname + (recordQuery ? url.search : ""),
-      "server.address": url.hostname,
-      "server.port": +url.port || (url.protocol === "https:" ? 443 : 80),
+      "http.request.method_original": name ? undefined : method,
+      ...describeUrl(url, recordQuery),
     },
   });
-  return [span, url.origin === globalThis.location?.origin || propagateTo.some((target) => matches(url, target)), url.href];
+  // A page's own origin is not always that of its address: a frame in a sandbox has none.
+  return [span, url.origin === globalThis.origin || [propagateTo].flat().some((target) => matches(url, target)), url.href, performance.now()];
 }
 
 /** Listed: an address (itself and what lies below its path), a pattern for the whole address, or a function. */
 function matches(url, target) {
-  if (target instanceof RegExp) return url.href.search(target) >= 0;
   try {
-    if (typeof target === "function") return target(new URL(url)) === true;
+    if (target.call) return target(new URL(url)) === true;
+    if (target.exec) return url.href.search(target) >= 0;
     return `${url.origin + url.pathname}/`.startsWith(httpUrl(target).href.replace(/\/?$/, "/"));
   } catch {
     // Neither an odd function nor an odd address lets a header out.
@@ -46,12 +55,13 @@ let ending;
 export const endBy = (given) => (ending = given);
 
 /** Ends the span of a call that `startRequest` answered. `answer` has a `status`; 0: the page may not look into it. */
-export function finishRequest([span, , address], answer, error) {
+export function finishRequest(call, answer, error) {
+  const [span] = call;
   const { status } = answer;
   if (status) span.setAttribute("http.response.status_code", status);
   if (error || status >= 400) {
     span.setAttribute("error.type", String(error ? error.name : status)).setStatus({ code: 2, message: error?.message });
   }
-  if (error || !ending) span.end();
-  else ending(span, address, answer);
+  if (!ending || error) span.end();
+  else ending(call, answer);
 }

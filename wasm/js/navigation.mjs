@@ -1,61 +1,85 @@
 /** Makes a span of each change of route within the page: by the Navigation API where there is one, else by patching `history`. */
 
+import { epochOf } from "./clock.mjs";
+import { activeSpan, enter } from "./context.mjs";
 import { startSpan } from "./tracer.mjs";
 
-const begin = (type, address) =>
-  startSpan("navigation", { attributes: { "navigation.type": type, "url.path": new URL(address, location.href).pathname } });
+let installed;
 
-/** The instrumentation, for `init`'s list. */
-export const traceNavigation = () => () => (globalThis.navigation?.addEventListener ? byNavigation() : byHistory());
-
-function byNavigation() {
+/**
+ * The instrumentation, for `init`'s list; a second one does nothing. `route` names the route of an address, by default its path; a change of
+ * the name is a change of route.
+ */
+export const traceNavigation = ({ route } = {}) => () => {
+  if (installed || !globalThis.history) return;
+  installed = true;
   const listening = new AbortController();
-  const on = (type, listener) => navigation.addEventListener(type, listener, listening);
+  const byApi = !!globalThis.navigation?.addEventListener;
+  const nameOf = () => (route ? String(route(new URL(location.href))) : location.pathname);
+  let name = nameOf();
   let span;
-  const end = () => {
+
+  function end() {
     span?.end();
     span = undefined;
-  };
-  on("navigate", (event) => {
-    if (!event.destination.sameDocument || event.hashChange || event.downloadRequest != null) return;
-    end();
-    span = begin(event.navigationType, event.destination.url);
-  });
-  on("navigatesuccess", end);
-  on("navigateerror", ({ error }) => {
-    // Superseded by another navigation is no failure.
-    if (span && error?.name !== "AbortError") span.recordException(error).setStatus({ code: 2, message: error?.message });
-    end();
-  });
-  return () => {
-    listening.abort();
-    end();
-  };
-}
+  }
 
-function byHistory() {
-  const listening = new AbortController();
-  let path = location.pathname;
-  /** From the change to the end of the task in which the router answers it. */
-  const changed = (type) => {
-    if (location.pathname === path) return;
-    path = location.pathname;
-    const span = begin(type, location.href);
-    setTimeout(() => span.end());
+  /** A span, if the page is at another route now; what has no other parent belongs to it in this task. */
+  function changed(type, startTime) {
+    const next = nameOf();
+    if (next === name) return;
+    name = next;
+    end();
+    const started = (span = startSpan("navigation", {
+      startTime,
+      attributes: { "browser.navigation.type": type, "url.path": location.pathname, "url.template": route && next },
+    }));
+    const leave = activeSpan() ? undefined : enter(started);
+    // From the change to the end of the task in which the router answers it, or until the page says that it is done.
+    setTimeout(() => {
+      leave?.();
+      if (!byApi && span === started) end();
+    });
+  }
+
+  const undo = byApi ? listen() : patch();
+  return () => {
+    installed = false;
+    listening.abort();
+    undo?.();
+    end();
   };
-  const patched = { pushState: "push", replaceState: "replace" };
-  const originals = {};
-  for (const [name, type] of Object.entries(patched)) {
-    const original = (originals[name] = history[name]);
-    patched[name] = history[name] = function () {
-      const answer = original.apply(this, arguments);
-      changed(type);
-      return answer;
+
+  function listen() {
+    const on = (type, listener) => navigation.addEventListener(type, listener, listening);
+    let begun;
+    on("navigate", () => (begun = performance.now()));
+    // The address has changed, and the document has not: only now it is known.
+    on("currententrychange", ({ navigationType }) => changed(navigationType ?? "replace", epochOf(begun ?? performance.now())));
+    on("navigatesuccess", () => setTimeout(end));
+    on("navigateerror", ({ error }) => {
+      // Overtaken by another one is no failure.
+      if (span && error?.name !== "AbortError") {
+        span.recordException(error).setAttribute("error.type", String(error?.name ?? typeof error)).setStatus({ code: 2, message: error?.message });
+      }
+      end();
+    });
+  }
+
+  function patch() {
+    const originals = {};
+    const patched = { pushState: "push", replaceState: "replace" };
+    for (const [method, type] of Object.entries(patched)) {
+      const original = (originals[method] = history[method]);
+      patched[method] = history[method] = function () {
+        const answer = original.apply(this, arguments);
+        if (!listening.signal.aborted) changed(type);
+        return answer;
+      };
+    }
+    for (const type of ["popstate", "hashchange"]) addEventListener(type, () => changed("traverse"), listening);
+    return () => {
+      for (const method in originals) if (history[method] === patched[method]) history[method] = originals[method];
     };
   }
-  addEventListener("popstate", () => changed("traverse"), listening);
-  return () => {
-    listening.abort();
-    for (const name in originals) if (history[name] === patched[name]) history[name] = originals[name];
-  };
-}
+};

@@ -10,7 +10,10 @@ import { epochOf } from "./clock.mjs";
 import { endBy } from "./http.mjs";
 
 /** The phases of Resource Timing that become events, in their order. */
-export const PHASES = [
+const PHASES = [
+  "redirectStart",
+  "redirectEnd",
+  "workerStart",
   "fetchStart",
   "domainLookupStart",
   "domainLookupEnd",
@@ -24,68 +27,91 @@ export const PHASES = [
 /** So many requests may wait for their bodies; then the oldest ends. */
 const MOST = 64;
 /** After so long nobody is going to read a body that nobody has begun to read, in milliseconds. */
-const PATIENCE = 1000;
-/** An answer whose body ended so long before its headers were seen is that of an earlier request, in milliseconds. */
-const TOLERANCE = 2000;
+const PATIENCE = 5000;
+/** How far the browser's own time of a start may lie before ours, in milliseconds: it is rounded. */
+const TOLERANCE = 1;
+/** So many entries wait for spans that begin to wait only now. */
+const EARLY = 16;
+
+let installed;
+
+/** An address without its fragment, of which some browsers tell here and some do not. */
+const plain = (address) => address.split("#")[0];
 
 /** Adds what the browser says of a request to its span. */
 export function describeTiming(span, entry) {
   for (const phase of PHASES) if (entry[phase]) span.addEvent(phase, undefined, epochOf(entry[phase]));
-  const version = /^(?:http\/|h)(\d.*)$/.exec(entry.nextHopProtocol)?.[1];
   span.setAttributes({
     "http.response.body.size": entry.encodedBodySize || undefined,
-    "network.protocol.version": version,
+    "network.protocol.version": /^(?:http\/|h)(\d.*)$/.exec(entry.nextHopProtocol)?.[1],
   });
 }
 
-/** The instrumentation, for `init`'s list. Without Resource Timing it does nothing. */
+/** The instrumentation, for `init`'s list; a second one does nothing. Without Resource Timing it does nothing either. */
 export const traceTiming = () => () => {
-  if (!globalThis.PerformanceObserver?.supportedEntryTypes?.includes("resource")) return;
-  /** Spans whose headers are there: `{ span, address, at, answer }`, oldest first. */
-  const open = [];
+  if (installed || !globalThis.PerformanceObserver?.supportedEntryTypes?.includes("resource")) return;
+  installed = true;
+  /** Spans whose headers are there, oldest first: `{ span, address, started, at, status, answer }`. */
+  let open = [];
+  /** Entries that came before anybody waited for them, or belong to nobody. */
+  const early = [];
   let timer;
-  const end = ({ span, at }) => span.end(epochOf(at));
-  const endAll = () => open.splice(0).forEach(end);
 
-  /** Ends spans whose bodies nobody reads: the browser says nothing of those. */
-  function check() {
-    const now = performance.now();
-    for (const waiting of [...open]) {
-      const answer = waiting.answer.deref();
-      if (now - waiting.at < PATIENCE || answer?.bodyUsed) continue;
-      open.splice(open.indexOf(waiting), 1);
-      end(waiting);
-    }
-    timer = open.length ? setTimeout(check, PATIENCE) : undefined;
+  function end(waiting, time = waiting.at) {
+    open = open.filter((other) => other !== waiting);
+    waiting.span.end(epochOf(time));
   }
 
-  /** Ends the span that an entry belongs to. */
+  const endAll = () => open.forEach((waiting) => end(waiting));
+
+  /** Ends spans whose bodies nobody reads. Of those that are read, or whose reader is all that is left, the browser is going to tell. */
+  function check() {
+    const now = performance.now();
+    for (const waiting of open) {
+      if (!waiting.answer || now - waiting.at < PATIENCE) continue;
+      const answer = waiting.answer.deref();
+      waiting.answer = undefined;
+      if (answer && !answer.bodyUsed) end(waiting);
+    }
+    timer = open.some(({ answer }) => answer) ? setTimeout(check, PATIENCE) : undefined;
+  }
+
+  /** Ends the span that an entry belongs to: of those to its address, the last that had begun. */
   function match(entry) {
     if (!/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return;
-    const index = open.findIndex(({ address, at }) => address === entry.name && entry.responseEnd >= at - TOLERANCE);
-    if (index < 0) return;
-    const [{ span }] = open.splice(index, 1);
+    let waiting;
+    for (const one of open) {
+      const isCloser = one.started <= entry.startTime + TOLERANCE && !(one.started < waiting?.started);
+      if (isCloser && one.address === plain(entry.name) && one.at >= entry.startTime) waiting = one;
+    }
+    if (!waiting) {
+      if (early.push(entry) > EARLY) early.shift();
+      return;
+    }
+    const { span, status } = waiting;
     describeTiming(span, entry);
-    span.end(epochOf(entry.responseEnd));
+    // There was a status when the headers came: the body was given up.
+    if (status && entry.responseStatus === 0) span.setAttribute("error.type", "AbortError").setStatus({ code: 2 });
+    end(waiting, entry.responseEnd);
   }
 
   const observer = new PerformanceObserver((list) => list.getEntries().forEach(match));
   observer.observe({ type: "resource" });
-  endBy((span, address, answer) => {
-    if (open.length === MOST) end(open.shift());
-    address = address.split("#")[0];
-    open.push({ span, address, at: performance.now(), answer: new WeakRef(answer) });
+  endBy(([span, , address, started], answer) => {
+    if (open.length === MOST) end(open[0]);
+    open.push({ span, address: plain(address), started, at: performance.now(), status: answer.status, answer: new WeakRef(answer) });
     timer ??= setTimeout(check, PATIENCE);
-    // An XMLHttpRequest has its body already, and its entry may have been told before.
-    const last = answer.bodyUsed === undefined && performance.getEntriesByName(address, "resource").at(-1);
-    if (last) match(last);
+    const index = early.findIndex(({ name, startTime }) => plain(name) === plain(address) && startTime >= started - TOLERANCE);
+    if (index >= 0) match(early.splice(index, 1)[0]);
   });
   globalThis.addEventListener?.("pagehide", endAll);
   return () => {
+    installed = false;
     endBy(undefined);
-    observer.disconnect();
     clearTimeout(timer);
     globalThis.removeEventListener?.("pagehide", endAll);
+    observer.takeRecords().forEach(match);
+    observer.disconnect();
     endAll();
   };
 };

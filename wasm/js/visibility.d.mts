@@ -2,5 +2,5 @@
 
 import type { Instrumentation } from "./index.mjs";
 
-/** A span for each while in which the page could be seen. */
+/** A span for each while in which the page could be seen. A second one in a page does nothing. */
 export declare function traceVisibility(): Instrumentation;

@@ -2,24 +2,28 @@
 
 import { startSpan } from "./tracer.mjs";
 
-/** The instrumentation, for `init`'s list. */
+let installed;
+
+/** The instrumentation, for `init`'s list; a second one does nothing. */
 export const traceVisibility = () => () => {
+  if (installed || !globalThis.document) return;
+  installed = true;
   const listening = new AbortController();
   let span;
   const change = () => {
-    const visible = document.visibilityState === "visible";
-    if (visible) span ??= startSpan("page visible", { parent: null, attributes: { "url.path": location.pathname } });
-    else end();
+    if (document.visibilityState !== "visible") end();
+    else span ??= startSpan("page visible", { parent: null, attributes: { "url.path": location.pathname } });
   };
   const end = () => {
     span?.end();
     span = undefined;
   };
-  addEventListener("visibilitychange", change, listening);
+  document.addEventListener("visibilitychange", change, listening);
   addEventListener("pagehide", end, listening);
   addEventListener("pageshow", change, listening);
   change();
   return () => {
+    installed = false;
     listening.abort();
     end();
   };

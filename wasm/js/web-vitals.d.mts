@@ -13,9 +13,12 @@ export interface WebVital {
 }
 
 /** The functions of that package that are used, each if it is there. */
-export type WebVitals = {
-  readonly [name in "onCLS" | "onFCP" | "onINP" | "onLCP" | "onTTFB"]?: (report: (vital: WebVital) => void) => void;
+export type WebVitals<Options = object> = {
+  readonly [name in "onCLS" | "onFCP" | "onINP" | "onLCP" | "onTTFB"]?: (report: (vital: WebVital) => void, options?: Options) => void;
 };
 
-/** A span without length for each vital: `import * as vitals from "web-vitals"`, `traceWebVitals(vitals)`. */
-export declare function traceWebVitals(vitals: WebVitals): Instrumentation;
+/**
+ * A span without length for each vital, `browser.web_vital lcp` and the like, with the attributes `browser.web_vital.*`:
+ * `import * as vitals from "web-vitals"`, `traceWebVitals(vitals)`. `options` are those of that package, such as `{ reportAllChanges: true }`.
+ */
+export declare function traceWebVitals<Options>(vitals: WebVitals<Options>, options?: Options): Instrumentation;

@@ -2,26 +2,34 @@
 
 import { startSpan } from "./tracer.mjs";
 
+let installed;
+
 /**
- * The instrumentation, for `init`'s list; `vitals` is that package: `import * as vitals from "web-vitals"`. Its spans have no length, and
- * end when the value is final, which for most is when the page is left.
+ * The instrumentation, for `init`'s list; `vitals` is that package, `import * as vitals from "web-vitals"`, and `options` are its own. The
+ * spans have no length, and there is one when a value is final, which for most is when the page is left. A second instrumentation does nothing.
  */
-export const traceWebVitals = (vitals) => () => {
-  let on = true;
+export const traceWebVitals = (vitals, options) => () => {
+  if (installed) return;
+  let on = (installed = true);
+  // Names are those of the event `browser.web_vital` (OpenTelemetry semantic conventions, "Browser events").
   const report = ({ name, value, delta, rating, id, navigationType }) => {
     if (!on) return;
+    name = name.toLowerCase();
     const attributes = {
-      "web_vital.name": name,
-      "web_vital.value": value,
-      "web_vital.delta": delta,
-      "web_vital.rating": rating,
-      "web_vital.id": id,
-      "web_vital.navigation_type": navigationType,
+      "browser.web_vital.name": name,
+      "browser.web_vital.value": value,
+      "browser.web_vital.delta": delta,
+      "browser.web_vital.rating": rating,
+      "browser.web_vital.id": id,
+      "browser.web_vital.navigation_type": navigationType,
       "url.path": location.pathname,
     };
     const now = Date.now();
-    startSpan(`web-vital ${name}`, { parent: null, startTime: now, attributes }).end(now);
+    startSpan(`browser.web_vital ${name}`, { parent: null, startTime: now, attributes }).end(now);
   };
-  for (const name of ["onCLS", "onFCP", "onINP", "onLCP", "onTTFB"]) vitals[name]?.(report);
-  return () => (on = false);
+  for (const name of ["onCLS", "onFCP", "onINP", "onLCP", "onTTFB"]) vitals[name]?.(report, options);
+  return () => {
+    // That package knows no end.
+    on = installed = false;
+  };
 };

@@ -3,5 +3,8 @@
 import type { RequestOptions } from "./fetch.mjs";
 import type { Instrumentation } from "./index.mjs";
 
-/** A CLIENT span for every request to an http(s) address, from `send` to the end of the answer. */
+/**
+ * A CLIENT span for every request to an http(s) address, from `send` to the end of the answer. Failures are named as `fetch` names them:
+ * `error.type` is `NetworkError`, `AbortError` or `TimeoutError`. A second one in a page does nothing.
+ */
 export declare function traceXhr(options?: RequestOptions): Instrumentation;

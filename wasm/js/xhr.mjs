@@ -2,17 +2,24 @@
 
 import { finishRequest, startRequest } from "./http.mjs";
 
-/** The instrumentation, for `init`'s list. */
+/** How a request can end without an answer, and what `fetch` and a synchronous request call that. */
+const FAILURES = { error: "NetworkError", abort: "AbortError", timeout: "TimeoutError" };
+
+let installed;
+
+/** The instrumentation, for `init`'s list; a second one does nothing. */
 export const traceXhr = (options = {}) => () => {
   const prototype = globalThis.XMLHttpRequest?.prototype;
-  if (!prototype) return;
+  if (installed || !prototype) return;
+  let on = (installed = true);
   const { open, send, setRequestHeader } = prototype;
-  /** Per request: method, address, whether the caller set the header. */
+  /** Per request: method, address, whether the caller set the header, and once it is sent, what ends its span. */
   const opened = new WeakMap();
-  let on = true;
 
   function newOpen(method, address) {
-    opened.set(this, { method: String(method), address });
+    // What is under way is dropped, and no event tells of it.
+    opened.get(this)?.finish?.(this.readyState === 4 ? "loadend" : "abort");
+    opened.set(this, { method: String(method), address: String(address) });
     return open.apply(this, arguments);
   }
 
@@ -25,25 +32,28 @@ export const traceXhr = (options = {}) => () => {
 
   function newSend() {
     const request = opened.get(this);
-    opened.delete(this);
     let call;
     try {
-      call = on && request && startRequest(options, request.address, request.method);
+      call = on && request && !request.finish && startRequest(options, request.address, request.method);
       if (call?.[1] && !request.has) setRequestHeader.call(this, "traceparent", call[0].traceparent());
     } catch {
       // Whatever is odd, the real request will say it.
     }
     if (call) {
-      let error;
-      for (const type of ["error", "abort", "timeout"]) {
-        this.addEventListener(type, () => (error = { name: type, message: `the request ended with "${type}"` }), { once: true });
-      }
-      this.addEventListener("loadend", () => finishRequest(call, this, error), { once: true });
+      const listening = new AbortController();
+      request.finish = (failure, { name, message } = { name: FAILURES[failure], message: failure }) => {
+        listening.abort();
+        opened.delete(this);
+        finishRequest(call, name ? {} : this, name && { name, message });
+      };
+      // A request that was opened anew while the last one's "load" was told still gets that one's "loadend".
+      for (const type of [...Object.keys(FAILURES), "loadend"]) this.addEventListener(type, () => this.readyState === 4 && request.finish(type), listening);
     }
     try {
       return send.apply(this, arguments);
     } catch (error) {
-      if (call) finishRequest(call, {}, error);
+      // A synchronous request failed; or it cannot be sent at all.
+      if (call) request.finish("error", error);
       throw error;
     }
   }
@@ -54,6 +64,6 @@ export const traceXhr = (options = {}) => () => {
     if (prototype.open === newOpen) prototype.open = open;
     if (prototype.setRequestHeader === newSetRequestHeader) prototype.setRequestHeader = setRequestHeader;
     if (prototype.send === newSend) prototype.send = send;
-    on = false;
+    on = installed = false;
   };
 };

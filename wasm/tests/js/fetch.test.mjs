@@ -8,7 +8,7 @@ import { load, start, withGlobals } from "./support.mjs";
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-03$/;
 
 /** A page at https://shop.test/cart/. */
-const page = (t) => withGlobals(t, { location: { origin: "https://shop.test", href: "https://shop.test/cart/" } });
+const page = (t) => withGlobals(t, { origin: "https://shop.test", location: { href: "https://shop.test/cart/" } });
 
 /** Runs one request and answers what the network and the collector saw. */
 async function trace(t, options, args, respond) {
