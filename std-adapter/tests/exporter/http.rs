@@ -253,3 +253,26 @@ fn credentials_of_the_address_are_used_and_not_shown() {
     assert!(!reason.contains("secret") && reason.contains("/path: HTTP 500"), "{reason}");
     assert_eq!(collector.received()[0].header("authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
 }
+
+#[test]
+fn an_attempt_can_be_interrupted_while_the_collector_does_not_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("a bound socket"));
+    let (accept, accepted) = std::sync::mpsc::channel();
+    std::thread::spawn(move || listener.incoming().for_each(|stream| drop(accept.send(stream))));
+    let mut exporter = exporter(&url);
+    let interrupt = exporter.interrupter().expect("HTTP can be interrupted");
+    // More than the buffers of both ends hold.
+    let body = vec![7; 32 << 20];
+    let attempt = std::thread::spawn(move || exporter.export(&Request::new(&[&body], 1), within(SLACK * 6)));
+    let mut stream = accepted.recv().expect("a connection").expect("a connection");
+    stream.read_exact(&mut [0; 100]).expect("a request");
+    // It has filled them by then, or is about to.
+    std::thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
+    interrupt();
+    let outcome = attempt.join().expect("no panic");
+    assert!(matches!(outcome, ExportOutcome::Retryable { .. }), "{outcome:?}");
+    assert!(started.elapsed() < SLACK);
+    drop(stream);
+}
