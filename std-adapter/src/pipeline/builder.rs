@@ -12,7 +12,7 @@ use super::foreseen::Foreseen;
 use super::lane::Sizes;
 use super::registry::Registry;
 use super::source::{Buffers, LaneSource};
-use super::tail::{Tail, TailSampling};
+use super::tail::{Hold, Tail, TailSampling};
 use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler, Wake};
 use crate::exporter::{Destination, Envelope, Outbox, OutboxLimits, StartError, Worker};
 
@@ -52,7 +52,7 @@ pub struct PipelineBuilder<'a> {
     sampler: SharedSampler,
     processors: Vec<SharedProcessor>,
     options: PipelineOptions,
-    tail: Option<TailSampling>,
+    tail: Option<Box<dyn Hold>>,
     destinations: Vec<Destination>,
 }
 
@@ -90,7 +90,7 @@ impl<'a> PipelineBuilder<'a> {
     /// Exports only traces that turn out to be worth it. Spans wait for that on the exporter thread; those that are not kept are
     /// counted in the ledger, and [`flush`](Pipeline::flush) does not wait for traces that have not ended.
     pub fn tail(mut self, tail: TailSampling) -> Self {
-        self.tail = Some(tail);
+        self.tail = Some(Box::new(Tail::new(tail)));
         self
     }
 
@@ -173,7 +173,7 @@ impl<'a> PipelineBuilder<'a> {
             worth_sending,
             waiting: AtomicUsize::new(0),
             lanes: Registry::new(),
-            tail: self.tail.map(|settings| Mutex::new(Tail::new(settings))),
+            tail: self.tail.map(Mutex::new),
             dropped_late: AtomicU64::new(0),
             refused_starts: AtomicU64::new(0),
             depot: Depot::default(),

@@ -51,7 +51,7 @@ pub use ledger::{ExporterLedger, Ledger};
 pub(crate) use recording::{Recording, SpanDetails, Started};
 use registry::{Registry, Which};
 use source::{Buffers, LaneSource};
-use tail::Tail;
+use tail::Hold;
 pub use tail::TailSampling;
 
 /// How a pipeline records, apart from where it exports to.
@@ -113,7 +113,7 @@ pub struct Pipeline {
     /// About how many spans have ended since somebody came for them.
     waiting: AtomicUsize,
     lanes: Registry,
-    tail: Option<Mutex<Tail>>,
+    tail: Option<Mutex<Box<dyn Hold>>>,
     dropped_late: AtomicU64,
     refused_starts: AtomicU64,
     depot: Depot,
@@ -237,7 +237,7 @@ impl Pipeline {
 
     fn ledger_with(&self, export: Stats) -> Ledger {
         let totals = self.lanes.totals();
-        let tail = self.tail.as_ref().map(|tail| lock(tail).counts).unwrap_or_default();
+        let tail = self.tail.as_ref().map(|tail| lock(tail).counts()).unwrap_or_default();
         let refused = self.refused_starts.load(Ordering::Relaxed);
         Ledger::new(&totals, self.dropped_late.load(Ordering::Relaxed), refused, tail, export)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::block::{Block, Piece};
 use super::registry::Which;
-use super::tail::Tail;
+use super::tail::Hold;
 use super::{Pipeline, lock};
 use crate::exporter::{Chunk, Fates, ScopeIndex, Source, Worker};
 use crate::time::Instant;
@@ -49,7 +49,7 @@ impl<'p> LaneSource<'p> {
         let mut small = Smalls { pipeline: self.pipeline, scopes: Vec::new() };
         let now = Instant::now();
         let mut tail = self.pipeline.tail.as_ref().map(lock);
-        let mut take = |block: &Arc<Block>, piece: Piece, tail: Option<&mut Tail>| {
+        let mut take = |block: &Arc<Block>, piece: Piece, tail: Option<&mut Box<dyn Hold>>| {
             let scope = piece.scope;
             if let Some(tail) = tail {
                 let bytes = &(**block).as_ref()[piece.range];

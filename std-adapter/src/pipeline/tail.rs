@@ -62,7 +62,7 @@ pub(super) struct Tail {
     /// Whether traces that were decided are kept.
     decided: HashMap<TraceId, bool>,
     decided_order: VecDeque<TraceId>,
-    pub(super) counts: TailCounts,
+    counts: TailCounts,
 }
 
 /// What became of spans that were not kept.
@@ -89,6 +89,23 @@ struct Run {
     bytes: Vec<u8>,
 }
 
+/// What a tail rule does with spans. Pipelines have it through this trait, so that a program without such a rule has not its code
+/// either: to a page, that is 3 KB.
+pub(super) trait Hold: Send {
+    /// Takes finished spans of one scope. Hands out what is to be exported: scope, number of spans, bytes.
+    fn push(&mut self, now: Instant, scope: u16, spans: &[u8], keep: &mut dyn FnMut(u16, usize, &[u8]));
+    /// The traces that are complete: nothing more of them can come but what ends from now on.
+    fn take_complete(&mut self) -> Vec<TraceId>;
+    /// Judges traces, once all threads have been looked at again since they were [complete](Self::take_complete).
+    fn judge(&mut self, complete: Vec<TraceId>);
+    /// Gives up traces that have waited too long.
+    fn expire(&mut self, now: Instant);
+    /// Gives up every trace, at the end.
+    fn end(&mut self);
+    /// What became of spans that were not kept.
+    fn counts(&self) -> TailCounts;
+}
+
 impl Tail {
     pub(super) fn new(settings: TailSampling) -> Self {
         Self {
@@ -102,9 +119,10 @@ impl Tail {
             counts: TailCounts::default(),
         }
     }
+}
 
-    /// Takes finished spans of one scope. Hands out what is to be exported: scope, number of spans, bytes.
-    pub(super) fn push(&mut self, now: Instant, scope: u16, spans: &[u8], keep: &mut dyn FnMut(u16, usize, &[u8])) {
+impl Hold for Tail {
+    fn push(&mut self, now: Instant, scope: u16, spans: &[u8], keep: &mut dyn FnMut(u16, usize, &[u8])) {
         for (field, message) in framed_spans(spans) {
             // What this process wrote can be read; should it not, it is exported as it is, for others to see.
             let Ok(view) = SpanView::parse(message) else {
@@ -129,13 +147,11 @@ impl Tail {
         }
     }
 
-    /// The traces that are complete: nothing more of them can come but what ends from now on.
-    pub(super) fn take_complete(&mut self) -> Vec<TraceId> {
+    fn take_complete(&mut self) -> Vec<TraceId> {
         std::mem::take(&mut self.complete)
     }
 
-    /// Judges traces, once all threads have been looked at again since they were [complete](Self::take_complete).
-    pub(super) fn judge(&mut self, complete: Vec<TraceId>) {
+    fn judge(&mut self, complete: Vec<TraceId>) {
         for trace_id in complete {
             // A reason that came meanwhile has released it.
             let spans: usize = self.take(trace_id).iter().map(|run| run.spans).sum();
@@ -146,8 +162,7 @@ impl Tail {
         }
     }
 
-    /// Gives up traces that have waited too long.
-    pub(super) fn expire(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) {
         while let Some(&(since, trace_id)) = self.order.front() {
             if now.saturating_duration_since(since) < self.settings.longest_wait {
                 return;
@@ -157,13 +172,18 @@ impl Tail {
         }
     }
 
-    /// Gives up every trace, at the end.
-    pub(super) fn end(&mut self) {
+    fn end(&mut self) {
         for (since, trace_id) in std::mem::take(&mut self.order) {
             self.give_up(since, trace_id);
         }
     }
 
+    fn counts(&self) -> TailCounts {
+        self.counts
+    }
+}
+
+impl Tail {
     fn hold(&mut self, now: Instant, trace_id: TraceId, scope: u16, field: &[u8]) {
         let held = self.held.entry(trace_id).or_default();
         if held.since.is_none() {
