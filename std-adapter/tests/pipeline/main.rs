@@ -220,6 +220,26 @@ fn spans_that_end_after_the_shutdown_are_dropped_and_counted() {
     assert!(!tracer.span("late").start().is_recording());
 }
 
+/// No time at all, more than any clock holds, and both at once from several threads.
+#[test]
+fn a_shutdown_with_an_odd_limit_counts_every_span() {
+    for limits in [&[Duration::ZERO][..], &[Duration::MAX], &[Duration::ZERO, Duration::MAX, Duration::from_secs(1)]] {
+        let (pipeline, tracer, seen) = start(quiet(), PipelineOptions::default(), |_| ExportOutcome::Delivered);
+        (0..1000).for_each(|_| drop(tracer.span("work").start()));
+        thread::scope(|scope| {
+            for limit in limits {
+                scope.spawn(|| pipeline.shutdown(*limit));
+            }
+        });
+        pipeline.shutdown(PATIENCE).unwrap();
+        let ledger = pipeline.ledger();
+        assert_sound(&ledger);
+        assert_eq!((ledger.started, ledger.pending), (1000, 0), "{limits:?}: {ledger:?}");
+        assert_eq!(ledger.delivered, seen.load(Ordering::Relaxed), "{limits:?}: {ledger:?}");
+        assert!(limits != [Duration::MAX] || ledger.delivered == 1000, "{ledger:?}");
+    }
+}
+
 /// A server with a thread for every request, and a collector that does not answer.
 #[test]
 fn threads_that_ended_do_not_pile_up_while_the_collector_hangs() {
