@@ -96,7 +96,7 @@ export function contextManager(store, bindEmitter) {
   }
 
   const kept = {
-    getStore() {
+    get() {
       const around = store.getStore();
       if (!around) return activeHere();
       return isSuppressed(around) ? silent(around) : spanIn(around);

@@ -27,8 +27,8 @@ export function now() {
   return reading > last ? (last = reading) : last;
 }
 
-/** Nanoseconds since the anchor of a `Date`, of epoch milliseconds, or now. */
-export const timeOf = (time) => (time == null ? now() : Math.round((time - anchor) * 1e6));
+/** Nanoseconds since the anchor of a `Date` or of epoch milliseconds; now for no time, and for what is none. */
+export const timeOf = (time) => (isNaN(time ?? NaN) ? now() : Math.round((time - anchor) * 1e6));
 
 /** Epoch milliseconds of a `performance.now()`, for what the browser timed itself. */
 export const epochOf = (time) => anchor + time - origin;

@@ -2,10 +2,11 @@
 
 /** Where the host cannot follow a promise, a variable holds as far as synchronous code reaches. */
 let active;
-let store;
+/** What can follow one: an `AsyncContext.Variable`, in browsers that have such a thing, or what behaves like it. */
+let store = globalThis.AsyncContext && new AsyncContext.Variable();
 
 /** The active span, if there is one. */
-export const activeSpan = () => (store ? store.getStore() : active);
+export const activeSpan = () => store?.get() ?? active;
 
 /** The one that the variable holds, whatever the host keeps. */
 export const activeHere = () => active;
@@ -37,7 +38,7 @@ export function enter(span) {
   };
 }
 
-/** From here on the host keeps the active span, through promises too: an AsyncLocalStorage or what behaves like one. Answers what was before. */
+/** From here on this keeps the active span, through promises too. Answers what did before. */
 export function keepContextIn(given) {
   const before = store;
   store = given;

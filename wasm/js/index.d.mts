@@ -65,8 +65,13 @@ export interface Span {
   traceparent(): string;
   /** Adds `traceparent` to the headers of a request made by hand, unless they carry one. Answers the same object. */
   inject<H extends Headers | Record<string, string> = Record<string, string>>(headers?: H): H;
-  /** Calls `fn` with this span active. What starts after an `await` in `fn` is no longer in it: use `parent`, or `run` again. */
+  /**
+   * Calls `fn` with this span active. In a browser, what starts after an `await` in `fn` is no longer in it: use `parent`, `fetch`, or `run`
+   * again.
+   */
   run<R>(fn: (span: Span) => R): R;
+  /** `fetch`, traced as a child of this span wherever it is called, after an `await` too. */
+  fetch: typeof globalThis.fetch;
   /** `end()`, for `using span = tracer.startSpan("…")`. */
   [Symbol.dispose](): void;
 }
@@ -87,7 +92,7 @@ export interface Stats {
   delivered: number;
   /** Refused by the collector for good. */
   rejected: number;
-  /** Dropped: never ended while 256 others were live. */
+  /** Dropped: nobody can end them any more, or they did not end while 256 others were live. */
   abandoned: number;
   /** Dropped: ended while 256 KiB of others were waiting. */
   batchFull: number;

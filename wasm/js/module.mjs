@@ -23,12 +23,12 @@ const SHORT = 48;
 const MOST_RECORDS = 1024;
 const LAST_ELEMENT = 2047;
 
-/** The order of the module's counts, behind the place of a request and the number of its spans: `Counters` in store.rs. */
-const COUNTS = "started notSampled live batched abandoned batchFull staleHandles malformedParents truncatedTexts".split(" ");
-
 /** The largest request: all keepalive requests of a page share 64 KiB (Fetch standard, "HTTP-network-or-cache fetch"), and some of
  * that is left to others. */
-export const LARGEST = 60 * 1024;
+export const LARGEST = 0xf000;
+
+/** The order of the module's counts, behind the place of a request and the number of its spans: `Counters` in store.rs. */
+const COUNTS = "started notSampled live batched abandoned batchFull staleHandles malformedParents truncatedTexts".split(" ");
 
 const encoder = new TextEncoder();
 
@@ -111,9 +111,9 @@ export function record(index, key, value) {
     elements += value.length;
     for (const element of value) record(next++, 0, element);
   }
-  words[RECORDS / 4 + 4 * index] = key;
-  words[RECORDS / 4 + 4 * index + 1] = kind;
-  doubles[RECORDS / 8 + 2 * index + 1] = number;
+  words[(RECORDS >> 2) + 4 * index] = key;
+  words[(RECORDS >> 2) + 4 * index + 1] = kind;
+  doubles[(RECORDS >> 3) + 2 * index + 1] = number;
 }
 
 /** Writes attributes as a run of records and answers its number. `null` and `undefined` mean "not set". */
@@ -135,6 +135,9 @@ export function take(max) {
   const [start, spans] = words;
   if (length) return { bytes: new Uint8Array(wasm.memory.buffer, start, length).slice(), spans, attempts: 0 };
 }
+
+/** How many spans have not ended. */
+export const live = () => words[4];
 
 /** How many ended spans wait in the batch. */
 export const batched = () => words[5];

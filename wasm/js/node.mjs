@@ -3,11 +3,11 @@
  * is delivered when the process ends.
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
 
-import { keepContextIn } from "./context.mjs";
+import { followPromises } from "./async-context.mjs";
 import { deliverAtExit } from "./exit.mjs";
+import { freeForgotten } from "./forgotten.mjs";
 import { init as start } from "./index.mjs";
 
 export * from "./index.mjs";
@@ -21,11 +21,10 @@ const RESOURCE = {
   "process.runtime.version": process.versions[runtime === "nodejs" ? "node" : runtime],
 };
 
-let store;
-
 /** See `init` of the other entries. */
 export function init(options) {
-  if (!store) keepContextIn((store = new AsyncLocalStorage()));
+  followPromises();
+  freeForgotten();
   const { instrumentations = [], resource } = options ?? {};
   return start({
     ...options,

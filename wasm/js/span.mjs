@@ -14,12 +14,12 @@ export const SpanStatusCode = { UNSET: 0, OK: 1, ERROR: 2 };
 /** A span's handle, if it is one of the running tracer's; else 0. For this package only. */
 export let handleOf;
 
-/** The `traceparent` of a span, a span context or a header text; an empty text for anything else. */
+/** The `traceparent` of a span, a span context or a header text; a malformed one for anything else. */
 export function parentText(parent) {
   if (typeof parent === "string") return parent;
-  const { traceId, spanId, traceFlags = 0 } = parent.spanContext?.() ?? parent;
-  // Of the flags, those that version 00 knows (W3C Trace Context level 2, section 3.2.2.5).
-  return traceId && spanId ? `00-${traceId}-${spanId}-0${traceFlags & 3}` : "";
+  const { traceId, spanId, traceFlags } = parent.spanContext?.() ?? parent;
+  // Of the flags, those that version 00 knows (W3C Trace Context level 2, section 3.2.2.5). Without ids it is malformed, and counted.
+  return `00-${traceId}-${spanId}-0${traceFlags & 3}`;
 }
 
 export class Span {
@@ -76,10 +76,10 @@ export class Span {
     return this;
   }
 
-  setStatus({ code, message = "" }) {
+  setStatus({ code, message }) {
     if (this.isRecording()) {
       begin();
-      wasm.status(this.#handle, code, write(message));
+      wasm.status(this.#handle, code, write(`${message || ""}`));
     }
     return this;
   }
@@ -89,7 +89,7 @@ export class Span {
     const { name, message = exception, stack } = Object(exception);
     return this.addEvent(
       "exception",
-      { "exception.message": String(message), "exception.type": name && String(name), "exception.stacktrace": stack && String(stack) },
+      { "exception.message": String(message), "exception.type": name, "exception.stacktrace": stack },
       time,
     );
   }
@@ -112,7 +112,7 @@ export class Span {
 
   /** The W3C header value that continues this trace elsewhere; of zeros for a span of long ago. */
   traceparent() {
-    return (this.#wasm === wasm && traceparentOf(this.#handle)) || `00-${"0".repeat(32)}-${"0".repeat(16)}-00`;
+    return (this.#wasm === wasm && traceparentOf(this.#handle)) || "00-00000000000000000000000000000000-0000000000000000-00";
   }
 
   spanContext() {
@@ -130,6 +130,11 @@ export class Span {
   /** Calls `fn` with this span active: spans and requests started in it, synchronously, become its children. */
   run(fn) {
     return withActive(this, fn);
+  }
+
+  /** `fetch` as a child of this span, after an `await` too. */
+  fetch(...args) {
+    return this.run(() => fetch(...args));
   }
 
   [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {

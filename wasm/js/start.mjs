@@ -32,7 +32,7 @@ export function start(given, source) {
     ...options.resource,
   };
   if (!wasm.configure(run(resource), options.sampleRatio, openClock())) {
-    fail("resource", "is too large, or holds more than texts, numbers, booleans and arrays");
+    fail("resource", "is too large, or holds what no attribute can");
   }
   openTransport(options);
 

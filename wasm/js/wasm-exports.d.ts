@@ -35,7 +35,7 @@ export interface WasmExports {
   event(span: Handle, name: Text, time: Time, attributes: Run): void;
   /** A link to a traceparent; one that is malformed is left out and counted. */
   link(span: Handle, context: Text, attributes: Run): void;
-  /** Ends the span. Answers the bytes of spans now in the batch. */
+  /** Ends the span, or abandons it if bit 31 of its handle is set. Answers the bytes of spans now in the batch. */
   end(span: Handle, start: Time, end: Time): number;
   /** Writes the 55 characters to the front of the texts. 0: the span's place was given away long ago. */
   traceparent(span: Handle): 0 | 1;

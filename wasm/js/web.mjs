@@ -3,6 +3,7 @@
 import { traceDocumentLoad } from "./document-load.mjs";
 import { traceErrors } from "./errors.mjs";
 import { traceFetch } from "./fetch.mjs";
+import { freeForgotten } from "./forgotten.mjs";
 import { traceInteraction } from "./interaction.mjs";
 import { traceLongTasks } from "./long-tasks.mjs";
 import { traceNavigation } from "./navigation.mjs";
@@ -12,6 +13,7 @@ import { traceXhr } from "./xhr.mjs";
 
 /** The instrumentation, for `init`'s list; takes the options of all of them. */
 export const traceWeb = (options = {}) => () => {
+  freeForgotten();
   const parts = [traceTiming, traceFetch, traceXhr, traceDocumentLoad, traceInteraction, traceNavigation, traceErrors, traceLongTasks, keepOffline];
   const undo = parts.map((part) => part(options)());
   return () => undo.reverse().forEach((step) => step?.());

@@ -5,18 +5,15 @@
  * itself; `flush` sends what has ended, as a part of the request that calls it: `context.waitUntil(tracer.flush())`.
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
-
+import { followPromises } from "./async-context.mjs";
 import { checkClock } from "./clock.mjs";
-import { keepContextIn } from "./context.mjs";
+import { freeForgotten } from "./forgotten.mjs";
 import module from "./core.wasm";
 import { init as start } from "./slim.mjs";
 import { LARGEST } from "./module.mjs";
 import { deliver, next, stopTransport, wrapSend } from "./transport.mjs";
 
 export { SpanKind, SpanStatusCode, stats } from "./slim.mjs";
-
-let store;
 
 /** One request after the other, until there are none or the collector does not take them. */
 async function flush() {
@@ -26,7 +23,8 @@ async function flush() {
 
 /** See `init` of the other entries. To be called while a request is answered: before, a Worker has no random numbers and no time. */
 export function init(options) {
-  if (!store) keepContextIn((store = new AsyncLocalStorage()));
+  followPromises();
+  freeForgotten();
   const tracer = start(options, module);
   if (!tracer.isManual) {
     stopTransport();

@@ -30,7 +30,7 @@ pub struct Counters {
     pub live: u32,
     /// Ended spans in the batch.
     pub batched: u32,
-    /// Spans never ended while as many others were live as there are slots.
+    /// Spans that nobody can end any more, or that did not end while as many others were live as there are slots.
     pub abandoned: u32,
     /// Spans that ended while the batch was full.
     pub batch_full: u32,
@@ -180,22 +180,28 @@ impl Store {
         }
     }
 
-    /// Ends a span; how many bytes of spans the batch then holds. Times are nanoseconds since the anchor.
+    /// Ends a span; how many bytes of spans the batch then holds. Times are nanoseconds since the anchor. With bit 31 set in
+    /// its handle the span is abandoned, because nobody can end it any more.
     pub fn end(&mut self, handle: u32, start: f64, end: f64) -> usize {
+        let abandoned = handle >> 31 == 1;
         let (start, end) = (self.unix_nanos(start), self.unix_nanos(end));
         let Self { counters, contexts, slots, batch, .. } = self;
-        if let Some(entry) = contexts.get(handle)
+        if let Some(entry) = contexts.get(handle & (u32::MAX >> 1))
             && entry.live
         {
             entry.live = false;
             let span = slots.span(entry.slot);
-            batch.push(span.end(start, end));
+            if abandoned {
+                counters.abandoned += 1;
+            } else {
+                batch.push(span.end(start, end));
+            }
             counters.truncated_texts += span.take_truncated();
             slots.give(entry.slot);
             counters.live -= 1;
             counters.batched = batch.len();
             counters.batch_full = batch.dropped();
-        } else {
+        } else if !abandoned {
             counters.stale_handles += 1;
         }
         batch.size()

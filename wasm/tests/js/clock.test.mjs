@@ -28,7 +28,7 @@ test("readings are exact nanoseconds since the anchor", (t) => {
   assert.equal(at.readings, 3, "one each");
   assert.equal(timeOf(1_700_000_000_001.5), 1_500_000);
   assert.equal(timeOf(new Date(1_699_999_999_999)), -1_000_000);
-  assert.equal(timeOf(), 86_400_000_005_000);
+  for (const none of [undefined, null, NaN, new Date("soon"), "soon", {}]) assert.equal(timeOf(none), 86_400_000_005_000);
   assert.equal(epochOf(1244.5), 1_700_000_000_010);
 });
 

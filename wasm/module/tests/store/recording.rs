@@ -174,6 +174,28 @@ fn nonsense_numbers_are_harmless() {
 }
 
 #[test]
+fn a_span_that_nobody_can_end_makes_room_once() {
+    Page::run(1.0, |page| {
+        let name = page.text("forgotten");
+        let [first, second] = [0; 2].map(|_| page.store.start(name, 1, 0, 0));
+        page.store.end(second, 1.0, 2.0);
+        for handle in [first, first, second, 0] {
+            page.store.end(handle | 1 << 31, 0.0, 0.0);
+        }
+        let counters = page.store.counters;
+        assert_eq!((counters.abandoned, counters.live, counters.batched, counters.stale_handles), (1, 0, 1, 0));
+        for _ in 0..256 {
+            page.store.start(name, 1, 0, 0);
+        }
+        assert_eq!(
+            (page.store.counters.abandoned, page.store.counters.live),
+            (1, 256),
+            "every place is free again, once"
+        );
+    });
+}
+
+#[test]
 fn the_oldest_of_too_many_live_spans_is_abandoned() {
     Page::run(1.0, |page| {
         let first = page.start("first", 0);

@@ -28,7 +28,7 @@ reportButton.onclick = () =>
   tracer.startActiveSpan("report", async (span) => {
     const list = await fetch("/api/orders"); // before the first await: a child by itself
     const orders = await list.json();
-    for (const id of orders) await span.run(() => fetch(`/api/orders/${id}`)); // after it: say so
+    for (const id of orders) await span.fetch(`/api/orders/${id}`); // after it: say so
     using drawing = tracer.startSpan("draw", { parent: span });
     drawing.setAttribute("orders", orders.length);
     span.end();

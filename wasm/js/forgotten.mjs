@@ -1,0 +1,16 @@
+/** Frees spans that nobody can end any more, because nothing in the program holds them; they are counted as `abandoned`. */
+
+import { live, wasm } from "./module.mjs";
+import { watchBy } from "./tracer.mjs";
+
+/** As long as no more than these have not ended, nobody is in the way, and a span costs nothing more. */
+const FEW = 32;
+
+const registry = new FinalizationRegistry(([exports, handle]) => exports.end(handle | (1 << 31), 0, 0));
+
+/** From here on. */
+export const freeForgotten = () =>
+  watchBy((span, handle) => {
+    // Bit 0: it records.
+    if (handle & 1 && live() > FEW) registry.register(span, [wasm, handle]);
+  });
