@@ -25,6 +25,7 @@ const handler = Object.assign(new Base(), {
     const { pathname } = new URL(request.url);
     const { activeSpan, startSpan, startActiveSpan } = tracer();
     if (pathname === "/said") return Response.json({ early, wrong, email: traced.email(), stats: stats() });
+    if (pathname === "/by-hand") return traced.fetch(new Request("http://test/status?code=204"), env);
     if (pathname === "/fails") throw new RangeError("out of thread");
     if (pathname === "/status") return new Response(null, { status: +new URL(request.url).searchParams.get("code") });
     if (pathname === "/later") {
@@ -87,7 +88,7 @@ function trace() {
 
 test("a request is a span of the trace that it brings, and what it asks for continues it", async () => {
   const arrived = trace();
-  const response = await fetch(`${worker.url}/single?user=secret`, { method: "POST", headers: { traceparent: PARENT, "user-agent": "tester" }, body: "x" });
+  const response = await fetch(`${worker.url}/single?user=secret`, { method: "POST", headers: { traceparent: PARENT, tracestate: "a=1,b=2", "user-agent": "tester" }, body: "x" });
   const traceparent = await response.text();
   const spans = await arrived(5);
   assert.equal(spans.length, 5);
@@ -114,7 +115,9 @@ test("a request is a span of the trace that it brings, and what it asks for cont
     [3, work.spanId, `${other.url}/api/single`],
   ]);
   assert.equal(listed.requests[0].headers.traceparent.slice(0, 53), `00-${TRACE}-${requests[0].spanId}-`);
-  assert.equal(other.requests[0].headers.traceparent, undefined);
+  assert.deepEqual([other.requests[0].headers.traceparent, other.requests[0].headers.tracestate], [undefined, undefined]);
+  assert.equal(listed.requests[0].headers.tracestate, "a=1,b=2");
+  assert.ok(collector.requests.every(({ headers }) => headers.tracestate === undefined));
   const age = BigInt(Date.now()) * 1_000_000n - server.start;
   assert.ok(age > 0n && age < 60_000_000_000n && server.end > server.start, `it began ${age} ns ago`);
 });
@@ -122,7 +125,9 @@ test("a request is a span of the trace that it brings, and what it asks for cont
 test("twenty requests at once, each with its own spans, in traces of their own", async () => {
   const arrived = trace();
   const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
-  const traceparents = await Promise.all(names.map(async (name) => (await fetch(`${worker.url}/${name}`)).text()));
+  // Half of them bring a state, which belongs to no other; one brings it without a trace.
+  const states = names.map((name, index) => (index % 2 ? {} : { tracestate: `of=${name}`, traceparent: index ? `00-${TRACE.slice(0, 30)}${10 + index}-b7ad6b7169203331-01` : "none" }));
+  const traceparents = await Promise.all(names.map(async (name, index) => (await fetch(`${worker.url}/${name}`, { headers: states[index] })).text()));
   const spans = await arrived(100);
   assert.equal(spans.length, 100);
   assert.equal(new Set(traceparents).size, 20);
@@ -133,6 +138,7 @@ test("twenty requests at once, each with its own spans, in traces of their own",
     const work = mine.find((span) => span.name === `work ${name}`);
     assert.equal(work.parentSpanId, server);
     const requests = mine.filter((span) => span.parentSpanId === work.spanId);
+    assert.equal(listed.requests.find(({ path }) => path === `/api/${name}`).headers.tracestate, index ? states[index].tracestate : undefined);
     assert.deepEqual(requests.map((span) => new URL(span.attributes["url.full"]).pathname), [`/api/${name}`, `/api/${name}`]);
   }
 });
@@ -149,6 +155,12 @@ test("failures: an exception fails the request as ever, 500 is an error, 404 is 
     const [span] = await arrived(1);
     assert.deepEqual([span.status.code, span.attributes["error.type"], span.attributes["http.response.status_code"]], [status, type, { int: code }]);
   }
+});
+
+test("a handler that is called without a context answers all the same", async () => {
+  const arrived = trace();
+  assert.equal((await fetch(`${worker.url}/by-hand`)).status, 204);
+  assert.equal((await arrived(2, ({ name }) => name === "GET")).length, 2);
 });
 
 test("a method that nobody knows names no span, and a parent that is none begins a trace", async () => {

@@ -3,6 +3,7 @@
 import { traceFetch } from "./fetch.mjs";
 import { readOptions } from "./options.mjs";
 import { SpanKind } from "./span.mjs";
+import { handOnTraceState, withTraceState } from "./trace-state.mjs";
 import { startActiveSpan } from "./tracer.mjs";
 import { init } from "./workerd.mjs";
 
@@ -34,6 +35,7 @@ export function instrument(handler, options) {
     try {
       const { requests, rest } = split(given(env));
       ({ recordQuery } = requests);
+      handOnTraceState();
       return (running = init({ instrumentations: [traceFetch(requests)], ...rest }));
     } catch (error) {
       // What a Worker is there for goes on; nothing is recorded.
@@ -46,12 +48,15 @@ export function instrument(handler, options) {
   async function run([name, span, judge], self, handle, [event, env = self.env, context = self.ctx]) {
     const tracer = begin(env);
     const left = [];
+    const work = () => handle.call(self, event, env, context && remembering(context, left));
     try {
       return await startActiveSpan(name(event), span(event, recordQuery), (span) =>
-        recorded(span, judge, () => handle.call(self, event, env, remembering(context, left))),
+        recorded(span, judge, event instanceof Request ? () => withTraceState(event.headers, work) : work),
       );
     } finally {
-      context.waitUntil(drain(tracer, left));
+      const drained = drain(tracer, left);
+      // Tests call handlers without a context.
+      context?.waitUntil(drained);
     }
   }
 
