@@ -218,7 +218,7 @@ impl Worker {
     /// Calling it again is harmless.
     ///
     /// # Errors
-    /// The thread did not end in time, because connecting or resolving a name could not be cut short.
+    /// The thread did not end in time: looking up a host and connecting to it cannot be cut short, and may take four seconds each.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), TimedOut> {
         Self::shutdown_all(std::slice::from_ref(self), timeout)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
 use ureq::http::Uri;
@@ -17,6 +17,10 @@ use crate::exporter::response::{RESPONSE_LIMIT, USER_AGENT};
 use crate::exporter::target::{Target, has_place, without_credentials};
 use crate::exporter::tls::{Credentials, Identity, TlsFile, TlsFileProblem};
 use crate::exporter::{ExportOutcome, ExporterError, Request};
+
+/// How long looking up the host may take, and connecting to it. Neither can be cut short, and a shutdown of the usual five seconds is
+/// to see the end of them. The first packet of a connection is sent again after one second and after three.
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 
 /// Posts to one URL.
 ///
@@ -47,6 +51,8 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(USER_AGENT)
+            .timeout_resolve(Some(CONNECT_LIMIT))
+            .timeout_connect(Some(CONNECT_LIMIT))
             .max_idle_connections(1);
         if scheme == "https" {
             config = config.tls_config(tls(&Credentials::load(&target.tls)?)?);
