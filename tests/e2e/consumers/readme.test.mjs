@@ -40,8 +40,7 @@ test("the browser's code of the root's README.md is in an application that is te
 });
 
 test("the sizes are those of the budget, for every entry", () => {
-  const lines = readFileSync(new URL("../../../wasm/budget.txt", import.meta.url), "utf8").matchAll(/^([^#:]+): ([\d ]+)$/gm);
-  const rows = Object.fromEntries([...lines].map(([, name, sizes]) => [name, sizes.split(" ").map(Number)]));
+  const rows = budget();
   const [expected, missing] = withSizes(README, rows);
   assert.deepEqual(missing, [], "entries without a row in README.md");
   const numbers = (line) => [...line.matchAll(/\d+\.\d/g)].map(Number);
@@ -50,3 +49,16 @@ test("the sizes are those of the budget, for every entry", () => {
   const wrong = README.split("\n").filter((line, index) => line.startsWith("|") && differs(numbers(line), numbers(expected.split("\n")[index])));
   assert.deepEqual(wrong, [], "`cargo xtask size --bless` puts these lines right");
 });
+
+test("the size in the root's README.md is that of its lines", () => {
+  const { application, "+ web": web } = budget();
+  const [, said] = /(\d+) KB, WebAssembly\s+included/.exec(readFileSync(new URL("../../../README.md", import.meta.url), "utf8")) ?? [];
+  const is = (application[2] + web[2]) / 1000;
+  assert.ok(Math.abs(said - is) <= 1, `README.md says ${said} KB, it is ${is}`);
+});
+
+/** Bytes by name, raw and after gzip and brotli. */
+function budget() {
+  const lines = readFileSync(new URL("../../../wasm/budget.txt", import.meta.url), "utf8").matchAll(/^([^#:]+): ([\d ]+)$/gm);
+  return Object.fromEntries([...lines].map(([, name, sizes]) => [name, sizes.split(" ").map(Number)]));
+}
