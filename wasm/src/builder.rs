@@ -66,7 +66,6 @@ pub fn builder(service_name: impl Into<String>) -> Builder {
         endpoint: "http://localhost:4318".to_owned(),
         headers: Vec::new(),
         resource: Vec::new(),
-        sample_ratio: 1.0,
         sampler: None,
         limits: SpanLimits::DEFAULT,
         flush_interval: Duration::from_secs(1),
@@ -85,11 +84,11 @@ pub struct Builder {
     endpoint: String,
     headers: Vec<(String, String)>,
     resource: Vec<(String, Box<dyn ToValue>)>,
-    sample_ratio: f64,
-    sampler: Option<SharedSampler>,
+    // What is given is read where it is given: a program that does not ask for it has not the code either.
+    sampler: Option<Result<SharedSampler, InitError>>,
     limits: SpanLimits,
     flush_interval: Duration,
-    filter: Option<String>,
+    filter: Option<Result<Targets, InitError>>,
     propagate_to: Vec<String>,
     records_query: bool,
     fetch: Option<Function>,
@@ -117,13 +116,14 @@ impl Builder {
 
     /// The share of new traces to record, 0 to 1; all unless told. A trace that comes from elsewhere keeps its own decision.
     pub fn sample_ratio(mut self, ratio: f64) -> Self {
-        self.sample_ratio = ratio;
+        let sampler = TraceIdRatio::new(ratio).map(|ratio| Box::new(ParentBased::new(ratio)) as SharedSampler);
+        self.sampler = Some(sampler.map_err(|_| InitError::SampleRatio));
         self
     }
 
-    /// Another sampler, in place of the [share](Self::sample_ratio).
+    /// Another sampler, in place of a [share](Self::sample_ratio).
     pub fn sampler(mut self, sampler: SharedSampler) -> Self {
-        self.sampler = Some(sampler);
+        self.sampler = Some(Ok(sampler));
         self
     }
 
@@ -141,8 +141,8 @@ impl Builder {
 
     /// Which `tracing` spans and events [`init`](Self::init) records, by level and target, `info` unless told:
     /// `"info,shop=debug"`. A subscriber of your own has filters of its own.
-    pub fn filter(mut self, filter: impl Into<String>) -> Self {
-        self.filter = Some(filter.into());
+    pub fn filter(mut self, filter: &str) -> Self {
+        self.filter = Some(filter.parse::<Targets>().map_err(|error| InitError::Filter(error.to_string())));
         self
     }
 
@@ -175,7 +175,7 @@ impl Builder {
         }
         let targets = match self.filter.take() {
             None => Targets::new().with_default(LevelFilter::INFO),
-            Some(filter) => filter.parse::<Targets>().map_err(|error| InitError::Filter(error.to_string()))?,
+            Some(filter) => filter?,
         };
         let pipeline = self.start_pipeline()?;
         let subscriber = ClewlineSubscriber::new(pipeline).with_targets(targets);
@@ -205,14 +205,7 @@ impl Builder {
         if self.service_name.trim().is_empty() {
             return Err(InitError::ServiceName);
         }
-        let sampler = match self.sampler {
-            Some(sampler) => sampler,
-            // The usual case, without the code of the other.
-            None if self.sample_ratio == 1.0 => Box::new(ParentBased::new(AlwaysOn)),
-            None => {
-                Box::new(ParentBased::new(TraceIdRatio::new(self.sample_ratio).map_err(|_| InitError::SampleRatio)?))
-            }
-        };
+        let sampler = self.sampler.unwrap_or_else(|| Ok(Box::new(ParentBased::new(AlwaysOn))))?;
         let propagation = Propagation::new(&self.propagate_to, self.records_query)?;
         if transport::is_open() {
             return Err(InitError::AlreadyInitialised);
