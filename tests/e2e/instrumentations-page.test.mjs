@@ -61,6 +61,7 @@ test("a page's load: document and resources as children with their phases, linke
     assert.equal(load.attributes["browser.navigation.type"], "navigate");
     const events = load.events.map(({ name }) => name);
     for (const name of ["domInteractive", "domContentLoadedEventStart", "domComplete", "loadEventStart", "loadEventEnd"]) assert.ok(events.includes(name), `${name} in ${events}`);
+    assert.ok(load.events.every(({ time }, index) => index === 0 || time >= load.events[index - 1].time), "in order");
 
     const [document] = await all.exactly("documentFetch", 1);
     assert.deepEqual([document.parentSpanId, document.kind, document.traceId], [load.spanId, 3, load.traceId]);
@@ -435,11 +436,12 @@ test("a session outlives reloads and ends after a pause, on the resource and on 
     const { decode } = await import("../../wasm/tests/js/support.mjs");
     return decode(all.collector.requests.at(-1).bytes).resource;
   };
-  const page = await all.open({ context: profile, use: "traceSession(), traceSession()", options });
+  const page = await all.open({ context: profile, use: "traceSession(), traceSession(), traceDocumentLoad()", options });
   await page.evaluate(() => tracer.startSpan("first").end());
   const [first] = await all.exactly("first", 1);
   const id = first.attributes["session.id"];
   assert.match(id, /^[0-9a-f]{32}$/);
+  assert.equal((await all.exactly("documentLoad", 1))[0].attributes["session.id"], id);
   const told = await resource();
   assert.equal(told["session.id"], id);
   const [userAgent, language, brands] = await page.evaluate(() => [navigator.userAgent, navigator.language, navigator.userAgentData?.brands.map(({ brand, version }) => `${brand} ${version}`)]);

@@ -57,8 +57,9 @@ export const traceDocumentLoad = ({ resources = true, recordQuery = false, oneTr
     if (!oneTrace) leave();
     // Reported before, or not sampled.
     if (!load.isRecording()) return observer.disconnect();
-    for (const milestone of MILESTONES) if (navigation[milestone]) load.addEvent(milestone, undefined, epochOf(navigation[milestone]));
-    for (const { name, startTime } of performance.getEntriesByType("paint")) load.addEvent(name, undefined, epochOf(startTime));
+    const events = [...MILESTONES.map((name) => ({ name, startTime: navigation[name] })), ...performance.getEntriesByType("paint")];
+    events.sort((one, other) => one.startTime - other.startTime);
+    for (const { name, startTime } of events) if (startTime) load.addEvent(name, undefined, epochOf(startTime));
     entries.push(...observer.takeRecords());
     observer.disconnect();
     if (lost) load.setAttribute("browser.resource_timing.dropped", lost);

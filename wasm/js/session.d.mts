@@ -14,7 +14,8 @@ export declare function session(options?: SessionOptions): { "session.id": strin
 
 /**
  * `session.id` on each span, which may change while a page stays open, and a span `session.start` for each session that begins, with
- * `session.previous_id` where there was one. A second one in a page does nothing.
+ * `session.previous_id` where there was one. Name it first: what begins before it, as a page's load does, has none. A second one in a page
+ * does nothing.
  */
 export declare function traceSession(options?: SessionOptions): Instrumentation;
 
