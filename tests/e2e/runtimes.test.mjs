@@ -53,6 +53,27 @@ const tracer = begin();
 tracer.startSpan("left").end();
 setTimeout(() => { throw new Error("nobody catches this"); });
 `,
+  "using.mjs": `${START}
+const tracer = begin();
+{
+  using outer = tracer.startSpan("outer");
+  using inner = tracer.startSpan("inner", { parent: outer });
+  try {
+    using failing = tracer.startSpan("failing", { parent: outer });
+    throw new Error("ends it all the same");
+  } catch {}
+}
+await tracer.shutdown();
+`,
+  "threads.mjs": `${START}
+import { Worker, isMainThread, workerData } from "node:worker_threads";
+if (isMainThread) {
+  const thread = new Worker(new URL(import.meta.url), { workerData: collector });
+  await new Promise((resolve, reject) => thread.on("exit", resolve).on("error", reject));
+} else {
+  init({ serviceName: "thread", endpoint: workerData }).startSpan("left").end();
+}
+`,
   "flying.mjs": `${START}
 const tracer = begin();
 tracer.startSpan("left").end();
@@ -117,6 +138,21 @@ for (const host of Object.keys(HOSTS)) {
       assert.ok(collector.spans().every(({ name }) => name === "left"));
     });
   }
+
+  // Node.js has the syntax since 24; what it calls is tested with the spans.
+  if (host !== "node") {
+    test(`${host}: using ends spans with their block, the last first`, async () => {
+      const { code, error } = await start(host, "using.mjs");
+      assert.deepEqual([code, error], [0, ""]);
+      assert.deepEqual(collector.spans().map(({ name }) => name), ["failing", "inner", "outer"]);
+    });
+  }
+
+  test(`${host}: a thread delivers what it recorded when it ends`, async () => {
+    const { code, error } = await start(host, "threads.mjs");
+    assert.deepEqual([code, error], [0, ""]);
+    assert.deepEqual(collector.decoded().map(({ resource, spans }) => [resource["service.name"], spans.map(({ name }) => name)]), [["thread", ["left"]]]);
+  });
 
   test(`${host}: a request that was on its way when the process ended arrives`, async () => {
     const { code, error } = await start(host, "flying.mjs");
