@@ -1,7 +1,8 @@
 //! `DirectBuffer`: protobuf written front to back, without knowing lengths beforehand.
 //!
 //! What is inlined and what is not is chosen for bytes of WebAssembly: one body for each primitive, and what an attribute
-//! passes through is inlined once, into `attribute`.
+//! passes through is inlined once, into `attribute`. On a chip, `attribute` is in every call, so that what it passes through is
+//! not inlined, and what has one caller is: both are measured by `cargo xtask size`.
 
 use super::LIMITS;
 use crate::bytes::{copy, slide};
@@ -61,8 +62,7 @@ impl<const N: usize> DirectBuffer<N> {
     }
 
     /// Writes an integer.
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[inline]
     pub fn integer(&mut self, value: i64) {
         self.put([INT]);
         self.varint(value.cast_unsigned());
@@ -229,7 +229,7 @@ impl<const N: usize> DirectBuffer<N> {
 
     /// Writes a text of at most `limit` characters as a field (OpenTelemetry common, "Attribute Limits": any character counts
     /// as 1).
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn text(&mut self, tag: u8, mut text: &[u8], limit: u32) {
         if text.len() > limit as usize {
             let whole = text.len();
@@ -247,7 +247,7 @@ impl<const N: usize> DirectBuffer<N> {
     }
 
     /// Writes a count as a field, unless it is 0.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn count(&mut self, tag: u8, count: u32) {
         if count > 0 {
             self.byte(tag);
@@ -271,14 +271,17 @@ impl<const N: usize> DirectBuffer<N> {
     #[inline(always)]
     fn close_inline(&mut self, start: usize) {
         let length = self.length.wrapping_sub(start);
-        match self.bytes.get_mut(start.wrapping_sub(1)) {
-            Some(byte) if length < 0x80 => *byte = length.to_le_bytes()[0],
-            _ => self.long_close(start),
+        if length < 0x80
+            && let Some(byte) = self.bytes.get_mut(start.wrapping_sub(1))
+        {
+            *byte = length.to_le_bytes()[0];
+        } else {
+            self.long_close(start);
         }
     }
 
     /// One byte was left for the length, and it needs more.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn long_close(&mut self, start: usize) {
         let end = self.length;
         let length = end.wrapping_sub(start);
@@ -295,7 +298,7 @@ impl<const N: usize> DirectBuffer<N> {
     }
 
     /// Keeps what was written since the buffer was `mark` bytes long, and answers true; or, if some of it did not fit, none.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn commit(&mut self, mark: usize) -> bool {
         if self.length > self.bytes.len().saturating_sub(RESERVED) {
             self.length = mark;
@@ -305,12 +308,11 @@ impl<const N: usize> DirectBuffer<N> {
     }
 
     /// Takes out the length-delimited field at `start`.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn remove(&mut self, start: usize) {
         let (_, end) = field_at(&self.bytes, start);
-        let length = self.length;
-        slide(&mut self.bytes, end, length, start);
-        self.length = length + start - end;
+        slide(&mut self.bytes, end, self.length, start);
+        self.length -= end - start;
     }
 }
 

@@ -109,11 +109,14 @@ impl<const N: usize> DirectSpan<N> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn admit(&mut self, key: &[u8]) -> Option<Option<usize>> {
         let bit = key_bit(key);
-        let old = if self.seen_keys & bit == 0 { None } else { self.find(ATTRIBUTE, key) };
+        let seen = self.seen_keys;
+        self.seen_keys = seen | bit;
+        let old = if seen & bit == 0 { None } else { self.find(ATTRIBUTE, key) };
         let [recorded, ..] = self.recorded;
-        self.seen_keys |= bit;
-        let is_allowed = !key.is_empty() && (old.is_some() || recorded < LIMITS.attributes);
-        is_allowed.then_some(old)
+        match old {
+            None if key.is_empty() || recorded >= LIMITS.attributes => None,
+            _ => Some(old),
+        }
     }
 
     /// Puts a new attribute in the place of an old one, and counts.
@@ -209,7 +212,7 @@ impl<const N: usize> DirectSpan<N> {
         self.buffer.fixed64(tag(8, FIXED64), end_time);
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn close_entry(&mut self, kind: usize, mark: usize, start: usize) {
         self.buffer.close(start);
         let Some(recorded) = self.recorded.get_mut(kind) else { return };
@@ -225,7 +228,7 @@ impl<const N: usize> DirectSpan<N> {
     }
 
     /// Where the field of this tag and, unless that is empty, of this key is.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn find(&self, wanted: u8, key: &[u8]) -> Option<usize> {
         let bytes = self.buffer.memory();
         let mut at = REST_AT;
@@ -244,7 +247,7 @@ impl<const N: usize> DirectSpan<N> {
 #[inline]
 fn is_of_key(bytes: &[u8], start: usize, key: &[u8]) -> bool {
     let (start, end) = field_at(bytes, start);
-    end - start == key.len() && bytes.get(start..).is_some_and(|bytes| begins_with(bytes, key))
+    bytes.get(start..end).is_some_and(|found| found.len() == key.len() && begins_with(found, key))
 }
 
 /// The bit of a key: a clear bit proves that the key is new, without looking at the message. From its end, its middle and
