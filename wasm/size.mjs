@@ -20,6 +20,8 @@ const BUDGET = join(HERE, "budget.txt");
 const README = join(HERE, "README.md");
 /** Another version of a compiler makes other code: how much more than the budget is still within it. */
 const ALLOWANCE = 1.03;
+/** What a part adds is the difference of two compressed files, which any other change of either moves by some bytes. */
+const NOISE = 32;
 
 const INIT = 'import { init } from "./index.mjs";';
 /** The smallest realistic application: tracer, batch, OTLP and `fetch`. */
@@ -76,7 +78,7 @@ for (const [name, row] of Object.entries(rows)) {
   const allowed = budget[name];
   show(name, row, allowed?.[2]);
   if (!allowed) over.push(`${name} has no budget`);
-  else if (row.some((size, index) => size > allowed[index] * ALLOWANCE)) over.push(`${name}: ${row.join(", ")}, budget ${allowed.join(", ")}`);
+  else if (row.some((size, index) => size > most(allowed[index], name.startsWith("+ ") && index > 0))) over.push(`${name}: ${row.join(", ")}, budget ${allowed.join(", ")}`);
   const promise = PROMISES[name];
   if (promise && (row[1] > promise[0] || row[2] > promise[1])) over.push(`${name}: ${row.join(", ")} is more than we promise`);
 }
@@ -87,6 +89,11 @@ for (const [name, directory] of Object.entries(PEERS)) {
 if (over.length) {
   console.error(`over budget; where that is meant, \`cargo xtask size --bless\`:\n    ${over.join("\n    ")}`);
   process.exitCode = 1;
+}
+
+/** How much is within the budget. */
+function most(allowed, isDifference) {
+  return Math.max(allowed * ALLOWANCE, isDifference ? allowed + NOISE : 0);
 }
 
 function show(name, row, allowed = "") {
