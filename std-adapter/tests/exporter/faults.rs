@@ -10,10 +10,10 @@ use clewline::exporter::{
     Destination, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, SpanExporter, Stats, Target, Worker, WorkerSettings,
 };
 
-use crate::SLACK;
 use crate::collector::{self, Collector, PROTOBUF, answer};
 use crate::grpc_collector::{self, Answer, GrpcCollector, fields, framed, retry_info, status, status_with, success};
 use crate::payload::{self, chunk, names};
+use crate::shut_down;
 
 const SPANS: u64 = 5;
 /// The least wait of a back-off: half of its middle, one second.
@@ -53,7 +53,7 @@ fn export(exporter: impl SpanExporter + 'static, limit: Duration) -> (Stats, Vec
     let destination = Destination::new("", Box::new(exporter)).settings(settings);
     let worker = Worker::spawn(destination, envelope, Box::new(())).expect("a thread");
     worker.submit(chunk(scope, &names("a", 5)));
-    worker.shutdown(Duration::from_secs(20)).expect("an end in time");
+    worker.shutdown(Duration::from_secs(60)).expect("an end in time");
     let lines = lines.lock().expect("no panic").clone();
     (worker.stats(), lines)
 }
@@ -258,7 +258,7 @@ fn a_collector_that_asked_for_silence_gets_it_also_from_the_next_batch() {
     let worker = Worker::spawn(destination, envelope, Box::new(())).expect("a thread");
     for _ in 0..2 {
         worker.submit(chunk(scope, &names("a", 5)));
-        worker.flush(Duration::from_secs(10)).expect("a flush in time");
+        worker.flush(Duration::from_secs(60)).expect("a flush in time");
     }
     let stats = worker.stats();
     assert_eq!((stats.delivered, stats.dropped.undeliverable), (5, 5), "{stats:?}");
@@ -281,9 +281,6 @@ fn a_shutdown_ends_in_time_while_the_collector_hangs() {
         thread::sleep(Duration::from_millis(5));
     }
     let limit = Duration::from_secs(1);
-    let started = Instant::now();
-    worker.shutdown(limit).expect("the attempt is cut short");
-    assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
-    let stats = worker.stats();
+    let stats = shut_down(&worker, limit);
     assert_eq!((stats.dropped.shutdown, stats.pending), (600, 0), "{stats:?}");
 }

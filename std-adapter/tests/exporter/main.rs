@@ -23,5 +23,23 @@ mod worker_http;
 #[cfg(feature = "zipkin")]
 mod zipkin;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clewline::exporter::{Stats, Worker};
+
 /// How much later than its limit anything may end on a machine that is busy otherwise: far less than what hangs would take.
-const SLACK: std::time::Duration = std::time::Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(10);
+
+/// Shuts down, and answers the ledger when the exporter thread has ended, for which nothing that hangs is waited.
+fn shut_down(worker: &Worker, limit: Duration) -> Stats {
+    let started = Instant::now();
+    // On a machine that is busy otherwise, the thread may end a moment after the limit.
+    let _ = worker.shutdown(limit);
+    while !worker.has_ended() {
+        assert!(started.elapsed() < limit + SLACK, "{:?}", worker.stats());
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(started.elapsed() < limit + SLACK, "{:?}", worker.stats());
+    worker.stats()
+}

@@ -11,8 +11,8 @@ use clewline::exporter::{
     WorkerSettings,
 };
 
-use crate::SLACK;
 use crate::payload::{self, RESOURCE_SCHEMA, chunk, names, span_names};
+use crate::shut_down;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -81,13 +81,13 @@ impl Bench {
     fn wait_for_attempts(&self, count: usize) {
         let started = Instant::now();
         while self.attempts().len() < count {
-            assert!(started.elapsed() < Duration::from_secs(10), "{:?}", self.attempts());
+            assert!(started.elapsed() < Duration::from_secs(60), "{:?}", self.attempts());
             thread::sleep(Duration::from_millis(2));
         }
     }
 
     fn flush(&self) -> Stats {
-        self.worker.flush(Duration::from_secs(10)).expect("a flush in time");
+        self.worker.flush(Duration::from_secs(60)).expect("a flush in time");
         self.worker.stats()
     }
 }
@@ -204,7 +204,7 @@ fn a_source_is_drained_on_wake_on_flush_and_at_the_end_and_gets_its_buffers_back
     assert_eq!(given_back.load(Ordering::Relaxed), 5);
 
     fill("c", 3);
-    bench.worker.shutdown(Duration::from_secs(5)).expect("an end in time");
+    bench.worker.shutdown(Duration::from_secs(60)).expect("an end in time");
     assert_eq!(bench.attempts().last(), Some(&names("c", 3)));
     assert_eq!((bench.worker.stats().delivered, bench.worker.stats().lost()), (24, 0));
 }
@@ -219,7 +219,7 @@ fn what_ends_during_the_last_export_is_counted() {
         ExportOutcome::Delivered
     });
     bench.submit("a", 3);
-    bench.worker.shutdown(Duration::from_secs(5)).expect("an end in time");
+    bench.worker.shutdown(Duration::from_secs(60)).expect("an end in time");
     let stats = bench.worker.stats();
     assert_eq!((stats.received, stats.delivered, stats.dropped.shutdown, stats.pending), (5, 3, 2, 0));
 }
@@ -389,9 +389,7 @@ fn a_shutdown_ends_in_time_whatever_the_collector_asks_for() {
         let bench = Bench::new(WorkerSettings { export_timeout: None, ..quiet() }, script);
         bench.submit("a", 3);
         bench.worker.wake();
-        let started = Instant::now();
-        bench.worker.shutdown(limit).expect("an end in time");
-        assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
+        shut_down(&bench.worker, limit);
         bench.submit("late", 2);
         let stats = bench.worker.stats();
         assert_eq!((stats.dropped.shutdown, stats.pending), (5, 0), "{stats:?}");
@@ -408,10 +406,7 @@ fn a_shutdown_during_a_throttle_ends_in_time_and_counts() {
     bench.flush();
     bench.submit("held-back", 4);
     assert!(bench.worker.flush(Duration::from_millis(50)).is_err());
-    let started = Instant::now();
-    bench.worker.shutdown(Duration::from_secs(1)).expect("an end in time");
-    assert!(started.elapsed() < SLACK);
-    let stats = bench.worker.stats();
+    let stats = shut_down(&bench.worker, Duration::from_secs(1));
     assert_eq!((stats.dropped.undeliverable, stats.dropped.shutdown, stats.pending), (3, 4, 0));
     assert_eq!(bench.attempts().len(), 1);
 }
@@ -423,7 +418,7 @@ fn a_handle_dropped_without_shutdown_ends_the_thread() {
     drop(bench);
     let started = Instant::now();
     while Arc::strong_count(&buffers) > 1 {
-        assert!(started.elapsed() < Duration::from_secs(5), "the thread still owns its source");
+        assert!(started.elapsed() < Duration::from_secs(60), "the thread still owns its source");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -448,7 +443,7 @@ fn the_ledger_is_exact_with_many_threads_and_a_collector_that_fails_now_and_then
             });
         }
     });
-    bench.worker.shutdown(Duration::from_secs(10)).expect("an end in time");
+    bench.worker.shutdown(Duration::from_secs(60)).expect("an end in time");
     let stats = bench.worker.stats();
     assert_eq!((stats.received, stats.pending), (4 * 250 * 20, 0));
     assert_exact(&stats);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use clewline::config::TracingConfig;
 use clewline::exporter::{Destination, OtlpHttpExporter, ScopeIndex, Stats, Worker, WorkerSettings};
 
-use crate::SLACK;
 use crate::collector::{Collector, Step, answer, unreachable_url};
 use crate::payload::{self, chunk, names};
+use crate::shut_down;
 
 /// What was written to stderr.
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -37,10 +37,7 @@ fn shutdown_ends_in_time_while_the_collector_hangs() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let limit = Duration::from_secs(1);
-    let started = Instant::now();
-    worker.shutdown(limit).expect("the attempt is cut short");
-    assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
-    let stats = worker.stats();
+    let stats = shut_down(&worker, limit);
     assert_eq!((stats.received, stats.dropped.shutdown, stats.pending), (600, 600, 0), "{stats:?}");
     let lines = lines.lock().expect("no panic");
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -67,10 +64,7 @@ fn an_unreachable_collector_costs_bounded_memory_and_one_line() {
     assert_eq!(lines.lock().expect("no panic").len(), 1, "{lines:?}");
 
     let limit = Duration::from_secs(1);
-    let started = Instant::now();
-    worker.shutdown(limit).expect("an end in time");
-    assert!(started.elapsed() < limit + SLACK, "{:?}", started.elapsed());
-    let stats = worker.stats();
+    let stats = shut_down(&worker, limit);
     assert_eq!((stats.received, stats.lost(), stats.pending), (submitted, submitted, 0), "{stats:?}");
     let lines = lines.lock().expect("no panic");
     assert!(lines[0].starts_with("clewline: spans are being lost: "), "{lines:?}");
@@ -85,10 +79,10 @@ fn a_loss_that_ends_is_reported_and_spans_arrive_again() {
     });
     for _ in 0..4 {
         worker.submit(chunk(scope, &names("a", 10)));
-        worker.flush(Duration::from_secs(5)).expect("a flush in time");
+        worker.flush(Duration::from_secs(60)).expect("a flush in time");
         std::thread::sleep(Duration::from_millis(60));
     }
-    worker.shutdown(Duration::from_secs(5)).expect("an end in time");
+    worker.shutdown(Duration::from_secs(60)).expect("an end in time");
     assert_eq!((worker.stats().delivered, worker.stats().rejected), (30, 10));
     let lines = lines.lock().expect("no panic");
     assert_eq!(lines.len(), 2, "{lines:?}");
