@@ -28,7 +28,7 @@
 //! - [`traceparent`] is what JavaScript continues the trace with, and [`context`] what Rust makes of JavaScript's:
 //!   `context(text).attach()`, or [`SpanExt::set_parent`]. [`page_context`] is that of the server that made the page.
 //! - Ended spans leave after a second, in requests of at most 60 KiB, and at once when the page is hidden or left; what fails is
-//!   sent again, up to five times. [`ledger`] says what became of every span, and [`flush`] sends what there is.
+//!   tried again, five times in all. [`ledger`] says what became of every span, and [`flush`] sends what there is.
 //! - [`tracer`] is the door for code without `tracing`.
 //!
 //! # What it costs
