@@ -34,11 +34,9 @@ export function asText(bytes, code) {
   const texts = DIGITS.flatMap((digits) =>
     Array.from({ length: TURNS }, (_, index) => {
       const found = { text: turned(bytes, digits, index), digits, turn: -37 - index };
-      return { ...found, size: (gzipSync(code(found), { level: 9 }).length * 8) / 9 };
+      const whole = code(found);
+      return { ...found, size: Math.max((gzipSync(whole, { level: 9 }).length * 8) / 9, brotliCompressSync(whole).length) };
     }),
   );
-  // To try them all with brotli as well would take seconds.
-  texts.sort((one, other) => one.size - other.size).splice(40);
-  for (const found of texts) found.size = Math.max(found.size, brotliCompressSync(code(found)).length);
   return texts.sort((one, other) => one.size - other.size)[0];
 }

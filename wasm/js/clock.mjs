@@ -23,8 +23,7 @@ export function openClock() {
 
 /** Nanoseconds since the anchor; never less than the last reading. */
 export function now() {
-  const reading = Math.round((performance.now() - origin) * 1e6);
-  return reading > last ? (last = reading) : last;
+  return (last = Math.max(last, Math.round((performance.now() - origin) * 1e6)));
 }
 
 /** Nanoseconds since the anchor of a `Date` or of epoch milliseconds; now for no time, and for what is none. */

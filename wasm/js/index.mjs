@@ -1,7 +1,8 @@
 /** The package's entry: `init` starts tracing once. */
 
-import { start } from "./start.mjs";
+// First, so that what follows stands together in a bundle, and compresses better.
 import { wasmBytes } from "./wasm.mjs";
+import { start } from "./start.mjs";
 
 export { SpanKind, SpanStatusCode } from "./span.mjs";
 export { stats } from "./start.mjs";

@@ -129,12 +129,21 @@ export function run(attributes) {
 /** The `traceparent` of a span; something false when the span is long forgotten. */
 export const traceparentOf = (span) => wasm.traceparent(span) && String.fromCharCode(...bytes.subarray(0, 55));
 
-/** One request of at most `max` bytes with the oldest spans, copied out; `undefined` if there is none. */
+/** Memory of requests that are done: to get new memory takes longer than to fill it. */
+const spare = [];
+
+/** One request of at most `max` bytes, up to `LARGEST`, with the oldest spans, copied out; `undefined` if there is none. */
 export function take(max) {
   const length = wasm.take(max);
   const [start, spans] = words;
-  if (length) return { bytes: new Uint8Array(wasm.memory.buffer, start, length).slice(), spans, attempts: 0 };
+  if (!length) return;
+  const memory = spare.pop() ?? new Uint8Array(LARGEST);
+  memory.set(new Uint8Array(wasm.memory.buffer, start, length));
+  return { memory, bytes: memory.subarray(0, length), spans, attempts: 0 };
 }
+
+/** Gives the memory of a request back. */
+export const done = ({ memory }) => spare.push(memory);
 
 /** How many spans have not ended. */
 export const live = () => words[4];

@@ -51,7 +51,8 @@ function keep({ name, most, atLeastOnce }) {
 
   const store = openStore(name);
 
-  const record = ({ bytes, spans }) => ({ bytes, spans, endpoint: endpoint() });
+  /** A copy, because the bytes are a part of memory that is used again, all of which a database would keep. */
+  const record = ({ bytes, spans }) => ({ bytes: bytes?.slice(), spans, endpoint: endpoint() });
   /** About a request in the browser's hands: the next page counts it; or sends it again, if it shall arrive in any case. */
   const trace = ({ bytes, spans }) => record({ bytes: atLeastOnce ? bytes : undefined, spans });
 

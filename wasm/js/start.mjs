@@ -15,7 +15,7 @@ export function start(given, source) {
   const options = readOptions(given);
   const text = JSON.stringify(given);
   if (tracer) {
-    if (text !== before) throw new TypeError("clewline: init was called with other options before; await shutdown() first");
+    if (text !== before) throw new TypeError("clewline: init was called with other options; await shutdown() first");
     return tracer;
   }
   try {

@@ -4,7 +4,7 @@ import { checkClock, timeOf } from "./clock.mjs";
 import { activeSpan, withActive } from "./context.mjs";
 import { begin, counts, run, wasm, word, write } from "./module.mjs";
 import { Span, handleOf, parentText } from "./span.mjs";
-import { idle, outcomes } from "./transport.mjs";
+import { idle, ledger } from "./transport.mjs";
 
 /** For this package's other entries: is told of each span that starts, with its handle. */
 let watch;
@@ -35,4 +35,4 @@ export function startActiveSpan(name, options, fn = options) {
 }
 
 /** What became of all spans. */
-export const stats = () => ({ ...counts(), ...outcomes() });
+export const stats = () => ({ ...counts(), ...ledger });

@@ -1,7 +1,7 @@
 /** Sends ended spans to the collector: in batches, within the budget of a leaving page, with bounded retry, and counts every outcome. */
 
 import { checkClock } from "./clock.mjs";
-import { LARGEST, batched, take } from "./module.mjs";
+import { LARGEST, batched, done, take } from "./module.mjs";
 
 const TIMEOUT = 10_000;
 const ATTEMPTS = 5;
@@ -21,10 +21,8 @@ let failures;
 /** Requests that failed and may be sent again, oldest first. Bounded: one from the loop, and one keepalive budget. */
 let waiting;
 let keepaliveBytes;
-/** Spans in requests that are on their way or waiting. */
-let unsettled;
-/** What became of the spans that left the module. */
-let ledger;
+/** What became of the spans that left the module; `waiting` are those in requests that are on their way, or will be sent again. */
+export let ledger;
 /** Whoever keeps requests where they outlive the page, see `keepBy`. */
 let keeper;
 
@@ -35,8 +33,8 @@ export function openTransport(given) {
   largest = LARGEST;
   waiting = [];
   running = handedOver = keeper = undefined;
-  timer = soon = notBefore = failures = keepaliveBytes = unsettled = 0;
-  ledger = { delivered: 0, rejected: 0, undelivered: 0 };
+  timer = soon = notBefore = failures = keepaliveBytes = 0;
+  ledger = { delivered: 0, rejected: 0, undelivered: 0, waiting: 0 };
 }
 
 /** Whether a request to this address is one of ours, or of another copy's. */
@@ -72,9 +70,6 @@ export function stopTransport() {
   // As if there were one: no other is set.
   timer = soon = true;
 }
-
-/** What became of the spans that left the module. */
-export const outcomes = () => ({ ...ledger, waiting: unsettled });
 
 /** Sees to it that a batch leaves: after the interval, or as soon as this task is done. */
 function schedule(now) {
@@ -148,7 +143,7 @@ export async function attempt(request, isWanted) {
     notBefore = Date.now() + Math.min(LONGEST_PAUSE, pause);
     return false;
   }
-  const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer ?? 0))) : spans;
+  const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer))) : spans;
   ledger.rejected += refused;
   ledger.delivered += spans - refused;
   notBefore = failures = 0;
@@ -159,7 +154,7 @@ export async function attempt(request, isWanted) {
 export async function deliver(request, isLeaving) {
   const { spans } = request;
   const isFirst = !request.attempts++;
-  unsettled += isFirst * spans;
+  ledger.waiting += isFirst * spans;
   // The browser refuses a keepalive request when others have spent the budget: so a second attempt is none, if the page stays.
   const settled = await attempt(request, isFirst || isLeaving);
   if (!settled && !keeper?.keep(request)) {
@@ -170,7 +165,8 @@ export async function deliver(request, isLeaving) {
     }
     ledger.undelivered += spans;
   }
-  unsettled -= spans;
+  ledger.waiting -= spans;
+  done(request);
   return settled;
 }
 
@@ -211,11 +207,11 @@ export const keepBy = (given) => (keeper = given);
 export const count = (name, spans) => (ledger[name] = (ledger[name] ?? 0) + spans);
 
 /** A request that `next` answered is somebody else's from here on. */
-export const release = (request) => (unsettled -= request.attempts && request.spans);
+export const release = (request) => (ledger.waiting -= request.attempts && request.spans);
 
 /** Takes a request that `next` answered back, to be sent later. */
 export function takeBack(request) {
-  unsettled += request.attempts++ ? 0 : request.spans;
+  ledger.waiting += request.attempts++ ? 0 : request.spans;
   waiting.unshift(request);
 }
 

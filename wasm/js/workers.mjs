@@ -69,7 +69,7 @@ export const adoptFromWorkers = () => () => {
   function leave() {
     clearTimeout(timer);
     timer = undefined;
-    if (gathered) enqueue({ bytes: gathered.memory.subarray(0, gathered.length), spans: gathered.spans, attempts: 0 });
+    if (gathered) enqueue({ memory: gathered.memory, bytes: gathered.memory.subarray(0, gathered.length), spans: gathered.spans, attempts: 0 });
     gathered = undefined;
   }
 

@@ -82,7 +82,7 @@ test("init twice answers the same tracer, or says what to do", async (t) => {
   const { tracer } = await start(t, { resource: { a: 1 } });
   const same = { serviceName: "test", endpoint: "http://collector.test", instrumentations: [() => {}], resource: { a: 1 } };
   assert.equal(init(same), tracer);
-  assert.throws(() => init({ ...same, serviceName: "other" }), /init was called with other options before; await shutdown\(\) first/);
+  assert.throws(() => init({ ...same, serviceName: "other" }), /init was called with other options; await shutdown\(\) first/);
   assert.deepEqual(stats(), tracer.stats());
   await tracer.shutdown();
   const next = init({ serviceName: "other" });
