@@ -134,6 +134,6 @@ const TEXT =
 
 /** The module's bytes. */
 export const wasmBytes = () =>
-  Uint8Array.from(TEXT.match(/[#$]?./g), (mark) => mark.charCodeAt(mark.length - 1) + (mark[1] ? ${digits} * mark.charCodeAt() - ${34 * digits} : 0) + ${turn});
+  Uint8Array.from(TEXT.match(/[#$]?./g), (mark) => mark.charCodeAt(mark.length - 1) + (mark[1] ? ${digits} * mark.charCodeAt() + ${(turn - 34 * digits) & 255} : ${turn}));
 `;
 }

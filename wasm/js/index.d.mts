@@ -143,7 +143,7 @@ export interface InitOptions {
   sampleRatio?: number | undefined;
   /** How long an ended span waits for others, in milliseconds, 1 to 60,000. Default 1000. Neither 30 KiB of spans nor `batchSize` of them wait. */
   flushInterval?: number | undefined;
-  /** So many ended spans are sent at once. Default 512. */
+  /** So many ended spans are sent at once, 1 to 60,000. Default 512. */
   batchSize?: number | undefined;
   /** What makes spans by itself, such as `traceFetch()` from "clewline/fetch". Default none. */
   instrumentations?: readonly Instrumentation[] | undefined;

@@ -4,7 +4,7 @@
  */
 
 import { openStore } from "./offline-store.mjs";
-import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, next, pause, release, room, takeBack, wrapSend } from "./transport.mjs";
+import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, next, pause, release, room, takeBack, waitFor, wrapSend } from "./transport.mjs";
 
 /** More bytes than this in the batch are kept at once: so many spans came in one task that none could be sent in between. */
 const CROWDED = 128 * 1024;
@@ -12,6 +12,8 @@ const CROWDED = 128 * 1024;
 const RESPITE = 1000;
 /** How long a flush waits for another page that sends what both kept, in milliseconds. */
 const PATIENCE = 1000;
+/** How long until it is asked again whether there is room in the budget, in milliseconds. */
+const TURN = 50;
 /** When to look again after the database failed, in milliseconds. */
 const RETRY = 60_000;
 
@@ -44,6 +46,8 @@ function keep({ name, most, atLeastOnce }) {
   /** Keys of records about requests of which this page will hear no more. */
   let unheard = [];
   let timer, draining, wake;
+  let respite = 0;
+  let isWanted = false;
   /** Whether this page is the one that sends; whether `leave` is at work; whether the page was left, and has not come back. */
   let isChosen = false;
   let isLeaving = false;
@@ -70,21 +74,27 @@ function keep({ name, most, atLeastOnce }) {
     return entries.map(([key]) => key);
   }
 
-  /** Has this page send what was kept, after a respite. */
-  function drain(respite = 0) {
+  /** Has this page send what was kept, after a respite; once more, if it is at it. */
+  function drain(delay = 0) {
     clearTimeout(timer);
     timer = undefined;
-    const work = async () => {
-      isChosen = true;
-      try {
+    respite = delay;
+    isWanted = true;
+    return (draining ??= alone(work).catch(() => later(RETRY)).finally(() => (draining = undefined)));
+  }
+
+  async function work() {
+    isChosen = true;
+    try {
+      while (isWanted && !isGone) {
+        isWanted = false;
         await Promise.all([store.ready, respite && new Promise((resolve) => setTimeout((wake = resolve), respite))]);
         if (store.isOpen() && !isGone) await sendKept();
-      } finally {
-        isChosen = false;
-        recent = [];
       }
-    };
-    return (draining ??= alone(work).catch(() => later(RETRY)).finally(() => (draining = undefined)));
+    } finally {
+      isChosen = false;
+      recent = recent.filter(isOurs);
+    }
   }
 
   /** One page at a time, where the browser can tell. */
@@ -96,13 +106,20 @@ function keep({ name, most, atLeastOnce }) {
     const own = (key) => unheard.includes(key) || [...flights].some((flight) => flight.key === key);
     const mine = (found, key) => found.endpoint === endpoint() && !own(key);
     for (let found; !isGone && (await store.gather(), (found = await store.oldest(mine))); ) {
-      if (found.record.bytes && !(await sendOne(found))) {
+      const { bytes, spans } = found.record;
+      if (!bytes) {
+        count("handedOver", spans);
+        await settle(found);
+        continue;
+      }
+      // Only within the budget a request outlives the page, so that nobody has to send it again.
+      while (flights.size && bytes.length > room() && !isGone) await task(TURN);
+      if (isGone) break;
+      const sending = sendOne(found);
+      waitFor(sending.catch(ignore));
+      if (!(await sending)) {
         later(pause());
         break;
-      }
-      if (!found.record.bytes) {
-        count("handedOver", found.record.spans);
-        await settle(found);
       }
     }
     for (const { spans } of await store.trim(most)) count("expired", spans);
@@ -112,7 +129,8 @@ function keep({ name, most, atLeastOnce }) {
   async function sendOne({ key, record }) {
     const { bytes, spans } = record;
     recent = recent.filter((one) => one.key !== key);
-    const isSettled = await attempt({ bytes, spans, key }, true);
+    // The browser refuses it when others have spent the budget: after a failure, not so.
+    const isSettled = await attempt({ bytes, spans, key }, !pause());
     if (isSettled) await settle({ key, record });
     // In case that a trace took its place.
     else store.put([[key, record]], ignore);
@@ -125,7 +143,7 @@ function keep({ name, most, atLeastOnce }) {
   }
 
   function later(delay) {
-    if (!listening.signal.aborted) timer ??= setTimeout(drain, delay);
+    if (!listening.signal.aborted) timer ??= setTimeout(() => void drain(), delay);
   }
 
   /** Whether no other page can have taken what this one kept. */

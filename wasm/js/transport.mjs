@@ -139,9 +139,9 @@ export async function attempt(request, isWanted) {
   if (!response || /^(429|50[234])$/.test(response.status)) {
     // 1, 2, 4, 8 seconds give or take a fifth, or what the server asked for: seconds, or a date.
     const asked = response?.headers.get("retry-after");
-    const pause = Math.max(2 ** failures++ * (800 + 400 * Math.random()), asked * 1000 || Date.parse(asked) - Date.now() || 0);
+    const pause = Math.max(2 ** failures++ * (800 + Math.random() * 400), asked * 1000 || Date.parse(asked) - Date.now() || 0);
     notBefore = Date.now() + Math.min(LONGEST_PAUSE, pause);
-    return false;
+    return;
   }
   const refused = response.ok ? Math.min(spans, rejectedSpans(new Uint8Array(answer))) : spans;
   ledger.rejected += refused;
@@ -202,6 +202,9 @@ export const wrapSend = (wrap) => (send = wrap(send));
  * hidden or left, `flush()` within a flush, `makeRoom(bytes)` when the batch holds so many bytes.
  */
 export const keepBy = (given) => (keeper = given);
+
+/** Until this is done, nothing is sent that has time to wait. */
+export const waitFor = (sending) => (handedOver = Promise.all([handedOver, sending]));
 
 /** Counts spans under a name, as `stats` shows it. */
 export const count = (name, spans) => (ledger[name] = (ledger[name] ?? 0) + spans);
