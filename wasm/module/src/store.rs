@@ -184,7 +184,9 @@ impl Store {
     /// its handle the span is abandoned, because nobody can end it any more.
     pub fn end(&mut self, handle: u32, start: f64, end: f64) -> usize {
         let abandoned = handle >> 31 == 1;
-        let (start, end) = (self.unix_nanos(start), self.unix_nanos(end));
+        let start = self.unix_nanos(start);
+        // Times may be the caller's: a span never ends before it starts (`Span.end_time_unix_nano` in OTLP's trace.proto).
+        let end = self.unix_nanos(end).max(start);
         let Self { counters, contexts, slots, batch, .. } = self;
         if let Some(entry) = contexts.get(handle & (u32::MAX >> 1))
             && entry.live

@@ -68,6 +68,15 @@ test("every field arrives as it was recorded", async (t) => {
   assert.deepEqual(found.status, { code: 2, message: "broken" });
 });
 
+test("a span that is said to end before it starts takes no time", async (t) => {
+  const { tracer, network } = await start(t);
+  tracer.startSpan("future", { startTime: Date.now() + 60_000 }).end();
+  tracer.startSpan("past", { startTime: 1_700_000_000_000 }).end(1_600_000_000_000);
+  await tracer.flush();
+  const [future, past] = network.spans();
+  assert.deepEqual([future.end - future.start, past.start, past.end], [0n, 1_700_000_000_000_000_000n, 1_700_000_000_000_000_000n]);
+});
+
 test("multi-byte text is cut at a character, and what no longer fits is counted", async (t) => {
   const { tracer, network } = await start(t);
   const greek = tracer.startSpan("s", { attributes: { text: "αβ".repeat(5000) } });
