@@ -40,8 +40,8 @@
 //!
 //! What cannot leave a closing page within the 60 KiB that a browser allows is lost with it. Spans that are open at that moment are
 //! not sent. Where JavaScript on the page traces every `fetch` (npm's `traceFetch`), it sees Rust's requests too, and records each
-//! traced one a second time, as a root of its own; the server continues Rust's. On other targets than `wasm32-unknown-unknown` the crate compiles, for code that is shared with a server, but only
-//! `inject` and what it re-exports work there.
+//! traced one a second time, as a root of its own; the server continues Rust's. On other targets than `wasm32-unknown-unknown`
+//! the crate compiles, for code that is shared with a server, but only `inject` and what it re-exports work there.
 //!
 //! The npm package `clewline`, for JavaScript, is built from `wasm/module` and `wasm/js` beside this crate.
 
