@@ -335,7 +335,11 @@ test("a frame that kept the page from answering, and a task where there are no f
     const types = PerformanceObserver.supportedEntryTypes.filter((type) => type !== "long-animation-frame");
     Object.defineProperty(PerformanceObserver, "supportedEntryTypes", { get: () => types });
   }`;
-  const BUSY = `<button id="buy">Buy</button><script>buy.onclick = function keepBusy() { const end = performance.now() + 150; while (performance.now() < end); }</script>`;
+  const BUSY = `<button id="buy">Buy</button><script>
+    function spin(time) { const end = performance.now() + time; while (performance.now() < end); }
+    setTimeout(spin, 0, 60);
+    buy.onclick = function keepBusy() { spin(150); };
+  </script>`;
   for (const [name, first] of [["long-animation-frame", undefined], ["longtask", withoutFrames]]) {
     const page = await all.open({ use: "traceLongTasks({ least: 100 }), traceLongTasks()", first, body: BUSY });
     await page.click("#buy");
@@ -344,7 +348,7 @@ test("a frame that kept the page from answering, and a task where there are no f
     const span = await until("a long one", () => named(name).find((span) => duration(span) >= 140 && byClick(span)));
     assert.ok(named(name).every((span) => duration(span) >= 100 && span.parentSpanId === ""));
     assert.equal(new Set(named(name).map(({ start }) => start)).size, named(name).length, "each once");
-    if (name === "long-animation-frame") assert.equal(span.attributes["code.function.name"], "keepBusy");
+    if (name === "long-animation-frame") assert.match(span.attributes["code.function.name"], /keepBusy$/);
     await page.finish();
   }
 });

@@ -415,9 +415,10 @@ test("exports are never traced, by whomever they are sent", async () => {
 });
 
 test("twice does not double; stopped they give back what they took", async () => {
-  const page = await all.open({ use: `${BOTH}, traceWeb(), ${BOTH}` });
-  await page.evaluate(() => fetch("/api/data").then((answer) => answer.text()));
-  await all.exactly("GET", 1);
+  const page = await all.open({ use: `${BOTH}, ${BOTH}, traceWeb({ recordQuery: true })` });
+  await page.evaluate(() => fetch("/api/data?q=1").then((answer) => answer.text()));
+  const [span] = await all.exactly("GET", 1);
+  assert.equal(span.attributes["url.full"], `${all.site.url}/api/data`, "the first one's options count");
   const [wrapped, natives] = await page.evaluate(async () => {
     const natives = () => [fetch, XMLHttpRequest.prototype.open, XMLHttpRequest.prototype.send, XMLHttpRequest.prototype.setRequestHeader, history.pushState].map((fn) => /native code/.test(fn));
     const before = natives();
