@@ -122,8 +122,12 @@ impl TracingConfig {
     /// Sets the base address of the OTLP collector; over HTTP `v1/traces` is appended to its path.
     ///
     /// # Errors
-    /// An address that is not an http or https URL. For gRPC it may be without a scheme.
+    /// An address that is not an http or https URL (for gRPC it may be without a scheme), and one that ends in `v1/traces` already:
+    /// [`with_traces_endpoint`](Self::with_traces_endpoint) takes what OpenTelemetry's exporters take in code.
     pub fn with_endpoint(mut self, base: &str) -> Result<Self, EndpointError> {
+        if endpoint::is_for_traces(base) {
+            return Err(EndpointError::TracesPath);
+        }
         self.otlp.endpoint = self.checked(Endpoint::Base(base.to_owned()))?;
         Ok(self)
     }

@@ -28,6 +28,8 @@ pub enum EndpointError {
     Port,
     /// A character that no URL may hold, such as a space.
     Character,
+    /// It ends in `/v1/traces`, which would be appended once more.
+    TracesPath,
 }
 
 impl fmt::Display for EndpointError {
@@ -37,6 +39,9 @@ impl fmt::Display for EndpointError {
             Self::Host => "a URL without a host",
             Self::Port => "a URL whose port is not a number from 1 to 65535",
             Self::Character => "a URL with a character that must be percent-encoded",
+            Self::TracesPath => {
+                "not a base address: it ends in /v1/traces already; `with_traces_endpoint` takes it as it is"
+            }
         })
     }
 }
@@ -78,6 +83,13 @@ impl Endpoint {
             format!("{front}/{query}")
         }
     }
+}
+
+/// Whether the path ends in what is appended to a base address.
+pub(crate) fn is_for_traces(url: &str) -> bool {
+    let url = &url[..url.find(['?', '#']).unwrap_or(url.len())];
+    let rest = after_scheme(url).unwrap_or(url);
+    rest.find('/').is_some_and(|slash| rest[slash..].trim_end_matches('/').ends_with("/v1/traces"))
 }
 
 /// Checks that `url` is one that requests can be sent to.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Compression, ExporterKind, Header, HeaderError, Source, TracingConfig};
+use super::{Compression, EndpointError, ExporterKind, Header, HeaderError, Source, TracingConfig};
 
 fn read(variables: &[(&str, &str)]) -> TracingConfig {
     TracingConfig::from_lookup(|name| {
@@ -139,4 +139,23 @@ fn no_limit_is_the_absence_of_both_limits() {
     let config = read(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0"), ("OTEL_BSP_EXPORT_TIMEOUT", "0")]);
     assert_eq!(config.export_timeout(), None);
     assert_eq!(read(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")]).export_timeout(), Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn code_is_told_that_the_base_address_is_not_that_of_traces() {
+    for url in [
+        "http://localhost:4318/v1/traces",
+        "http://localhost:4318/otlp/v1/traces/",
+        "http://localhost:4318/v1/traces?key=1",
+    ] {
+        assert_eq!(TracingConfig::default().with_endpoint(url).err(), Some(EndpointError::TracesPath), "{url}");
+        let config = TracingConfig::default().with_traces_endpoint(url).unwrap();
+        assert_eq!(config.otlp.traces_url(), url);
+    }
+    for base in ["http://v1/traces", "http://localhost:4318/v1/traces/eu"] {
+        assert!(TracingConfig::default().with_endpoint(base).is_ok(), "{base}");
+    }
+    // Variables and files mean what the specification says of them (protocol/exporter.md, "Endpoint URLs for OTLP/HTTP").
+    let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318/v1/traces")]);
+    assert!(config.warnings().is_empty());
 }

@@ -14,6 +14,10 @@ use crate::SpanContext;
 use crate::storage::Storage;
 
 /// A carrier that can be read.
+#[diagnostic::on_unimplemented(
+    message = "no trace headers can be read from `{Self}`",
+    note = "the crate `clewline` reads an `http::HeaderMap` by `http::extract(&headers)`, a map of texts through `propagation::carrier::map(&map)`"
+)]
 pub trait HeaderSource {
     /// The values of all headers called `name`, in the order in which they arrived. `name` is given in lower case; where
     /// names have no case, as in HTTP, any spelling of it counts.
@@ -51,6 +55,10 @@ impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> HeaderSource for [(N, V
 }
 
 /// A carrier that can be written.
+#[diagnostic::on_unimplemented(
+    message = "no trace headers can be written to `{Self}`",
+    note = "the crate `clewline` writes to an `http::HeaderMap` through `http::sink(&mut headers)`, to a map of texts through `propagation::carrier::map_mut(&mut map)`"
+)]
 pub trait HeaderSink {
     /// Sets the header called `name`, in lower case, to `value`, ASCII. What it was before goes.
     fn set(&mut self, name: &str, value: &str);
