@@ -191,18 +191,22 @@ test("two presses of one button are two gestures", async () => {
   await page.finish();
 });
 
-test("a selector that is none is said at once", async () => {
+test("options that are wrong are said at once, and nothing is started", async () => {
   const page = await all.open();
-  const error = await page.evaluate(async () => {
+  const [errors, isNative] = await page.evaluate(async () => {
     await tracer.shutdown();
-    const { traceInteraction } = await import("/clewline/interaction.mjs");
-    try {
-      traceInteraction({ selector: "button[" })();
-    } catch ({ name }) {
-      return name;
-    }
+    const { traceWeb } = await import("/clewline/web.mjs");
+    const errors = [{ selector: "button[" }, { most: -1 }].map((options) => {
+      try {
+        traceWeb(options);
+      } catch ({ name }) {
+        return name;
+      }
+    });
+    return [errors, /native code/.test(fetch)];
   });
-  assert.equal(error, "SyntaxError");
+  assert.deepEqual(errors, ["SyntaxError", "TypeError"]);
+  assert.ok(isNative);
   await page.finish();
 });
 

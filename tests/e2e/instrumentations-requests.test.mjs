@@ -415,7 +415,7 @@ test("exports are never traced, by whomever they are sent", async () => {
 });
 
 test("twice does not double; stopped they give back what they took", async () => {
-  const page = await all.open({ use: `${BOTH}, ${BOTH}, traceWeb({ recordQuery: true })` });
+  const page = await all.open({ use: `${BOTH}, ${BOTH}, traceWeb({ recordQuery: true }), traceWeb()` });
   await page.evaluate(() => fetch("/api/data?q=1").then((answer) => answer.text()));
   const [span] = await all.exactly("GET", 1);
   assert.equal(span.attributes["url.full"], `${all.site.url}/api/data`, "the first one's options count");

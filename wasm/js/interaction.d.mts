@@ -13,6 +13,6 @@ export interface InteractionOptions {
  * One span for each gesture, active while its listeners run. It says which element, by tag and id, and nothing of its content. A second one
  * in a page does nothing.
  *
- * @throws DOMException `SyntaxError`, when it is started, for a selector that is none
+ * @throws DOMException `SyntaxError` for a selector that is none
  */
 export declare function traceInteraction(options?: InteractionOptions): Instrumentation;

@@ -23,10 +23,14 @@ function describe(element) {
 let installed;
 
 /** The instrumentation, for `init`'s list; a second one does nothing. */
-export const traceInteraction = ({ events = ["click", "submit"], selector = USABLE } = {}) => () => {
-  if (installed || !globalThis.document) return;
+export const traceInteraction = ({ events = ["click", "submit"], selector = USABLE } = {}) => {
   // A selector that is none fails here and not with every click.
-  document.querySelector(selector);
+  globalThis.document?.querySelector(selector);
+  return () => listen(events, selector);
+};
+
+function listen(events, selector) {
+  if (installed || !globalThis.document) return;
   installed = true;
   const listening = new AbortController();
   /** The last press: its span, its element, the events of it that were seen, and when it began. */
@@ -76,4 +80,4 @@ export const traceInteraction = ({ events = ["click", "submit"], selector = USAB
     listening.abort();
     finish?.();
   };
-};
+}

@@ -12,9 +12,13 @@ import { traceTiming } from "./timing.mjs";
 import { traceXhr } from "./xhr.mjs";
 
 /** The instrumentation, for `init`'s list; takes the options of all of them. */
-export const traceWeb = (options = {}) => () => {
-  freeForgotten();
-  const parts = [traceTiming, traceFetch, traceXhr, traceDocumentLoad, traceInteraction, traceNavigation, traceErrors, traceLongTasks, keepOffline];
-  const undo = parts.map((part) => part(options)());
-  return () => undo.reverse().forEach((step) => step?.());
+export const traceWeb = (options = {}) => {
+  const all = [traceTiming, traceFetch, traceXhr, traceDocumentLoad, traceInteraction, traceNavigation, traceErrors, traceLongTasks, keepOffline];
+  // Options that are wrong are said here, before anything is started.
+  const parts = all.map((part) => part(options));
+  return () => {
+    freeForgotten();
+    const undo = parts.map((part) => part());
+    return () => undo.reverse().forEach((step) => step?.());
+  };
 };
