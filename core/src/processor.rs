@@ -48,6 +48,11 @@ pub trait SpanProcessor {
 
     /// A recorded span has ended.
     fn on_end(&self, span: &SpanView<'_>) -> Verdict;
+
+    /// Whether it looks at spans that have ended: `false` keeps them all and spares the reading.
+    fn sees_ends(&self) -> bool {
+        true
+    }
 }
 
 /// No processor.
@@ -55,6 +60,11 @@ impl SpanProcessor for () {
     #[inline]
     fn on_end(&self, _: &SpanView<'_>) -> Verdict {
         Verdict::Keep
+    }
+
+    #[inline]
+    fn sees_ends(&self) -> bool {
+        false
     }
 }
 
@@ -70,6 +80,10 @@ impl<A: SpanProcessor, B: SpanProcessor> SpanProcessor for (A, B) {
             Verdict::Drop => Verdict::Drop,
         }
     }
+
+    fn sees_ends(&self) -> bool {
+        self.0.sees_ends() || self.1.sees_ends()
+    }
 }
 
 impl<P: SpanProcessor + ?Sized> SpanProcessor for &P {
@@ -79,6 +93,10 @@ impl<P: SpanProcessor + ?Sized> SpanProcessor for &P {
 
     fn on_end(&self, span: &SpanView<'_>) -> Verdict {
         (**self).on_end(span)
+    }
+
+    fn sees_ends(&self) -> bool {
+        (**self).sees_ends()
     }
 }
 

@@ -120,6 +120,24 @@ fn processors_read_and_write_the_span_that_starts() {
     });
 }
 
+/// Drops every span that ends.
+struct DropAll;
+
+impl SpanProcessor for DropAll {
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        Verdict::Drop
+    }
+}
+
+#[test]
+fn only_where_nobody_looks_at_ends_are_they_not_read() {
+    assert!(!().sees_ends() && !((), &()).sees_ends());
+    assert!(DropAll.sees_ends() && (&DropAll).sees_ends() && ((), DropAll).sees_ends() && (DropAll, ()).sees_ends());
+    let tracer = Tracer::new(ManualClock::new(0), CountingIds::new(), AlwaysOn, Sink::with_processor(((), &DropAll)));
+    tracer.span("GET").start().end();
+    assert_eq!(tracer.sink().with_batch(|batch| batch.len()), Some(0));
+}
+
 #[test]
 fn everything_can_be_changed_through_a_span_of_unknown_type() {
     let start = SpanStart {

@@ -80,8 +80,8 @@ impl<const SPAN: usize, const BATCH: usize, P: SpanProcessor> SpanSink for Local
 
     fn finish(&self, place: LocalSpan<SPAN>, end_time: u64) {
         let span = &place.0;
-        let kept = self.processor.on_end(&span.view(end_time)) == Verdict::Keep && span.context().is_sampled();
-        if !kept {
+        let keeps = |processor: &P| !processor.sees_ends() || processor.on_end(&span.view(end_time)) == Verdict::Keep;
+        if !keeps(&self.processor) || !span.context().is_sampled() {
             return;
         }
         match self.batch.try_borrow_mut() {
