@@ -132,7 +132,7 @@ impl SpanProcessor for DropAll {
 #[test]
 fn only_where_nobody_looks_at_ends_are_they_not_read() {
     assert!(!().sees_ends() && !((), &()).sees_ends());
-    assert!(DropAll.sees_ends() && (&DropAll).sees_ends() && ((), DropAll).sees_ends() && (DropAll, ()).sees_ends());
+    assert!(DropAll.sees_ends() && ((), &DropAll).sees_ends() && (DropAll, ()).sees_ends());
     let tracer = Tracer::new(ManualClock::new(0), CountingIds::new(), AlwaysOn, Sink::with_processor(((), &DropAll)));
     tracer.span("GET").start().end();
     assert_eq!(tracer.sink().with_batch(|batch| batch.len()), Some(0));
