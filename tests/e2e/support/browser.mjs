@@ -38,7 +38,7 @@ export async function startBrowser(options = {}) {
 export async function openPage(profile, url) {
   const page = await profile.newPage();
   await page.setViewportSize({ width: 1280, height: 860 });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));
   page.on("console", (message) => {

@@ -18,8 +18,8 @@ const SHOP = process.env.SHOP_BIN ?? path.join(DEBUG, "examples", `shop${EXE}`);
 /** Decodes OTLP with OpenTelemetry's own messages; see otlp_json.rs. */
 export const OTLP_JSON = process.env.OTLP_JSON_BIN ?? path.join(path.dirname(SHOP), `otlp_json${EXE}`);
 
-const START_LIMIT = 20_000;
-const END_LIMIT = 10_000;
+const START_LIMIT = 60_000;
+const END_LIMIT = 60_000;
 
 /** Starts `clewline serve`; answers `{ url, end }`. */
 export function startViewer() {

@@ -1,9 +1,10 @@
 /** Reads traces from the viewer's API and waits, within bounds, for what is on its way. */
 
-const LIMIT = 20_000;
+/** Longer than anything here takes on a machine that is busy with other things; a wait that succeeds costs nothing. */
+const LIMIT = 60_000;
 const PAUSE = 30;
 
-/** Asks until `attempt` answers something other than `undefined`; fails after 20 seconds with what is missing. */
+/** Asks until `attempt` answers something other than `undefined`; fails after a minute with what is missing. */
 export async function until(what, attempt) {
   const deadline = Date.now() + LIMIT;
   for (;;) {

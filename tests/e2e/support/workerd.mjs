@@ -9,7 +9,7 @@ import path from "node:path";
 
 import { DIST } from "./site.mjs";
 
-const START_LIMIT = 20_000;
+const START_LIMIT = 60_000;
 
 /** The modules of a worker, in the configuration's words: its own, and the package's below `clewline/`. */
 function modules(name) {
