@@ -49,7 +49,8 @@ pub trait SpanProcessor {
     /// A recorded span has ended.
     fn on_end(&self, span: &SpanView<'_>) -> Verdict;
 
-    /// Whether it looks at spans that have ended: `false` keeps them all and spares the reading.
+    /// Whether it looks at spans that have ended. If not, all of them are kept, [`on_end`](Self::on_end) is not called, and what it
+    /// would be shown is not read.
     fn sees_ends(&self) -> bool {
         true
     }

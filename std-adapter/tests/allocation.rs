@@ -1,7 +1,5 @@
 //! The native door in the steady state: no thread that records goes to the allocator, wherever its spans end.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,36 +8,7 @@ use clewline::exporter::{Destination, ExportOutcome, Request, SpanExporter};
 use clewline::{Pipeline, PipelineOptions, Sampler, Scope, Span, Tracer};
 use clewline_core::{AlwaysOff, AlwaysOn};
 
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-#[expect(unsafe_code, reason = "an allocator can only be replaced by an unsafe implementation")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod counting;
 
 /// Delivers while nobody holds the lock.
 #[derive(Clone, Default)]
@@ -69,9 +38,9 @@ fn allocations(pipeline: &Pipeline, exporter: &Discard, rounds: usize, mut work:
     (0..rounds).for_each(|_| work());
     drop(held_up);
     pipeline.flush(Duration::from_secs(30)).unwrap();
-    let before = ALLOCATIONS.get();
+    let before = counting::allocations();
     (0..rounds).for_each(|_| work());
-    ALLOCATIONS.get() - before
+    counting::allocations() - before
 }
 
 fn trace(tracer: Tracer) {

@@ -1,10 +1,10 @@
 /** Nothing is lost when a page is closed, left or hidden: what cannot leave at once, the next page sends; nothing arrives twice. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { startBrowser } from "./support/browser.mjs";
-import { isBalanced, settled, startSender, upTo } from "./support/sender.mjs";
+import { isBalanced, senders, settled, startSender, upTo } from "./support/sender.mjs";
 import { until } from "./support/viewer.mjs";
 
 /** How many spans are pending when a page goes: one, as many as OpenTelemetry-JS delivers, a few more than that, and far too many. */
@@ -12,25 +12,7 @@ const PENDING = [1, 90, 110, 400, 1000];
 /** So many of them fit into what a leaving page may send. */
 const AT_ONCE = 270;
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-/** Runs a test with a sender of its own. */
-async function withSender(options, run) {
-  const sender = await startSender(browser, options);
-  try {
-    await run(sender);
-  } finally {
-    await sender.end();
-  }
-}
+const withSender = senders();
 
 for (const isSameOrigin of [true, false]) {
   for (const way of ["closed", "left"]) {

@@ -1,34 +1,15 @@
 /** Spans outlive a collector that is away, a network that is off, and tabs that are closed meanwhile; and the ledger says what is where. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { startBrowser } from "./support/browser.mjs";
-import { isBalanced, settled, startSender, upTo } from "./support/sender.mjs";
+import { isBalanced, senders, settled, upTo } from "./support/sender.mjs";
 import { until } from "./support/viewer.mjs";
 
 /** ExportTraceServiceResponse { partial_success { rejected_spans: 3 } } */
 const PARTIAL = Buffer.from([0x0a, 2, 0x08, 3]);
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-/** Runs a test with a sender of its own. */
-async function withSender(options, run) {
-  const sender = await startSender(browser, options);
-  try {
-    await run(sender);
-  } finally {
-    await sender.end();
-  }
-}
+const withSender = senders();
 
 const statsOf = (opened) => opened.evaluate(() => window.tracer.stats());
 

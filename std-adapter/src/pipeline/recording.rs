@@ -1,5 +1,6 @@
 //! `Recording`: a span that is being recorded, from its start to its end; and what comes of starting one.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -144,11 +145,12 @@ impl Recording {
     fn is_kept(&self, end_time: u64) -> bool {
         let processors = &self.pipeline.processors;
         processors.is_empty() || {
-            let view = self.span.view(end_time);
-            let run = |(index, processor): (usize, &SharedProcessor)| {
-                processing::run(self.pipeline.id, index, || processor.on_end(&view))
+            let view = LazyCell::new(|| self.span.view(end_time));
+            let keeps = |(index, processor): (usize, &SharedProcessor)| {
+                let keeps = || !processor.sees_ends() || processor.on_end(&view) == Verdict::Keep;
+                processing::run(self.pipeline.id, index, keeps) != Some(false)
             };
-            processors.iter().enumerate().all(|each| run(each) != Some(Verdict::Drop))
+            processors.iter().enumerate().all(keeps)
         }
     }
 }

@@ -97,6 +97,10 @@ impl SpanProcessor for NoteTraces {
     fn on_end(&self, _: &SpanView<'_>) -> Verdict {
         Verdict::Keep
     }
+
+    fn sees_ends(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps a thread with a recorder until dropped.

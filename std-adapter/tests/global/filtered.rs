@@ -1,6 +1,8 @@
 //! The layer on a registry, behind a filter of its own, as the process's default: what the filter keeps from it allocates
 //! nothing either.
 
+#[path = "../counting/mod.rs"]
+mod counting;
 mod door {
     use clewline::ClewlineLayer;
     use tracing::{Dispatch, Subscriber};

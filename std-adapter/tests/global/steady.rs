@@ -1,7 +1,5 @@
 //! A door as the process's default subscriber: it does not allocate in the steady state, and formatting may trace.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -13,38 +11,8 @@ use clewline_core::{AlwaysOn, RequestView, SamplingDecision, SamplingParameters,
 use tracing::field::Empty;
 use tracing::{info, info_span, instrument};
 
+use crate::counting;
 use crate::door::{self, Door};
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-#[expect(unsafe_code, reason = "an allocator can only be replaced by an unsafe implementation")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What was exported: the name, attributes and events of each span, with the id of its parent.
 static EXPORTED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
@@ -181,14 +149,14 @@ fn nothing_is_allocated_in_the_steady_state() {
         }
         drop(closed);
         flush();
-        let before = ALLOCATIONS.get();
+        let before = counting::allocations();
         for round in 0..ROUNDS {
             case();
             if round % 8 == 7 {
                 std::thread::yield_now();
             }
         }
-        let allocated = ALLOCATIONS.get() - before;
+        let allocated = counting::allocations() - before;
         assert_eq!(allocated, 0, "{name}: {allocated} allocations in {ROUNDS} rounds");
         flush();
     }

@@ -65,20 +65,44 @@ impl SpanProcessor for Faulty {
     }
 }
 
-#[test]
-fn a_processor_that_panics_costs_no_span() {
-    let seen = Arc::new(AtomicU64::new(0));
-    let exporter = Box::new(Exporter { seen: Arc::clone(&seen), answer: |_| ExportOutcome::Delivered });
+/// The ledger after ten spans that a processor was told of.
+fn ledger_of_ten(processor: impl SpanProcessor + Send + Sync + 'static) -> Ledger {
+    let exporter = Box::new(Exporter { seen: Arc::default(), answer: |_| ExportOutcome::Delivered });
     let sampler: Box<dyn Sampler + Send + Sync> = Box::new(AlwaysOn);
     let pipeline =
-        Pipeline::start(&[], sampler, vec![Box::new(Faulty)], PipelineOptions::default(), quiet(), exporter).unwrap();
+        Pipeline::start(&[], sampler, vec![Box::new(processor)], PipelineOptions::default(), quiet(), exporter)
+            .unwrap();
     let tracer = pipeline.tracer(&Scope { name: "test", ..Scope::default() });
     for _ in 0..10 {
         tracer.span("work").start().end();
     }
     pipeline.flush(PATIENCE).unwrap();
-    let ledger = pipeline.ledger();
+    pipeline.ledger()
+}
+
+#[test]
+fn a_processor_that_panics_costs_no_span() {
+    let ledger = ledger_of_ten(Faulty);
     assert_eq!((ledger.started, ledger.delivered, ledger.pending), (10, 10, 0), "{ledger:?}");
+}
+
+/// Would drop what ends, but says that it does not look.
+struct LooksAway;
+
+impl SpanProcessor for LooksAway {
+    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+        Verdict::Drop
+    }
+
+    fn sees_ends(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_processor_that_does_not_look_at_ends_is_not_asked_there() {
+    let ledger = ledger_of_ten(LooksAway);
+    assert_eq!((ledger.started, ledger.delivered), (10, 10), "{ledger:?}");
 }
 
 /// Threads come and go, spans end on other threads than they began on, flushes come all the time.

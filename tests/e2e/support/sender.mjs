@@ -1,7 +1,9 @@
 /** A site whose page records as many spans as a test likes, and the collector that they go to. */
 
+import { after, before } from "node:test";
+
 import { decode } from "../../../wasm/tests/js/support.mjs";
-import { openPage } from "./browser.mjs";
+import { openPage, startBrowser } from "./browser.mjs";
 import { page, startCollector, startSite } from "./site.mjs";
 import { until } from "./viewer.mjs";
 
@@ -52,6 +54,23 @@ export async function startSender(browser, { isSameOrigin = false, imports = "",
       await context.close();
       await Promise.all([site.end(), collector.end()]);
     },
+  };
+}
+
+/** Starts a browser for a file of tests. Answers what runs a test with a sender of its own in it. */
+export function senders() {
+  let browser;
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(() => browser?.close());
+  return async (options, run) => {
+    const sender = await startSender(browser, options);
+    try {
+      await run(sender);
+    } finally {
+      await sender.end();
+    }
   };
 }
 

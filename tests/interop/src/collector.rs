@@ -1,30 +1,17 @@
-//! The OpenTelemetry Collector, in Go: takes OTLP every way and forwards it to our recorder.
+//! The OpenTelemetry Collector, in Go: takes OTLP every way.
 
 use std::fs;
 use std::process::Command;
 
-use crate::compare;
-use crate::exporters::{Ports, Way};
-use crate::process::{Server, directory, free_port};
-use crate::program::{self, Values};
-use crate::recorder::Recorder;
-use crate::verdict::{Outcome, Report, found};
+use crate::exporters::Ports;
+use crate::forwarding::Receiver;
+use crate::process::{Server, directory};
+use crate::program::Values;
 
-pub(crate) fn run(report: &mut Report) {
-    let started = found("INTEROP_COLLECTOR").map(|program| start(&program));
-    for way in Way::all() {
-        let name = format!("to the OpenTelemetry Collector, {}", way.name());
-        match &started {
-            Err(reason) => report.not_run(&name, reason),
-            Ok(Err(error)) => report.enter(&name, Err(vec![error.clone()])),
-            Ok(Ok((_server, ports, recorder))) => report.enter(&name, try_way(way, *ports, recorder)),
-        }
-    }
-}
+pub(crate) const COLLECTOR: Receiver =
+    Receiver { name: "the OpenTelemetry Collector", variable: "INTEROP_COLLECTOR", start, values: |_| Values::All };
 
-fn start(program: &str) -> Result<(Server, Ports, Recorder), String> {
-    let recorder = Recorder::start()?;
-    let ports = Ports { grpc: free_port()?, http: free_port()? };
+fn start(program: &str, ports: Ports, recorder: &str) -> Result<Server, String> {
     let configuration = format!(
         "\
 receivers:
@@ -40,20 +27,11 @@ service:
   telemetry:
     metrics: {{level: none}}
 ",
-        ports.grpc,
-        ports.http,
-        recorder.url(),
+        ports.grpc, ports.http, recorder,
     );
     let file = directory()?.join("collector.yaml");
     fs::write(&file, configuration).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut command = Command::new(program);
     command.arg("--config").arg(file);
-    let server = Server::start("collector", &mut command, &[ports.grpc, ports.http])?;
-    Ok((server, ports, recorder))
-}
-
-fn try_way(way: Way, ports: Ports, recorder: &Recorder) -> Outcome {
-    let exporter = way.exporter(ports).map_err(|error| vec![error.to_string()])?;
-    let recorded = program::run(exporter, Values::All).map_err(|error| vec![error])?;
-    compare::spans(&recorded, &recorder.take(recorded.len())?)
+    Server::start("collector", &mut command, &[ports.grpc, ports.http])
 }

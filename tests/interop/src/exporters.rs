@@ -3,11 +3,20 @@
 use clewline::config::Compression;
 use clewline::exporter::{ExporterError, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, SpanExporter, Target};
 
+use crate::process::free_port;
+
 /// The ports of a receiver on this machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
     pub(crate) grpc: u16,
     pub(crate) http: u16,
+}
+
+impl Ports {
+    /// Two that nobody uses.
+    pub(crate) fn free() -> Result<Self, String> {
+        Ok(Self { grpc: free_port()?, http: free_port()? })
+    }
 }
 
 /// One way to a receiver.

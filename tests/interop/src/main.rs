@@ -6,6 +6,7 @@
 mod collector;
 mod compare;
 mod exporters;
+mod forwarding;
 mod process;
 mod program;
 mod recorder;
@@ -21,8 +22,8 @@ use crate::verdict::Report;
 
 fn main() -> ExitCode {
     let mut report = Report::default();
-    rotel::run(&mut report);
-    collector::run(&mut report);
+    rotel::ROTEL.run(&mut report);
+    collector::COLLECTOR.run(&mut report);
     zipkin::run(&mut report);
     senders::run(&mut report);
     report.finish()
