@@ -174,3 +174,23 @@ test("without a database nothing is kept, and nothing else changes", async () =>
     assert.deepEqual(indices(), upTo(100));
   });
 });
+
+test("a page that records a lot and goes before its database has opened: every span arrives with the next page", async () => {
+  // What a browser may cut off when it closes a tab is sent again.
+  await withSender({ options: { atLeastOnce: true } }, async ({ context, open, indices }) => {
+    await context.addInitScript("if (location.hash === '#slow') IDBFactory.prototype.open = () => ({});");
+    const opened = await open("/#slow");
+    const stats = await opened.evaluate(() => {
+      window.record(500, "x".repeat(900));
+      return window.tracer.stats();
+    });
+    assert.ok(isBalanced(stats) && stats.batchFull === 0, JSON.stringify(stats));
+    await opened.close();
+    await open();
+    const distinct = await until("500 spans", () => {
+      const found = [...new Set(indices())];
+      return found.length === 500 ? found : undefined;
+    });
+    assert.deepEqual(distinct, upTo(500));
+  });
+});

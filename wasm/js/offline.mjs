@@ -277,7 +277,7 @@ function keep({ name, most, atLeastOnce }) {
       return isKept;
     },
     makeRoom(bytes) {
-      if (bytes < CROWDED || !store.isOpen()) return;
+      if (bytes < CROWDED || !store.isUsable()) return;
       keepBatch(store.put);
       void drain(RESPITE);
     },
