@@ -91,7 +91,8 @@ const server = http.createServer((request, response) => {
 }).listen(0, "127.0.0.1", () => tracer.startActiveSpan("start", async (span) => {
   await (await fetch("http://127.0.0.1:" + server.address().port + "/orders", { method: "POST", body: "12345" })).text();
   span.end();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  // Those of the server end when the answer has left.
+  while (tracer.stats().live) await new Promise((resolve) => setTimeout(resolve, 5));
   await tracer.shutdown();
   server.close();
   console.log(JSON.stringify(tracer.stats()));

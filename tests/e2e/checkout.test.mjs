@@ -129,7 +129,7 @@ test("spans carry the attributes of the semantic conventions", async () => {
   assert.match(query.attributes["db.query.text"], /^SELECT .* FOR UPDATE$/);
   assert.equal(query.attributes["db.system.name"], "postgresql");
   const length = BigInt(query.end_time_unix_nano) - BigInt(query.start_time_unix_nano);
-  assert.ok(length >= 140_000_000n && length < 5_000_000_000n, `the slow query took ${length} ns`);
+  assert.ok(length >= 140_000_000n, `the slow query took ${length} ns`);
 
   const reserved = spanNamed(spans, "reserve stock").events.map((event) => [event.name, event.attributes.item]);
   assert.deepEqual(reserved, [["reserved", "Ariadne’s ball of thread"], ["reserved", "map of the labyrinth"], ["reserved", "torch"]]);

@@ -109,12 +109,14 @@ test("the load is the parent of what happens in it, and of nothing later, sample
       options: `{ sampleRatio: ${sampleRatio} }`,
       // A gesture that is under way when the load is over.
       body: `<button id="buy">Buy</button><script>
-        addEventListener("load", () => setTimeout(() => buy.click()));
+        addEventListener("load", () => setTimeout(() => {
+          buy.click();
+          window.clicked = true;
+        }));
       </script>`,
-      first: "window.during = () => {};",
     });
-    await rest(300);
-    assert.equal(await page.evaluate(() => tracer.activeSpan()), undefined, `nothing is active afterwards, sampled ${sampleRatio}`);
+    // Nothing is active afterwards, sooner or later.
+    await page.waitForFunction(() => window.clicked && tracer.activeSpan() === undefined);
     await page.finish();
   }
 });
@@ -160,8 +162,8 @@ test("one span for each gesture: nested listeners, a label's click, submission, 
     await page.click("#label", { position: { x: 24, y: 8 } });
     await page.click("#send");
     await page.click("#part");
-    await until("gestures", () => (named(press).length >= 4 ? true : undefined));
-    await rest(200);
+    await until(() => `gestures, of ${named(press).length}`, () => (named(press).length >= 4 ? true : undefined));
+    const requests = await all.exactly("GET", 2);
     const gestures = all.spans().filter((span) => span.name !== "GET");
     assert.deepEqual(gestures.map((span) => [span.name, span.attributes["ui.element"]]), [
       [press, "button#buy"],
@@ -170,8 +172,9 @@ test("one span for each gesture: nested listeners, a label's click, submission, 
       [press, "button[data-testid=inner]"],
     ]);
     assert.ok(gestures.every((span) => span.parentSpanId === "" && span.attributes["ui.trusted"] === true && span.attributes["url.path"] === "/"));
-    const parents = (await all.exactly("GET", 2)).map((span) => gestures.find(({ spanId }) => spanId === span.parentSpanId)?.attributes["ui.element"]);
-    assert.deepEqual(parents, ["button#buy", "button#send"]);
+    // Sorted, because the answers come in any order.
+    const parents = requests.map((span) => gestures.find(({ spanId }) => spanId === span.parentSpanId)?.attributes["ui.element"]);
+    assert.deepEqual(parents.sort(), ["button#buy", "button#send"]);
     if (press === "click") {
       await page.press("#name", "Enter");
       await until("the key's gesture", () => (named("click").length === 5 ? true : undefined));
@@ -227,9 +230,11 @@ for (const [how, first] of [["the Navigation API", undefined], ["the History API
       history.pushState({}, "", "/checkout?page=2");
       location.hash = "part";
       await rest();
-      addEventListener("popstate", () => void fetch("/api/data"), { once: true });
-      history.go(-3);
-      await rest(150);
+      await new Promise((resolve) => {
+        addEventListener("popstate", () => resolve(void fetch("/api/data")), { once: true });
+        history.go(-3);
+      });
+      await rest();
       link.addEventListener("click", (event) => {
         event.preventDefault();
         history.pushState({}, "", link.href);
@@ -262,7 +267,10 @@ for (const [how, first] of [["the Navigation API", undefined], ["the History API
         location.hash = hash;
         await rest();
       }
-      history.back();
+      await new Promise((resolve) => {
+        addEventListener("popstate", resolve, { once: true });
+        history.back();
+      });
       await rest();
     });
     const spans = await all.exactly("navigation", 3);
@@ -323,6 +331,8 @@ test("web vitals by the package of that name, when the page is left at the lates
   const page = await all.open({ body: BUSY });
   await measure(page);
   await page.click("#buy");
+  // Leaving makes some of them final; the browser has told of these before.
+  for (const name of ["ttfb", "fcp"]) await all.exactly(`browser.web_vital ${name}`, 1, 0);
   await page.goto(`${all.site.url}/elsewhere`);
   for (const name of ["ttfb", "fcp", "lcp", "cls"]) check((await all.exactly(`browser.web_vital ${name}`, 1))[0], name);
   await page.finish();
@@ -427,8 +437,9 @@ test("visibility: a span for each while in which the page was seen", async () =>
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   });
-  const spans = await all.exactly("page visible", 2);
-  assert.ok(spans[1].start > spans[0].end && spans.every((span) => span.parentSpanId === ""));
+  // What a hidden page hands over at once comes in any order.
+  const [first, second] = (await all.exactly("page visible", 2)).sort((one, other) => (one.start < other.start ? -1 : 1));
+  assert.ok(second.start > first.end && first.parentSpanId === "" && second.parentSpanId === "");
   await page.finish();
 
   const left = await all.open({ use: "traceVisibility()" });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { duration, startInstrumented } from "./support/instrumented.mjs";
+import { until } from "./support/viewer.mjs";
 
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-03$/;
 const CORS = { "access-control-allow-origin": "*", "access-control-allow-headers": "traceparent, x-own" };
@@ -18,6 +19,8 @@ const begin = (response, type = "text/plain") => {
 };
 
 let all;
+/** Responses that have begun, and end when a test says so. */
+const held = [];
 
 before(async () => {
   all = await startInstrumented(
@@ -30,6 +33,11 @@ before(async () => {
       "/api/slow": (request, response) => {
         begin(response);
         setTimeout(() => response.end("ended"), 300);
+        return null;
+      },
+      "/api/held": (_, response) => {
+        begin(response);
+        held.push(response);
         return null;
       },
       "/api/never": () => null,
@@ -137,12 +145,13 @@ test("Request objects, of a frame too, streams as bodies, and clones: nothing of
   });
   // A stream as a body needs HTTP/2: the browser says so, and would say it without us.
   assert.deepEqual(seen, ["1:one", false, true, "2:two", "3:three", "TypeError", 1, 1, true, true]);
+  // Sorted, because a span ends when the browser tells of its body.
   const posts = await all.exactly("POST", 3);
   await all.exactly("PUT", 1);
   const echoes = toSite("/api/echo").filter(({ headers }) => headers["x-own"]);
   assert.equal(echoes.length, 3);
   assert.ok(echoes.every(({ headers }) => TRACEPARENT.test(headers.traceparent)));
-  assert.deepEqual(posts.map((span) => span.attributes["error.type"]), [undefined, undefined, "TypeError"]);
+  assert.deepEqual(posts.map((span) => span.attributes["error.type"]).sort(), ["TypeError", undefined, undefined]);
   page.problems.length = 0;
   await page.finish();
 });
@@ -165,7 +174,7 @@ test("a span ends with its body, however that is read, and tells its phases in t
   });
   const spans = await all.exactly("GET", 6);
   for (const span of spans) {
-    assert.ok(duration(span) >= 280 && duration(span) < 10_000, `${duration(span)} ms`);
+    assert.ok(duration(span) >= 280, `${duration(span)} ms`);
     const phases = span.events.map(({ name }) => name);
     assert.deepEqual(phases.filter((name) => /^(fetchStart|requestStart|responseStart|responseEnd)$/.test(name)), ["fetchStart", "requestStart", "responseStart", "responseEnd"]);
     assert.ok(span.events.every(({ time }, index, events) => index === 0 || time >= events[index - 1].time));
@@ -179,15 +188,16 @@ test("a span ends with its body, however that is read, and tells its phases in t
 
 test("requests to one address at once: each span has its own end", async () => {
   const page = await all.open({ use: BOTH });
-  await page.evaluate(async () => {
-    const first = fetch("/api/slow").then((answer) => answer.text());
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    await Promise.all([first, fetch("/api/slow").then((answer) => answer.text())]);
-  });
-  const spans = await all.exactly("GET", 2);
-  spans.sort((one, other) => Number(one.start - other.start));
-  assert.ok(spans[1].start > spans[0].start && spans[1].end > spans[0].end);
-  assert.ok(spans.every((span) => duration(span) >= 280), spans.map(duration).join());
+  held.length = 0;
+  const ask = (name) => page.evaluate(async (name) => (window[name] = (await fetch("/api/held")).text()) && undefined, name);
+  for (const name of ["first", "second"]) await ask(name);
+  for (const [index, name] of ["first", "second"].entries()) {
+    held[index].end("ended");
+    await page.evaluate((name) => window[name], name);
+    await all.exactly("GET", index + 1);
+  }
+  const [first, second] = all.spans();
+  assert.ok(first.start < second.start && second.start < first.end && first.end < second.end);
   await page.finish();
 });
 
@@ -244,20 +254,21 @@ test("failures: no answer, an abort before and within the body, a timeout, a cut
 
 test("an endless stream holds one small object: its span ends where its headers came, when the page is left", async () => {
   const page = await all.open({ use: BOTH });
-  const headers = await page.evaluate(async () => {
+  const [headers, whole] = await page.evaluate(async () => {
     const begun = performance.now();
     const reader = (await fetch("/api/endless")).body.getReader();
     const headers = performance.now() - begun;
     await reader.read();
     window.reader = reader;
-    return headers;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return [headers, performance.now() - begun];
   });
-  await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(all.spans().length, 0);
   assert.equal((await page.evaluate(() => tracer.stats())).live, 1);
   await page.goto(`${all.site.url}/other`);
   const [span] = await all.exactly("GET", 1);
-  assert.ok(duration(span) < headers + 50, `${duration(span)} ms, headers after ${headers}`);
+  // Between the two lies a second, in which a busy machine may lose some time.
+  assert.ok(duration(span) < (headers + whole) / 2, `${duration(span)} ms, headers after ${headers}, left after ${whole}`);
   assert.equal(span.status.code, 0);
   await page.finish();
 });
@@ -279,15 +290,8 @@ test("more endless streams than may wait: the oldest spans end, none is abandone
 
 test("without timing a span ends with its headers", async () => {
   const page = await all.open({ use: "traceFetch()" });
-  const [headers, body] = await page.evaluate(async () => {
-    const begun = performance.now();
-    const answer = await fetch("/api/slow");
-    const headers = performance.now() - begun;
-    await answer.text();
-    return [headers, performance.now() - begun];
-  });
+  await page.evaluate(async () => void (window.answer = await fetch("/api/endless")));
   const [span] = await all.exactly("GET", 1);
-  assert.ok(Math.abs(duration(span) - headers) < Math.abs(duration(span) - body), `${duration(span)} ms, headers after ${headers}, body after ${body}`);
   assert.deepEqual(span.events, []);
   await page.finish();
 });

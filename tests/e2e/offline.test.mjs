@@ -97,10 +97,10 @@ test("a busy collector is asked again, a refusal is final, and each is counted",
       assert.equal(stats.delivered, 0, JSON.stringify(stats));
     }
     collector.state.status = 200;
-    const stats = await send(10);
+    await send(10);
     await arrived(30);
     assert.deepEqual(indices(), upTo(30), "each once, whatever the order");
-    assert.equal(stats.delivered, 30);
+    await until("the page's word", async () => ((await statsOf(opened)).delivered === 30 ? true : undefined));
     collector.state.status = 413;
     assert.equal((await send(10)).rejected, 10);
     Object.assign(collector.state, { status: 200, body: PARTIAL });
@@ -146,7 +146,11 @@ test("the queue is bounded: the oldest make room and are counted", async () => {
         await window.tracer.flush();
       });
     }
-    const stats = await statsOf(opened);
+    // A flush does not wait for ever for what keeps the page from sending.
+    const stats = await until("room in the queue", async () => {
+      const stats = await statsOf(opened);
+      return stats.expired >= 20 ? stats : undefined;
+    });
     assert.deepEqual([stats.kept, stats.expired], [50, 20], JSON.stringify(stats));
     await opened.close();
     collector.state.down = false;

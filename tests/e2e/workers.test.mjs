@@ -8,6 +8,7 @@ import { page, startCollector, startSite } from "./support/site.mjs";
 import { until } from "./support/viewer.mjs";
 
 let browser, site, other, collector;
+const collectors = [];
 
 const script = (body) => ({ type: "text/javascript", body });
 const start = (name, options = "") => `
@@ -30,7 +31,6 @@ async function work({ traceparent, addresses, parent = traceparent }) {
 
 before(async () => {
   browser = await startBrowser();
-  collector = await startCollector();
   const data = { body: "{}", headers: { "access-control-allow-origin": "*", "access-control-allow-headers": "traceparent" } };
   other = await startSite({ "/listed/data": data, "/data": data });
   const traced = () => `flushInterval: 50, instrumentations: [traceFetch({ propagateTo: ["${other.url}/listed"] })]`;
@@ -70,12 +70,14 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  await Promise.all([site, other, collector].map((server) => server?.end()));
+  await Promise.all([site, other, ...collectors].map((server) => server?.end()));
 });
 
-/** A fresh profile with a page of the site; what was received before is forgotten. */
-async function open(path) {
-  collector.requests.length = site.requests.length = other.requests.length = 0;
+/** A fresh profile with a page of the site, and a collector of its own; requests that came before are forgotten. */
+async function open(path, state = {}) {
+  collectors.push((collector = await startCollector()));
+  Object.assign(collector.state, state);
+  site.requests.length = other.requests.length = 0;
   const profile = await browser.newContext();
   return { profile, opened: await openPage(profile, site.url + path) };
 }
@@ -155,8 +157,7 @@ test("a service worker sends what it recorded for a page that is gone", async ()
 
 for (const count of [1, 90, 400, 1000]) {
   test(`${count} spans of a worker that is terminated at once arrive, once each, though the collector answers preflights slowly`, async () => {
-    collector.state.preflightDelay = 150;
-    const { profile, opened } = await open("/adopting");
+    const { profile, opened } = await open("/adopting", { preflightDelay: 150 });
     await opened.evaluate(
       (count) =>
         new Promise((resolve) => {
@@ -169,11 +170,13 @@ for (const count of [1, 90, 400, 1000]) {
     const spans = await arrived("left", count, 100);
     assert.equal(new Set(spans.map(({ spanId }) => spanId)).size, count);
     assert.equal(spans.length, count);
-    const stats = await until("the page's word", () => opened.evaluate(() => (window.tracer.stats().waiting ? undefined : window.tracer.stats())));
+    const stats = await until("the page's word", async () => {
+      const stats = await opened.evaluate(() => window.tracer.stats());
+      return stats.delivered >= count ? stats : undefined;
+    });
     assert.deepEqual([stats.started, stats.adopted, stats.delivered], [0, count, count]);
     assert.equal(collector.decoded()[0].resource["service.name"], "handing");
     await profile.close();
-    collector.state.preflightDelay = 0;
   });
 }
 
@@ -219,7 +222,11 @@ test("of two pages one takes, and when it is closed the other", async () => {
   assert.equal((await arrived("left", 5, 100)).length, 5);
   assert.deepEqual(await Promise.all([opened, second].map((one) => one.evaluate(() => window.tracer.stats().adopted ?? 0))), [5, 0]);
   await opened.close();
-  await second.waitForFunction(async () => (await navigator.locks.query()).held.length === 1);
+  // While it waited for the first one's lock, that was another.
+  await second.waitForFunction(async () => {
+    const { held, pending } = await navigator.locks.query();
+    return held.length === 1 && pending.length === 0;
+  });
   await spawn(second);
   assert.equal((await arrived("left", 10, 100)).length, 10);
   assert.equal(await second.evaluate(() => window.tracer.stats().adopted), 5);

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { openPage, startBrowser } from "../support/browser.mjs";
 import { arrival, build, directoryOf, evaluation, install, serve } from "../support/consumer.mjs";
 import { startCollector } from "../support/site.mjs";
+import { until } from "../support/viewer.mjs";
 
 let files, site, collector, browser, page;
 
@@ -75,13 +76,17 @@ test("after an await, run and parent keep to the trace", async () => {
 });
 
 test("the page counts every span, and complains of nothing", async () => {
-  const stats = await page.evaluate(async () => {
-    await window.tracer.flush();
-    return window.tracer.stats();
+  // A busy machine is late with frames, which are spans as well.
+  const stats = await until("a moment in which all has arrived", async () => {
+    const stats = await page.evaluate(async () => {
+      await window.tracer.flush();
+      return window.tracer.stats();
+    });
+    return stats.delivered === collector.spans().length ? stats : undefined;
   });
   const { started, live, batched, waiting, delivered, rejected, abandoned, batchFull, undelivered } = stats;
   assert.equal(started, live + batched + waiting + delivered + rejected + abandoned + batchFull + undelivered);
-  assert.equal(delivered, collector.spans().length);
+  assert.ok(delivered > 0);
   assert.deepEqual(page.problems, []);
 });
 

@@ -33,9 +33,14 @@ const script = (collector, use, options) => {
     start([${use}]);`;
 };
 
-/** Starts a browser, a site with `routes` besides its page at "/", a site of another origin with `foreign`, and a collector. */
+/**
+ * Starts a browser, a site with `routes` besides its page at "/", and a site of another origin with `foreign`. Each page that is opened has a
+ * collector of its own: what the page before it sends at its end is not taken for this one's.
+ */
 export async function startInstrumented(routes = {}, foreign = {}) {
-  const [browser, collector, stranger] = await Promise.all([startBrowser(), startCollector(), startSite(foreign)]);
+  const [browser, stranger] = await Promise.all([startBrowser(), startSite(foreign)]);
+  const collectors = [];
+  let collector;
   let shown = {};
   const own = () => {
     const { use = "", options = "{}", head, body, headers } = shown;
@@ -46,15 +51,19 @@ export async function startInstrumented(routes = {}, foreign = {}) {
   return {
     site,
     stranger,
-    collector,
     spans,
+    /** That of the page that was opened last. */
+    get collector() {
+      return collector;
+    },
     /**
-     * Opens the page: `use` is the list of instrumentations as its script has it, `options` further ones of `init`. What came before is
-     * forgotten. `tolerate` are problems that are part of the test. `first` is run in the page before its scripts.
+     * Opens the page: `use` is the list of instrumentations as its script has it, `options` further ones of `init`. The sites forget what came
+     * before. `tolerate` are problems that are part of the test. `first` is run in the page before its scripts.
      */
     async open({ path = "/", tolerate, first, context, ...page } = {}) {
       shown = page;
-      collector.requests.length = collector.preflights.length = site.requests.length = stranger.requests.length = 0;
+      collectors.push((collector = await startCollector()));
+      site.requests.length = stranger.requests.length = 0;
       const profile = context ?? (await browser.newContext());
       if (first) await profile.addInitScript(first);
       const opened = await openPage(profile, site.url + path);
@@ -75,7 +84,7 @@ export async function startInstrumented(routes = {}, foreign = {}) {
     },
     async end() {
       await browser.close();
-      await Promise.all([site, stranger, collector].map((server) => server.end()));
+      await Promise.all([site, stranger, ...collectors].map((server) => server.end()));
     },
   };
 }

@@ -74,11 +74,14 @@ export function senders() {
   };
 }
 
-/** The ledger of a page when nothing is on its way any more. */
+/** The ledger of a page when nothing is on its way any more, neither its own nor out of the queue, which pages lock while they send. */
 export const settled = (opened) =>
   until("the ledger", async () => {
-    const stats = await opened.evaluate(() => window.tracer.stats());
-    return stats.waiting === 0 ? stats : undefined;
+    const [stats, locks] = await opened.evaluate(async () => {
+      const { held, pending } = await navigator.locks.query();
+      return [window.tracer.stats(), held.length + pending.length];
+    });
+    return stats.waiting + locks === 0 ? stats : undefined;
   });
 
 export const upTo = (count) => Array.from({ length: count }, (_, index) => index);
