@@ -29,7 +29,9 @@ impl<I: IdSource + ?Sized> IdSource for &I {
 /// Random ids from a fast generator (xoroshiro128++) that was seeded once from real entropy.
 ///
 /// Not for secrets: whoever sees some ids can compute the others. Trace ids are not secrets.
+// In memory it is the two words of its state: the module of the npm package is seeded there.
 #[derive(Clone, Debug)]
+#[repr(transparent)]
 pub struct RandomIds {
     state: Cell<[u64; 2]>,
 }

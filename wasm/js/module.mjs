@@ -2,7 +2,7 @@
 
 /** Distances from `state`, as `Store` in wasm/module/src/store.rs has them. */
 const SEED = 48;
-const RECORDS = 96;
+const RECORDS = 80;
 const TEXTS = RECORDS + 0x10000;
 
 /** Texts of one call stand from here on; before it is room for the `traceparent` that the module writes. */
@@ -49,7 +49,7 @@ export function openModule(instance) {
   bytes = new Uint8Array(buffer, state + TEXTS);
   known = new Map();
   vocabulary = VOCABULARY;
-  crypto.getRandomValues(new Uint8Array(buffer, state + SEED, 16));
+  crypto.getRandomValues(new Uint8Array(buffer, state + SEED, 15));
 }
 
 /** Every call that writes begins with this. */

@@ -14,13 +14,13 @@
 export interface WasmExports {
   memory: WebAssembly.Memory;
   /**
-   * Where the state begins: at 0 the place of a request and the number of its spans, and behind them the counts; at 48 the seed; at 96 the
-   * records; at 96 + 65536 the texts.
+   * Where the state begins: at 0 the place of a request and the number of its spans, and behind them the counts; at 48 the seed; at 80 the
+   * records; at 80 + 65536 the texts.
    */
   state: WebAssembly.Global;
 
   /**
-   * Begins: with the resource, the share of new traces to sample, and what times count from, in whole Unix milliseconds. The seed, 128
+   * Begins: with the resource, the share of new traces to sample, and what times count from, in whole Unix milliseconds. The seed, 120
    * bits from the host's random source, stands in the state. 0: the resource does not fit or has an attribute without OTLP form.
    */
   configure(resource: Run, ratio: number, anchor: number): 0 | 1;

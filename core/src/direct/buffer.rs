@@ -166,7 +166,7 @@ impl<const N: usize> DirectBuffer<N> {
 
     /// `bytes` where time counts; on a chip the bytes of code do.
     #[inline(always)]
-    fn put<const LENGTH: usize>(&mut self, bytes: [u8; LENGTH]) {
+    pub(super) fn put<const LENGTH: usize>(&mut self, bytes: [u8; LENGTH]) {
         if cfg!(target_os = "none") {
             return if let [byte] = bytes[..] { self.byte(byte) } else { self.bytes(&bytes) };
         }
@@ -177,6 +177,26 @@ impl<const N: usize> DirectBuffer<N> {
             }
             None => self.length = OVERFLOWED,
         }
+    }
+
+    /// `field` for content of a known width: where the place is known too, that is a few stores.
+    #[inline(always)]
+    pub(super) fn short<const LENGTH: usize>(&mut self, tag: u8, content: [u8; LENGTH]) {
+        if cfg!(target_os = "none") {
+            return self.field(tag, &content);
+        }
+        self.put([tag, LENGTH.to_le_bytes()[0]]);
+        self.put(content);
+    }
+
+    /// `fixed64` for a known place.
+    #[inline(always)]
+    pub(super) fn time(&mut self, tag: u8, value: u64) {
+        if cfg!(target_os = "none") {
+            return self.fixed64(tag, value);
+        }
+        self.put([tag]);
+        self.put(value.to_le_bytes());
     }
 
     #[inline(never)]
@@ -232,11 +252,11 @@ impl<const N: usize> DirectBuffer<N> {
     #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn text(&mut self, tag: u8, mut text: &[u8], limit: u32) {
         if text.len() > limit as usize {
-            let whole = text.len();
-            text = clip(text, limit);
-            if text.len() < whole {
+            let length = clip(text, limit);
+            if length < text.len() {
                 self.count_truncated();
             }
+            text = text.get(..length).unwrap_or(text);
         }
         self.field(tag, text);
     }
@@ -326,30 +346,39 @@ pub(super) fn write_at(memory: &mut [u8], at: usize, bytes: &[u8]) -> bool {
     true
 }
 
-/// At most `limit` characters of UTF-8.
+/// How many bytes at most `limit` characters of UTF-8 take.
 #[inline(never)]
-fn clip(text: &[u8], limit: u32) -> &[u8] {
+fn clip(text: &[u8], limit: u32) -> usize {
     let mut characters = 0;
     for (at, byte) in text.iter().enumerate() {
         if byte & 0xc0 != 0x80 {
             if characters == limit {
-                return text.get(..at).unwrap_or(text);
+                return at;
             }
             characters += 1;
         }
     }
-    text
+    text.len()
 }
 
 /// Where the content of the length-delimited field at `at` begins and ends; the end of `bytes`, twice, if it is cut off.
-#[inline(never)]
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "memory of a span or batch is shorter than 2^32")]
 pub(super) fn field_at(bytes: &[u8], at: usize) -> (usize, usize) {
+    let found = find_field(bytes, at);
+    ((found >> 32) as usize, found as u32 as usize)
+}
+
+/// [`field_at`] as one number, which WebAssembly answers without a detour through memory.
+#[inline(never)]
+#[expect(clippy::cast_possible_truncation, reason = "memory of a span or batch is shorter than 2^32")]
+fn find_field(bytes: &[u8], at: usize) -> u64 {
     let mut start = at;
     let mut length = 0;
     let mut shift = 0;
     loop {
         start += 1;
-        let Some(&byte) = bytes.get(start) else { return (bytes.len(), bytes.len()) };
+        let Some(&byte) = bytes.get(start) else { return (bytes.len() as u64) << 32 | bytes.len() as u64 };
         length |= usize::from(byte & 0x7f).wrapping_shl(shift);
         shift += 7;
         if byte < 0x80 {
@@ -357,7 +386,7 @@ pub(super) fn field_at(bytes: &[u8], at: usize) -> (usize, usize) {
         }
     }
     start += 1;
-    (start, start.wrapping_add(length))
+    (start as u64) << 32 | u64::from(start.wrapping_add(length) as u32)
 }
 
 #[cfg(test)]

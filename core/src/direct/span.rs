@@ -64,15 +64,15 @@ impl<const N: usize> DirectSpan<N> {
         self.dropped = [0; 3];
         let buffer = &mut self.buffer;
         buffer.seek(0);
-        buffer.field(tag(1, LENGTH_DELIMITED), &context.trace_id().to_bytes());
-        buffer.field(tag(2, LENGTH_DELIMITED), &context.span_id().to_bytes());
+        buffer.short(tag(1, LENGTH_DELIMITED), context.trace_id().to_bytes());
+        buffer.short(tag(2, LENGTH_DELIMITED), context.span_id().to_bytes());
         self.write_times(0, 0);
         let buffer = &mut self.buffer;
         let [flags, known, ..] = otlp_flags(context, parent.is_some_and(SpanContext::is_remote)).to_le_bytes();
         // Field 16 is the first whose tag takes two bytes.
-        buffer.bytes(&[tag(6, VARINT), kind as u8, 0x85, 0x01, flags, known, 0, 0]);
+        buffer.put([tag(6, VARINT), kind as u8, 0x85, 0x01, flags, known, 0, 0]);
         if let Some(parent) = parent {
-            buffer.field(tag(4, LENGTH_DELIMITED), &parent.span_id().to_bytes());
+            buffer.short(tag(4, LENGTH_DELIMITED), parent.span_id().to_bytes());
         }
         // Where there is no room for the name, what came before it is a whole span.
         let mark = buffer.len();
@@ -207,9 +207,10 @@ impl<const N: usize> DirectSpan<N> {
         self.buffer.take_truncated()
     }
 
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn write_times(&mut self, start_time: u64, end_time: u64) {
-        self.buffer.fixed64(tag(7, FIXED64), start_time);
-        self.buffer.fixed64(tag(8, FIXED64), end_time);
+        self.buffer.time(tag(7, FIXED64), start_time);
+        self.buffer.time(tag(8, FIXED64), end_time);
     }
 
     #[cfg_attr(not(target_os = "none"), inline(never))]

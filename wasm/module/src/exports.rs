@@ -15,15 +15,15 @@ pub struct State(UnsafeCell<Store>);
 // SAFETY: a module instance without shared memory runs on one thread.
 unsafe impl Sync for State {}
 
-/// Its address is known to JavaScript: counters first, then the seed, records and texts at the distances that `store.mjs` knows.
+/// Its address is known to JavaScript: counters first, then the seed, records and texts at the distances that `module.mjs` knows.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 pub static state: State = State(UnsafeCell::new(Store::new()));
 
 const _: () = {
-    assert!(offset_of!(Store, counters) == 0 && offset_of!(Store, seed) == 48, "SEED in wasm/js/store.mjs");
-    assert!(offset_of!(Store, written) == 96, "RECORDS in wasm/js/store.mjs");
-    assert!(offset_of!(Written, texts) == 0x1_0000, "TEXTS in wasm/js/store.mjs");
+    assert!(offset_of!(Store, counters) == 0 && offset_of!(Store, ids) == 48, "SEED in wasm/js/module.mjs");
+    assert!(offset_of!(Store, written) == 80, "RECORDS in wasm/js/module.mjs");
+    assert!(offset_of!(Written, texts) == 0x1_0000, "TEXTS in wasm/js/module.mjs");
 };
 
 /// The state, for the length of a call from JavaScript.

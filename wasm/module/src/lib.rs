@@ -18,6 +18,7 @@ mod records;
 mod slots;
 mod store;
 
+pub use ids::Ids;
 pub use records::{Kind, Record};
 pub use store::{Counters, Store};
 

@@ -48,9 +48,8 @@ pub struct Counters {
 pub struct Store {
     /// What JavaScript reads.
     pub counters: Counters,
-    /// 128 random bits, which JavaScript writes before `configure`.
-    pub seed: [u64; 2],
-    ids: Ids,
+    /// Ids, into whose state JavaScript writes random bytes before `configure`.
+    pub ids: Ids,
     root: TraceIdRatio,
     anchor: u64,
     pub(crate) written: Written,
@@ -77,8 +76,7 @@ impl Store {
                 malformed_parents: 0,
                 truncated_texts: 0,
             },
-            seed: [0; 2],
-            ids: Ids::from_seed([0, 1]),
+            ids: Ids::unseeded(),
             root: TraceIdRatio::ALL,
             anchor: 0,
             written: Written::new(),
@@ -88,7 +86,7 @@ impl Store {
         }
     }
 
-    /// Takes the seed, the resource (a run of records), the ratio of roots to sample, and the moment that times count from in
+    /// Takes the resource (a run of records), the ratio of roots to sample, and the moment that times count from in
     /// whole Unix milliseconds. To be called once. False if the ratio is none, or the resource does not fit.
     #[expect(
         clippy::cast_possible_truncation,
@@ -98,7 +96,6 @@ impl Store {
     pub fn configure(&mut self, resource: u32, ratio: f64, anchor: f64) -> bool {
         let Ok(root) = TraceIdRatio::new(ratio) else { return false };
         self.root = root;
-        self.ids = Ids::from_seed(self.seed);
         self.anchor = (anchor as u64).wrapping_mul(1_000_000);
         self.slots.open();
         let Self { written, batch, .. } = self;
@@ -137,7 +134,8 @@ impl Store {
 
     /// Sets the attributes that the run of records `attributes` is.
     pub fn set(&mut self, handle: u32, attributes: u32) {
-        if let Some((span, written)) = self.live(handle) {
+        let Self { counters, contexts, slots, written, .. } = self;
+        if let Some(span) = live(counters, contexts, slots, handle) {
             for record in written.run(attributes) {
                 span.set(written.text(record.key), |buffer, tag| written.attribute(buffer, tag, record));
             }
@@ -146,7 +144,8 @@ impl Store {
 
     /// Renames a span.
     pub fn rename(&mut self, handle: u32, name: u32) {
-        if let Some((span, written)) = self.live(handle) {
+        let Self { counters, contexts, slots, written, .. } = self;
+        if let Some(span) = live(counters, contexts, slots, handle) {
             span.set_name(written.text(name));
         }
     }
@@ -158,7 +157,8 @@ impl Store {
             2 => StatusCode::Error,
             _ => return,
         };
-        if let Some((span, written)) = self.live(handle) {
+        let Self { counters, contexts, slots, written, .. } = self;
+        if let Some(span) = live(counters, contexts, slots, handle) {
             span.set_status(code, written.text(message));
         }
     }
@@ -166,15 +166,18 @@ impl Store {
     /// Records an event with a run of attributes, at a time in nanoseconds since the anchor.
     pub fn event(&mut self, handle: u32, name: u32, time: f64, attributes: u32) {
         let time = self.unix_nanos(time);
-        if let Some((span, written)) = self.live(handle) {
+        let Self { counters, contexts, slots, written, .. } = self;
+        if let Some(span) = live(counters, contexts, slots, handle) {
             span.event(written.text(name), time, |buffer, tag| written.attributes(buffer, tag, attributes));
         }
     }
 
     /// Records a link to the `traceparent` that the text `context` is, with a run of attributes.
     pub fn link(&mut self, handle: u32, context: u32, attributes: u32) {
-        if let Some(context) = self.parse(context)
-            && let Some((span, written)) = self.live(handle)
+        let context = self.parse(context);
+        let Self { counters, contexts, slots, written, .. } = self;
+        if let Some(context) = context
+            && let Some(span) = live(counters, contexts, slots, handle)
         {
             span.link(&context, |buffer, tag| written.attributes(buffer, tag, attributes));
         }
@@ -265,16 +268,21 @@ impl Store {
         self.counters.malformed_parents += u32::from(context.is_none());
         context
     }
+}
 
-    /// The live span of a handle, with what was written to read from; a handle without one is counted.
-    #[inline(never)]
-    fn live(&mut self, handle: u32) -> Option<(&mut DirectSpan<SPAN_BYTES>, &Written)> {
-        match self.contexts.get(handle) {
-            Some(entry) if entry.live => Some((self.slots.span(entry.slot), &self.written)),
-            _ => {
-                self.counters.stale_handles += 1;
-                None
-            }
+/// The live span of a handle; a handle without one is counted.
+#[inline(never)]
+fn live<'a>(
+    counters: &mut Counters,
+    contexts: &mut Contexts,
+    slots: &'a mut Slots,
+    handle: u32,
+) -> Option<&'a mut DirectSpan<SPAN_BYTES>> {
+    match contexts.get(handle) {
+        Some(entry) if entry.live => Some(slots.span(entry.slot)),
+        _ => {
+            counters.stale_handles += 1;
+            None
         }
     }
 }

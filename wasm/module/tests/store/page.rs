@@ -28,7 +28,6 @@ impl Page {
     pub(crate) fn run(ratio: f64, test: impl FnOnce(&mut Page) + Send + 'static) {
         let body = move || {
             let mut page = Page { store: Box::new(Store::new()), text_at: 64, record_at: 0 };
-            page.store.seed = [1, 2];
             let resource = page.attributes(&[("service.name", Js::Text("test"))]);
             assert!(page.store.configure(resource, ratio, 1_700_000_000_000.0));
             test(&mut page);
