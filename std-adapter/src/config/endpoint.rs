@@ -1,8 +1,12 @@
 //! The rules that turn an OTLP endpoint setting into the URL to post to (`protocol/exporter.md`, "Endpoint URLs for OTLP/HTTP").
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::otlp::Protocol;
+
+/// Parsers of URLs take little more.
+const LENGTH_LIMIT: usize = 65_000;
 
 /// Where OTLP goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +28,12 @@ pub enum EndpointError {
     Scheme,
     /// Nothing stands where the host should be.
     Host,
+    /// The host is neither an address nor a name that can be asked for; over TLS a name as certificates have it.
+    HostName,
     /// The port is not a number from 1 to 65535.
     Port,
+    /// It is over 65,000 bytes long.
+    Length,
     /// A character that no URL may hold, such as a space.
     Character,
     /// It ends in `/v1/traces`, which would be appended once more.
@@ -37,6 +45,8 @@ impl fmt::Display for EndpointError {
         f.write_str(match self {
             Self::Scheme => "not a URL with the scheme http:// or https://",
             Self::Host => "a URL without a host",
+            Self::HostName => "a URL whose host is neither a name nor an address",
+            Self::Length => "a URL of over 65,000 bytes",
             Self::Port => "a URL whose port is not a number from 1 to 65535",
             Self::Character => "a URL with a character that must be percent-encoded",
             Self::TracesPath => {
@@ -102,7 +112,12 @@ pub(crate) fn check(url: &str, may_lack_scheme: bool) -> Result<(), EndpointErro
     if !url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`')) {
         return Err(EndpointError::Character);
     }
-    check_authority(&rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())])
+    if url.len() > LENGTH_LIMIT {
+        return Err(EndpointError::Length);
+    }
+    // Without a scheme, as gRPC has it, TLS is the default.
+    let is_secure = url.len() - rest.len() != "http://".len();
+    check_authority(&rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())], is_secure)
 }
 
 /// The URL without what may be a credential: the user before the host, and the query.
@@ -124,7 +139,7 @@ fn after_scheme(url: &str) -> Option<&str> {
     })
 }
 
-fn check_authority(authority: &str) -> Result<(), EndpointError> {
+fn check_authority(authority: &str, is_secure: bool) -> Result<(), EndpointError> {
     let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = if host_and_port.starts_with('[') {
         let end = host_and_port.find(']').ok_or(EndpointError::Host)?;
@@ -140,6 +155,9 @@ fn check_authority(authority: &str) -> Result<(), EndpointError> {
     if host.is_empty() || host == "[]" {
         return Err(EndpointError::Host);
     }
+    if !is_host(host, is_secure) {
+        return Err(EndpointError::HostName);
+    }
     match port {
         Some(port)
             if !port.bytes().all(|byte| byte.is_ascii_digit())
@@ -149,4 +167,28 @@ fn check_authority(authority: &str) -> Result<(), EndpointError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a connection to such a host can be tried at all. Names are left to the system to judge, except where a certificate is
+/// to be asked for them (RFC 1034, section 3.5, and underscores, which are about).
+fn is_host(host: &str, is_secure: bool) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    if host.contains('%') {
+        return false;
+    }
+    if !is_secure || host.parse::<Ipv4Addr>().is_ok() {
+        return true;
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let is_label = |label: &str| {
+        matches!(label.len(), 1..=63)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    // A last label of digits alone is part of an address that is none.
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    name.len() <= 253 && name.split('.').all(is_label) && !name.rsplit('.').next().is_some_and(is_number)
 }

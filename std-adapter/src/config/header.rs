@@ -58,6 +58,11 @@ impl Header {
         Ok(Self { name, value })
     }
 
+    /// Whether gRPC keeps this name to itself: `grpc-…` and `te` (gRPC over HTTP/2, "Requests").
+    pub(crate) fn is_reserved_by_grpc(&self) -> bool {
+        self.name.starts_with("grpc-") || self.name == "te"
+    }
+
     /// The name in lower case.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -87,6 +87,8 @@ pub use header::{Header, HeaderError};
 pub use limits::LimitsConfig;
 pub use memory::MemoryConfig;
 pub use otlp::{Compression, OtlpConfig, Protocol};
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub(crate) use pairs::percent_decode;
 pub use propagators::Propagator;
 #[cfg(feature = "serde")]
 pub use report::Report;
@@ -270,10 +272,24 @@ impl TracingConfig {
             return;
         }
         let mut stderr = std::io::stderr().lock();
-        for warning in &self.warnings {
+        for warning in self.warnings.iter().chain(&self.unsent_headers()) {
             // Without a stderr there is nowhere left to say so.
             let _ = writeln!(stderr, "clewline: configuration: {warning}");
         }
+    }
+
+    /// The headers of the exporters that are used and cannot go with their protocol.
+    fn unsent_headers(&self) -> Vec<Warning> {
+        let exporters = self.exporters.get();
+        let mut warnings = Vec::new();
+        for (kind, otlp, section) in
+            [(ExporterKind::Otlp, &self.otlp, ""), (ExporterKind::Jaeger, &self.jaeger, "jaeger.")]
+        {
+            if exporters.contains(&kind) {
+                warnings.extend(otlp.unsent_headers(section));
+            }
+        }
+        warnings
     }
 
     /// Whether `log_level` lets warnings through.

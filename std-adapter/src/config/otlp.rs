@@ -1,5 +1,6 @@
 //! The OTLP exporter's part of the configuration: address, protocol, headers, time limit, compression, certificates.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::environment::{Environment, Show};
 use super::header::{self, Header};
 use super::names::named;
-use super::setting::Setting;
+use super::setting::{Setting, Source, Warning};
 
 named! {
     /// How spans travel to the collector (`protocol/exporter.md`, "Specify Protocol").
@@ -76,6 +77,27 @@ impl OtlpConfig {
     #[must_use]
     pub fn traces_url(&self) -> String {
         self.endpoint.get().traces_url(*self.protocol.get(), *self.insecure.get())
+    }
+
+    /// The headers that go with every request: over gRPC without those that it keeps to itself.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    pub(crate) fn sent_headers(&self) -> Vec<Header> {
+        let is_grpc = *self.protocol.get() == Protocol::Grpc;
+        self.headers.get().iter().filter(|header| !(is_grpc && header.is_reserved_by_grpc())).cloned().collect()
+    }
+
+    /// A warning for each header that is not sent. Found at the end: the protocol may come from elsewhere than the headers.
+    pub(super) fn unsent_headers(&self, section: &str) -> Vec<Warning> {
+        let is_grpc = *self.protocol.get() == Protocol::Grpc;
+        let unsent = self.headers.get().iter().filter(|header| is_grpc && header.is_reserved_by_grpc());
+        let warning = |header: &Header| {
+            let subject = match self.headers.source() {
+                Source::Environment(variable) => Cow::Borrowed(variable),
+                _ => Cow::Owned(format!("{section}headers")),
+            };
+            Warning::new(subject, None, format!("gRPC keeps `{}` to itself; it is left out", header.name()))
+        };
+        unsent.map(warning).collect()
     }
 
     /// Takes every setting that `other` has from somebody.

@@ -1,10 +1,14 @@
 //! Where spans go over a network and how: what every exporter with a connection needs to know.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 use super::tls::TlsFiles;
 pub(super) use crate::config::without_credentials;
-use crate::config::{Compression, Header, OtlpConfig};
+use crate::config::{Compression, Header, OtlpConfig, percent_decode};
 
 /// A collector's address, and what goes with every request to it.
 ///
@@ -18,7 +22,8 @@ use crate::config::{Compression, Header, OtlpConfig};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Target {
-    /// The complete URL to post to; for gRPC scheme, host and port, of which the scheme may be missing.
+    /// The complete URL to post to; for gRPC scheme, host and port, of which the scheme may be missing. A user and password
+    /// before the host are sent as `authorization`, unless a header says that.
     pub url: String,
     /// Headers of every request; for gRPC its metadata.
     pub headers: Vec<Header>,
@@ -48,7 +53,7 @@ impl Target {
 impl From<&OtlpConfig> for Target {
     fn from(config: &OtlpConfig) -> Self {
         Self {
-            headers: config.headers.get().clone(),
+            headers: config.sent_headers(),
             compression: *config.compression.get(),
             tls: TlsFiles {
                 roots: config.certificate.get().clone(),
@@ -74,6 +79,19 @@ impl fmt::Debug for Target {
     }
 }
 
+/// A URL without the user in front of its host, and that user as the value of `authorization` (RFC 7617), decoded as RFC 3986,
+/// section 3.2.1 writes it.
+pub(super) fn split_user(url: &str) -> (Cow<'_, str>, Option<String>) {
+    let start = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
+    let Some(at) = url[start..end].rfind('@') else { return (Cow::Borrowed(url), None) };
+    let (user, rest) = (&url[start..start + at], &url[start + at + 1..]);
+    let decode = |text: &str| percent_decode(text).unwrap_or_else(|_| text.to_owned());
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let pair = format!("{}:{}", decode(name), decode(password));
+    (Cow::Owned(format!("{}{rest}", &url[..start])), Some(format!("Basic {}", BASE64_STANDARD.encode(pair))))
+}
+
 /// Whether the authority of a URL names a host, and no port or one that there can be.
 pub(super) fn has_place(authority: &str) -> bool {
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
@@ -87,7 +105,7 @@ pub(super) fn has_place(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, has_place, without_credentials};
+    use super::{Target, has_place, split_user, without_credentials};
     use crate::config::Header;
 
     #[test]
@@ -107,6 +125,21 @@ mod tests {
         target.headers.push(Header::new("authorization", "secret").expect("a valid header"));
         let shown = format!("{target:?}");
         assert!(shown.contains("authorization") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn a_user_becomes_a_header() {
+        let table = [
+            ("http://host:4318/a@b", "http://host:4318/a@b", None),
+            ("https://user:secret@host/a@b", "https://host/a@b", Some("Basic dXNlcjpzZWNyZXQ=")),
+            ("user@host:4317", "host:4317", Some("Basic dXNlcjo=")),
+            // `p@ss:é`, and a `%` that stands for itself
+            ("http://u:p%40ss:%C3%A9@host?@", "http://host?@", Some("Basic dTpwQHNzOsOp")),
+            ("http://u:100%@host", "http://host", Some("Basic dToxMDAl")),
+        ];
+        for (url, without, header) in table {
+            assert_eq!(split_user(url), (without.into(), header.map(str::to_owned)), "{url}");
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ fn a_base_gets_the_path_of_traces() {
         ("https://h", "https://h/v1/traces"),
         ("https://h/a%20b?key=c", "https://h/a%20b/v1/traces?key=c"),
         ("http://[::1]:4318", "http://[::1]:4318/v1/traces"),
+        ("http://a_b:4318", "http://a_b:4318/v1/traces"),
+        ("https://a_b.c-d.example.:4318", "https://a_b.c-d.example.:4318/v1/traces"),
+        ("https://127.0.0.1:4318", "https://127.0.0.1:4318/v1/traces"),
+        ("https://u:p%40@h", "https://u:p%40@h/v1/traces"),
     ];
     let from = "env OTEL_EXPORTER_OTLP_ENDPOINT";
     check(table.map(|(base, url)| leads_to(&[(BASE, base)], url).has("/sources/traces_url", from)).into());
@@ -59,6 +63,12 @@ fn a_bad_endpoint_is_a_warning_and_the_next_one_counts() {
         "http://h:",
         "http://h/a b",
         "http://[::1",
+        "http://[::g]",
+        "http://[127.0.0.1]",
+        "http://h%41",
+        "https://h..h",
+        "https://-h",
+        "https://999.1.1.1",
     ];
     let mut rows = Vec::new();
     for bad in bad {
@@ -113,6 +123,17 @@ fn over_grpc_the_scheme_decides_about_tls_and_insecure_where_there_is_none() {
         rows.push(leads_to(&[(PROTOCOL, "grpc"), (BASE, bad)], local).warns(BASE));
     }
     check(rows);
+}
+
+#[test]
+fn headers_that_grpc_keeps_to_itself_are_left_out_with_a_warning() {
+    const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+    let headers = (HEADERS, "grpc-timeout=1S,a=b,te=gzip");
+    check(vec![
+        given(&[(PROTOCOL, "grpc"), headers]).warns(HEADERS).warns(HEADERS),
+        given(&[(PROTOCOL, "grpc"), headers, ("OTEL_TRACES_EXPORTER", "console")]),
+        given(&[(PROTOCOL, "http/json"), headers]),
+    ]);
 }
 
 #[test]

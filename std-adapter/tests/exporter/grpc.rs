@@ -318,10 +318,24 @@ fn addresses_follow_the_rules_of_the_exporter() {
     assert!(!delivered(format!("https://127.0.0.1:{port}"), true), "the scheme decides");
     assert!(delivered(format!("HTTP://localhost:{port}/ignored?as=well"), false));
 
-    for url in ["", "ftp://host:4317", "http://", "http://user:secret@host:4317", "http://host name", "unix:/run/x"] {
+    for url in ["", "ftp://host:4317", "http://", "http://user:secret@", "http://host name", "unix:/run/x"] {
         assert_eq!(OtlpGrpcExporter::with_target(&Target::new(url)).err(), Some(ExporterError::Url), "{url}");
     }
     let mut target = Target::new("http://localhost:4317");
     target.headers.push(Header::new("grpc-timeout", "1S").expect("a header of HTTP"));
     assert_eq!(OtlpGrpcExporter::with_target(&target).err(), Some(ExporterError::Header));
+}
+
+#[test]
+fn credentials_of_the_address_are_used_and_not_shown() {
+    let collector = GrpcCollector::start(|_| status(3, "bad"));
+    let url = collector.url().replace("http://", "http://user:p%40ss@");
+    let ExportOutcome::Rejected { reason } = export_to(&url) else { panic!("INVALID_ARGUMENT is final") };
+    assert!(!reason.contains("p%40ss") && !reason.contains("user"), "{reason}");
+    let mut target = Target::new(url);
+    target.headers.push(Header::new("authorization", "Bearer token").expect("a valid header"));
+    drop(exporter(&target).export(&Request::new(&[b"spans"], 1), within(Duration::from_secs(5))));
+    let sent: Vec<_> =
+        collector.received().iter().map(|request| request.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(sent, [Some("Basic dXNlcjpwQHNz".to_owned()), Some("Bearer token".to_owned())]);
 }

@@ -248,7 +248,7 @@ fn an_attempt_can_be_interrupted_from_another_thread() {
 #[test]
 fn credentials_of_the_address_are_used_and_not_shown() {
     let collector = Collector::start(|_| answer(500, "", b""));
-    let url = collector.url("/path?key=secret").replace("http://", "http://user:secret@");
+    let url = collector.url("/path?key=secret").replace("http://", "http://user:s%65cret@");
     let ExportOutcome::Rejected { reason } = export_to(&url) else { panic!("500 is final") };
     assert!(!reason.contains("secret") && reason.contains("/path: HTTP 500"), "{reason}");
     assert_eq!(collector.received()[0].header("authorization"), Some("Basic dXNlcjpzZWNyZXQ="));

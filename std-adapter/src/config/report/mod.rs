@@ -56,7 +56,8 @@ impl Report<'_> {
     }
 
     fn warnings(self) -> Vec<String> {
-        let warnings: Vec<String> = self.config.warnings.iter().map(ToString::to_string).collect();
+        let unsent = self.config.unsent_headers();
+        let warnings: Vec<String> = self.config.warnings.iter().chain(&unsent).map(ToString::to_string).collect();
         #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
         if self.looks_into_files {
             let of_files = certificates::warnings(self.config);

@@ -53,7 +53,8 @@ impl Code {
 
     /// Reads `grpc-status`; what is no code that exists is UNKNOWN.
     fn parse(text: &[u8]) -> Self {
-        let number = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        let number = str::from_utf8(text).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
         number.filter(|number| usize::from(*number) < NAMES.len()).map_or(Self::UNKNOWN, Self)
     }
 
@@ -177,8 +178,10 @@ mod tests {
 
     #[test]
     fn every_code_is_retried_or_not_as_the_specification_says() {
-        const CODES: [&str; 19] =
-            ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "x"];
+        const CODES: [&str; 22] = [
+            "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "x",
+            "+14", "", " 14",
+        ];
         for (number, code) in CODES.into_iter().enumerate() {
             let outcome = outcome(&[("grpc-status", code)], b"");
             match number {

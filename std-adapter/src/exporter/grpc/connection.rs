@@ -24,7 +24,7 @@ use super::answer::{Answer, Code};
 use super::message::PREFIX;
 use crate::config::Compression;
 use crate::exporter::response::{self, RESPONSE_LIMIT};
-use crate::exporter::target::{Target, has_place};
+use crate::exporter::target::{Target, has_place, split_user};
 use crate::exporter::tls::{Credentials, Identity, TlsFile, TlsFileProblem, provider};
 use crate::exporter::{ExportOutcome, ExporterError};
 
@@ -69,15 +69,16 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(target: &Target) -> Result<Self, ExporterError> {
-        let uri: Uri = match target.url.contains("://") {
-            true => target.url.parse(),
-            false => format!("{}://{}", if target.insecure { "http" } else { "https" }, target.url).parse(),
+        let (url, _) = split_user(&target.url);
+        let uri: Uri = match url.contains("://") {
+            true => url.parse(),
+            false => format!("{}://{url}", if target.insecure { "http" } else { "https" }).parse(),
         }
         .map_err(|_| ExporterError::Url)?;
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(ExporterError::Url);
         };
-        if !has_place(authority.as_str()) || authority.as_str().contains('@') {
+        if !has_place(authority.as_str()) {
             return Err(ExporterError::Url);
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();

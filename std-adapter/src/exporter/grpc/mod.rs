@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::runtime::{Builder, Runtime};
 
 use self::connection::Connector;
 use self::message::Frame;
 use self::stop::Stop;
 use super::response::with_address;
-use super::target::{Target, without_credentials};
+use super::target::{Target, split_user, without_credentials};
 use super::{ExportOutcome, ExporterError, REQUEST_LIMIT, Request, SpanExporter};
-use crate::config::{Header, OtlpConfig};
+use crate::config::OtlpConfig;
 
 /// Sends OTLP requests over gRPC and keeps the connection open between them.
 ///
@@ -54,11 +54,11 @@ impl OtlpGrpcExporter {
     /// Connects with the first request, not here.
     ///
     /// # Errors
-    /// An address without a host or with a user, a header that gRPC does not take, or TLS files that cannot be used.
+    /// An address without a host, a header that gRPC does not take, or TLS files that cannot be used.
     pub fn with_target(target: &Target) -> Result<Self, ExporterError> {
         Ok(Self {
             connector: Connector::new(target)?,
-            metadata: metadata(&target.headers)?,
+            metadata: metadata(target)?,
             shown_url: without_credentials(&target.url),
             frame: Frame::new(target.compression),
             stop: Arc::default(),
@@ -123,15 +123,18 @@ impl Drop for OtlpGrpcExporter {
 }
 
 /// Headers as metadata. Names that begin with `grpc-` are the protocol's own (gRPC over HTTP/2, "Custom-Metadata").
-fn metadata(headers: &[Header]) -> Result<HeaderMap, ExporterError> {
-    let mut metadata = HeaderMap::with_capacity(headers.len());
-    for header in headers {
+fn metadata(target: &Target) -> Result<HeaderMap, ExporterError> {
+    let mut metadata = HeaderMap::with_capacity(target.headers.len());
+    for header in &target.headers {
         let name = HeaderName::from_bytes(header.name().as_bytes()).map_err(|_| ExporterError::Header)?;
         let value = HeaderValue::from_str(header.value()).map_err(|_| ExporterError::Header)?;
         if name.as_str().starts_with("grpc-") {
             return Err(ExporterError::Header);
         }
         metadata.append(name, value);
+    }
+    if let (_, Some(user)) = split_user(&target.url) {
+        metadata.entry(AUTHORIZATION).or_insert(HeaderValue::from_str(&user).map_err(|_| ExporterError::Header)?);
     }
     Ok(metadata)
 }

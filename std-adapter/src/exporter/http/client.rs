@@ -14,7 +14,7 @@ use super::addresses::Addresses;
 use super::answer::{Answer, BodyKind};
 use crate::config::{Compression, Header};
 use crate::exporter::response::{RESPONSE_LIMIT, USER_AGENT};
-use crate::exporter::target::{Target, has_place, without_credentials};
+use crate::exporter::target::{Target, has_place, split_user, without_credentials};
 use crate::exporter::tls::{Credentials, Identity, TlsFile, TlsFileProblem};
 use crate::exporter::{ExportOutcome, ExporterError, Request};
 
@@ -32,6 +32,7 @@ pub(in crate::exporter) struct Client {
     uri: Uri,
     shown_url: String,
     headers: Vec<Header>,
+    authorization: Option<String>,
     compression: Compression,
     compressed: Vec<u8>,
     addresses: Addresses,
@@ -40,7 +41,8 @@ pub(in crate::exporter) struct Client {
 impl Client {
     /// Connects with the first request, not here.
     pub(in crate::exporter) fn new(target: &Target) -> Result<Self, ExporterError> {
-        let uri: Uri = target.url.parse().map_err(|_| ExporterError::Url)?;
+        let (url, user) = split_user(&target.url);
+        let uri: Uri = url.parse().map_err(|_| ExporterError::Url)?;
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(ExporterError::Url);
         };
@@ -66,6 +68,7 @@ impl Client {
             uri,
             shown_url: without_credentials(&target.url),
             headers: target.headers.clone(),
+            authorization: user.filter(|_| target.headers.iter().all(|header| header.name() != "authorization")),
             compression: target.compression,
             compressed: Vec::new(),
             addresses,
@@ -101,6 +104,9 @@ impl Client {
         let mut builder = self.agent.post(&self.uri).content_type(content_type);
         for header in &self.headers {
             builder = builder.header(header.name(), header.value());
+        }
+        if let Some(authorization) = &self.authorization {
+            builder = builder.header("authorization", authorization);
         }
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let builder = builder.config().timeout_global(timeout).build();
