@@ -284,3 +284,19 @@ test("what the collector did not take leaves with a later request", async () => 
   const codes = (await arrived(2, ({ attributes }) => attributes["http.response.status_code"]?.int > 200)).map(({ attributes }) => attributes["http.response.status_code"].int);
   assert.deepEqual(codes.sort(), [201, 202]);
 });
+
+test("an old compatibility date, without FinalizationRegistry, is no obstacle", async () => {
+  const text = `import { instrument, tracer } from "./clewline/cloudflare.mjs";
+    const fetch = () => {
+      tracer().startSpan("by an old Worker").end();
+      return new Response(typeof FinalizationRegistry);
+    };
+    export default instrument({ fetch }, { serviceName: "old", endpoint: "${collector.url}" });`;
+  const old = await startWorker(text, {}, undefined, "2022-11-30");
+  try {
+    assert.equal(await (await fetch(old.url)).text(), "undefined");
+    await until("the span", () => collector.spans().find(({ name }) => name === "by an old Worker"));
+  } finally {
+    await old.end();
+  }
+});

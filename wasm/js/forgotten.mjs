@@ -6,11 +6,12 @@ import { watchBy } from "./tracer.mjs";
 /** As long as no more than these have not ended, nobody is in the way, and a span costs nothing more. */
 const FEW = 32;
 
-const registry = new FinalizationRegistry(([exports, handle]) => exports.end(handle | (1 << 31), 0, 0));
+/** Workers have none before the compatibility date 2025-05-05: there the oldest makes room when too many are live. */
+const registry = globalThis.FinalizationRegistry && new FinalizationRegistry(([exports, handle]) => exports.end(handle | (1 << 31), 0, 0));
 
 /** From here on. */
 export const freeForgotten = () =>
   watchBy((span, handle) => {
     // Bit 0: it records.
-    if (handle & 1 && live() > FEW) registry.register(span, [wasm, handle]);
+    if (handle & 1 && live() > FEW) registry?.register(span, [wasm, handle]);
   });

@@ -22,9 +22,9 @@ function modules(name) {
 
 /**
  * Starts `worker`, a module's text, with `bindings` (texts by name) and Durable Objects (`[binding, class]`), behind an address; answers
- * `{ url, call, output, end }`. `call(handler, ...args)` has the runtime hand it an event that is no request, as "scheduled" or "queue".
+ * `{ url, call, output, end }`. `date` is the compatibility date: how old the runtime behaves. `call(handler, ...args)` has the runtime hand it an event that is no request, as "scheduled" or "queue".
  */
-export async function startWorker(worker, bindings = {}, objects) {
+export async function startWorker(worker, bindings = {}, objects, date = "2026-10-01") {
   const directory = mkdtempSync(path.join(tmpdir(), "clewline-workerd-"));
   for (const file of readdirSync(DIST)) copyFileSync(path.join(DIST, file), path.join(directory, file));
   writeFileSync(path.join(directory, "worker.mjs"), worker);
@@ -44,7 +44,7 @@ const config :Workerd.Config = (
   ],
   sockets = [(name = "worker", address = "127.0.0.1:0", http = (), service = "worker"), (name = "driver", address = "127.0.0.1:0", http = (), service = "driver")]
 );
-const worker :Workerd.Worker = (compatibilityDate = "2026-10-01", compatibilityFlags = ["nodejs_als", "service_binding_extra_handlers"],
+const worker :Workerd.Worker = (compatibilityDate = "${date}", compatibilityFlags = ["nodejs_als", "service_binding_extra_handlers"],
   modules = [${modules("worker.mjs")}], bindings = [${bound.join(", ")}]${storage});
 `,
   );
