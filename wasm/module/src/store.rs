@@ -251,7 +251,7 @@ impl Store {
 
     #[expect(clippy::cast_possible_truncation, reason = "what is no integer saturates, by the definition of `as`")]
     fn unix_nanos(&self, offset: f64) -> u64 {
-        self.anchor.wrapping_add_signed(offset as i64)
+        self.anchor.cast_signed().wrapping_add(offset as i64).max(0).cast_unsigned()
     }
 
     /// The context of a span, live or ended.

@@ -258,3 +258,13 @@ fn a_full_batch_counts_what_it_refuses() {
         assert!(counters.batch_full > 60 && counters.batched + counters.batch_full == 200, "{counters:?}");
     });
 }
+
+#[test]
+fn times_before_1970_are_1970() {
+    Page::run(1.0, |page| {
+        let span = page.start("n", 0);
+        // 1,700,000,000 s before the anchor, as a double that is a little too far from it.
+        page.store.end(span, -1_700_000_000_000_000_256.0, -1e30);
+        page.with_spans(|spans| assert_eq!((spans[0].start_time_unix_nano(), spans[0].end_time_unix_nano()), (0, 0)));
+    });
+}
