@@ -276,3 +276,43 @@ fn an_attempt_can_be_interrupted_while_the_collector_does_not_read() {
     assert!(started.elapsed() < SLACK);
     drop(stream);
 }
+
+/// Answers the first request after its head, and closes without reading on.
+fn collector_that_answers_early(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("a bound socket"));
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a head");
+            head.push(byte[0]);
+        }
+        stream.write_all(answer).expect("a client that listens");
+    });
+    url
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_was_read_is_heard() {
+    // More than the buffers of both ends hold.
+    let body = vec![7; 32 << 20];
+    let send = |answer| {
+        let url = collector_that_answers_early(answer);
+        exporter(&url).export(&Request::new(&[&body], 1), within(SLACK * 6))
+    };
+    let refused =
+        b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n2 MiB";
+    let ExportOutcome::Rejected { reason } = send(refused) else { panic!("413 is final") };
+    assert!(reason.ends_with("HTTP 413: 2 MiB"), "{reason}");
+    let busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+    let ExportOutcome::Retryable { after, .. } = send(busy) else { panic!("503 may be repeated") };
+    assert_eq!(after, Some(Duration::from_secs(7)));
+    for nothing in [&b""[..], b"HTTP/1.1 413"] {
+        let ExportOutcome::Retryable { after, reason } = send(nothing) else {
+            panic!("a lost connection may be made again")
+        };
+        assert!(after.is_none() && reason.contains("io: "), "{reason}");
+    }
+}

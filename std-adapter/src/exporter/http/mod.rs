@@ -3,6 +3,7 @@
 mod addresses;
 mod answer;
 mod client;
+mod early;
 
 use std::time::{Instant, SystemTime};
 
