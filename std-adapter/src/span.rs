@@ -5,8 +5,9 @@ use std::fmt;
 use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, Status, Value};
 
 use crate::ToValue;
+use crate::current::carried::Shared;
 use crate::current::{Context, EnteredSpan};
-use crate::pipeline::{GrowingBuffer, Recording, Started};
+use crate::pipeline::{GrowingBuffer, Recording};
 
 /// Takes the attributes of one event or link of a [`Span`].
 pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
@@ -15,29 +16,47 @@ pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
 ///
 /// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
 pub struct Span {
-    state: Started,
+    recording: Option<Box<Recording>>,
+    /// Its context if it is not recorded, or no more. Without a pipeline it is the parent's.
+    unrecorded: Option<SpanContext>,
+    /// What it hands on beside its own context.
+    carried: Shared,
 }
 
 impl Span {
+    /// A span that is recorded.
     #[inline]
-    pub(crate) fn new(started: Started) -> Self {
-        Self { state: started }
+    pub(crate) fn recorded(recording: Box<Recording>, carried: Shared) -> Self {
+        Self { recording: Some(recording), unrecorded: None, carried }
+    }
+
+    /// A span that is not recorded: with a context of its own or, without a pipeline, what its parent handed to it.
+    #[inline]
+    pub(crate) fn passing(context: Option<SpanContext>, carried: Shared) -> Self {
+        Self { recording: None, unrecorded: context, carried }
     }
 
     /// A span that records nothing and has no context.
     pub(crate) fn none() -> Self {
-        Self::new(Started::default())
+        Self::passing(None, None)
     }
 
     /// What is being recorded.
     #[inline]
     pub(crate) fn recording(&mut self) -> Option<&mut Recording> {
-        self.state.recording()
+        self.recording.as_deref_mut()
     }
 
     /// Takes everything out. What stays records nothing.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::none())
+    }
+
+    /// What is made of a span that has just started: the recording, and what it hands on beside its context.
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(crate) fn into_parts(mut self) -> (Option<Box<Recording>>, Shared) {
+        (self.recording.take(), self.carried.take())
     }
 
     /// When it began, in nanoseconds since the Unix epoch, as far as that is known while it goes on.
@@ -49,33 +68,36 @@ impl Span {
     /// Takes the recording out, to be put back.
     #[cfg(feature = "opentelemetry")]
     pub(crate) fn take_recording(&mut self) -> Option<Box<Recording>> {
-        self.state.take()
+        self.recording.take()
     }
 
     /// Puts the recording back.
     #[cfg(feature = "opentelemetry")]
     pub(crate) fn put_recording(&mut self, recording: Box<Recording>) {
-        self.state.put_back(recording);
+        self.recording = Some(recording);
     }
 
     /// The span's own context, to hand to children and to other processes. Without a pipeline it is the parent's.
     #[inline]
     #[must_use]
     pub fn context(&self) -> Option<SpanContext> {
-        self.state.context()
+        match &self.recording {
+            Some(recording) => Some(recording.span.context()),
+            None => self.unrecorded,
+        }
     }
 
     /// What it hands on to what happens within it: its context, the tracestate list and the baggage.
     #[inline]
     #[must_use]
     pub fn hand_on(&self) -> Context {
-        Context::with_carried(self.context(), self.state.carried.clone())
+        Context::with_carried(self.context(), self.carried.clone())
     }
 
     /// Whether anything is recorded.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.state.is_recording()
+        self.recording.is_some()
     }
 
     /// Makes it the current span of this thread until the guard is dropped, which ends it. The guard gives access to it, and
@@ -101,7 +123,7 @@ impl Span {
 
     /// Renames the span.
     pub fn set_name(&mut self, name: &str) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.set_name(name);
         }
         self
@@ -109,7 +131,7 @@ impl Span {
 
     /// Changes the role in a call.
     pub fn set_kind(&mut self, kind: SpanKind) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.set_kind(kind);
         }
         self
@@ -118,7 +140,7 @@ impl Span {
     /// Sets an attribute; a key that is there already gets the new value.
     #[inline]
     pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.set(key, value);
         }
         self
@@ -133,7 +155,7 @@ impl Span {
     /// ```
     #[inline]
     pub fn set_with<V: ToValue>(&mut self, key: &str, value: impl FnOnce() -> V) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.set(key, value().to_value());
         }
         self
@@ -141,7 +163,7 @@ impl Span {
 
     /// Sets several attributes.
     pub fn set_all(&mut self, attributes: &[Attribute<'_>]) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.set_all(attributes);
         }
         self
@@ -156,7 +178,7 @@ impl Span {
     /// Records that something happened now, with attributes.
     #[inline]
     pub fn event_with(&mut self, name: &str, attributes: &[Attribute<'_>]) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             let now = recording.now();
             recording.span.event(name, now).set_all(attributes);
         }
@@ -165,7 +187,7 @@ impl Span {
 
     /// Records that something happened at a time of the caller's, in nanoseconds since the Unix epoch, with attributes.
     pub fn event_at(&mut self, name: &str, unix_nanos: u64, attributes: &[Attribute<'_>]) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.event(name, unix_nanos).set_all(attributes);
         }
         self
@@ -174,7 +196,7 @@ impl Span {
     /// Records a relation that is a value. One that is known when the span starts belongs to
     /// [`SpanBuilder::links`](crate::SpanBuilder::links), where samplers see it.
     pub fn add_link(&mut self, link: &Link<'_>) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.add_link(link);
         }
         self
@@ -182,12 +204,12 @@ impl Span {
 
     /// Records a relation to another span; attributes go into the entry. `None` if nothing is recorded.
     pub fn link(&mut self, context: &SpanContext) -> Option<Entry<'_>> {
-        self.state.recording().map(|recording| recording.span.link(context, ""))
+        self.recording().map(|recording| recording.span.link(context, ""))
     }
 
     /// Judges the outcome. `Ok` is final.
     pub fn set_status(&mut self, status: Status<'_>) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             recording.span.set_status(status);
         }
         self
@@ -202,7 +224,7 @@ impl Span {
         stacktrace: &str,
         attributes: &[Attribute<'_>],
     ) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             let now = recording.now();
             recording.span.exception(exception_type, message, stacktrace, now).set_all(attributes);
         }
@@ -211,7 +233,7 @@ impl Span {
 
     /// Records an error as the event `exception` and sets the status to `Error` with its text.
     pub fn record_error(&mut self, error: &dyn std::error::Error) -> &mut Self {
-        if let Some(recording) = self.state.recording() {
+        if let Some(recording) = self.recording() {
             let message = error.to_string();
             let now = recording.now();
             recording.span.record_exception("", &message, "", now);
@@ -223,26 +245,33 @@ impl Span {
     /// Ends it now. Ending again is harmless; whatever is set afterwards has no effect.
     #[inline]
     pub fn end(&mut self) {
-        self.finish(None);
+        if let Some(recording) = self.take_ended() {
+            recording.finish(None);
+        }
     }
 
     /// Ends it at a time of the caller's: nanoseconds since the Unix epoch.
     pub fn end_at(&mut self, unix_nanos: u64) {
-        self.finish(Some(unix_nanos));
+        if let Some(recording) = self.take_ended() {
+            recording.finish(Some(unix_nanos));
+        }
     }
 
+    /// Takes the recording out. The context stays, as a span that has ended can still be a parent.
     #[inline]
-    fn finish(&mut self, end_time: Option<u64>) {
-        if let Some(recording) = self.state.take() {
-            recording.finish(end_time);
-        }
+    fn take_ended(&mut self) -> Option<Box<Recording>> {
+        let recording = self.recording.take()?;
+        self.unrecorded = Some(recording.span.context());
+        Some(recording)
     }
 }
 
 impl Drop for Span {
     #[inline]
     fn drop(&mut self) {
-        self.end();
+        if let Some(recording) = self.recording.take() {
+            recording.finish(None);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use clewline_core::{Attribute, Link, Scope, SpanContext, SpanKind};
 
 use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
-use crate::pipeline::{Pipeline, SpanDetails, Started};
+use crate::pipeline::{Pipeline, SpanDetails};
 use crate::scope::KnownScope;
 use crate::span::Span;
 #[cfg(feature = "testing")]
@@ -90,7 +90,7 @@ impl Tracer {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn of_process(scope: &KnownScope, parent: Option<&SpanContext>) -> Option<(&'static Pipeline, u16)> {
         #[cfg(feature = "testing")]
         if testing::is_active() {
@@ -263,9 +263,9 @@ impl<'a> SpanBuilder<'a> {
             return tracer.start_within(name, kind, parent, carried, details);
         }
         let Some((pipeline, scope)) = tracer.pipeline() else {
-            return Span::new(Started::passing(parent, None));
+            return Span::passing(parent, None);
         };
-        Span::new(pipeline.start_span(scope, name, kind, parent.as_ref(), details))
+        pipeline.start_span(scope, name, kind, parent.as_ref(), details)
     }
 }
 
@@ -294,10 +294,10 @@ impl Tracer {
             None => self.pipeline(),
         };
         let Some((pipeline, scope)) = pipeline.filter(|_| !current::is_suppressed()) else {
-            return Span::new(Started::passing(parent, carried));
+            return Span::passing(parent, carried);
         };
         let handed_on = carried.as_ref().map(Carried::details).unwrap_or_default();
         let details = SpanDetails { attributes, links, start_time, ..handed_on };
-        Span::new(pipeline.start_span(scope, name, kind, parent.as_ref(), Some(&details)))
+        pipeline.start_span(scope, name, kind, parent.as_ref(), Some(&details))
     }
 }

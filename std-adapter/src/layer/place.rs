@@ -33,7 +33,8 @@ impl Place {
     /// Moves a span into a place that is free and the caller's: its context, whether that is only handed on in place of one of
     /// its own, what goes with it, and the recording. `None` for the context is nothing recorded and nothing come from elsewhere.
     ///
-    /// All of it comes in registers, for the reason that `Started::parts` gives.
+    /// All of it comes in registers: moved through memory, it would be read back as a whole where it was written in pieces, which
+    /// stalls the processor.
     #[inline]
     pub(super) fn begin(&self, context: Option<&SpanContext>, is_foreign: bool, carried: Shared, mut recording: Live) {
         self.context.begin(context, carried.is_some(), is_foreign);

@@ -19,8 +19,8 @@ use super::place::Found;
 use super::scratch::with_scratch;
 use crate::current::carried::{Carried, Shared};
 use crate::current::{self, Context};
-use crate::pipeline::{Pipeline, Recording, SpanDetails, Started, adopted_context, sample_again};
-use crate::tracer;
+use crate::pipeline::{Pipeline, Recording, SpanDetails, adopted_context, sample_again};
+use crate::{Span, tracer};
 
 /// Records the spans of one layer or subscriber.
 pub(super) struct Recorder {
@@ -104,11 +104,16 @@ impl Recorder {
         let Some(pipeline) = self.pipeline().filter(|_| !current::is_suppressed()) else {
             return open(parent.as_ref(), true, carried, Live(None));
         };
+        if carried.is_none()
+            && pipeline.drops_everything()
+            && let Some(context) = &pipeline.dropped_at_once(parent.as_ref())
+        {
+            return open(Some(context), false, None, Live(None));
+        }
         let metadata = attributes.metadata();
         let callsite = self.callsites.get(pipeline, metadata);
         if carried.is_none()
-            && (pipeline.drops_everything() || !callsite.may_want_trial(parent.is_none()))
-            // Looked at where it stands, see `start_named`.
+            && !callsite.may_want_trial(parent.is_none())
             && let Some(context) = &pipeline.dropped_at_once(parent.as_ref())
         {
             return open(Some(context), false, None, Live(None));
@@ -116,7 +121,7 @@ impl Recorder {
         let scope = callsite.scope();
         let details = carried.as_ref().map(Carried::details);
         let mut has_fields = false;
-        let mut started = if pipeline.sampler_sees_attributes() && !attributes.is_empty() {
+        let started = if pipeline.sampler_sees_attributes() && !attributes.is_empty() {
             has_fields = true;
             start_seen(pipeline, scope, attributes, parent.as_ref(), details.as_ref())
         } else if callsite.names_itself() {
@@ -124,13 +129,14 @@ impl Recorder {
         } else {
             pipeline.start_span(scope, metadata.name(), SpanKind::Internal, parent.as_ref(), details.as_ref())
         };
-        let (context, recording, handed_on) = started.parts();
+        let context = started.context();
+        let (recording, handed_on) = started.into_parts();
         let mut live = Live(recording);
         if live.0.is_none()
             && callsite.wants_trial(parent.is_none())
             && let Some(context) = context
         {
-            live.0 = try_out(pipeline, callsite, attributes, context, parent.as_ref(), trace_state_of(&carried));
+            live.0 = try_out(pipeline, callsite, attributes, &context, parent.as_ref(), trace_state_of(&carried));
             has_fields = false;
         }
         if let Some(recording) = live.0.as_deref_mut() {
@@ -142,7 +148,7 @@ impl Recorder {
                 with_scratch(|scratch| attributes.record(&mut NewSpan { recording, scratch }));
             }
         }
-        open(context, false, handed_on, live)
+        open(context.as_ref(), false, handed_on, live)
     }
 
     #[cold]
@@ -357,7 +363,7 @@ fn start_named(
     attributes: &Attributes<'_>,
     parent: Option<&SpanContext>,
     details: Option<&SpanDetails<'_>>,
-) -> Started {
+) -> Span {
     with_scratch(|scratch| {
         let (name, kind) = name_and_kind(attributes, scratch);
         pipeline.start_span(scope, name, kind, parent, details)
@@ -373,7 +379,7 @@ fn start_seen(
     attributes: &Attributes<'_>,
     parent: Option<&SpanContext>,
     details: Option<&SpanDetails<'_>>,
-) -> Started {
+) -> Span {
     with_scratch(|scratch| {
         attributes.record(scratch);
         let (mut name, mut kind) = (attributes.metadata().name(), SpanKind::Internal);

@@ -30,7 +30,7 @@ static SLOTS: Slots =
 
 thread_local! {
     static FREE: Free =
-        const { Free { length: Cell::new(0), indices: [const { Cell::new(0) }; KEPT], has_ended: Cell::new(false) } };
+        const { Free { length: Cell::new(0), slots: [const { Cell::new(None) }; KEPT], has_ended: Cell::new(false) } };
     static ENDING: Ending = const { Ending };
 }
 
@@ -41,7 +41,7 @@ struct Slots {
     /// The first slot that was never used.
     next: AtomicU32,
     /// Free slots that no thread keeps for itself.
-    spare: Mutex<Vec<u32>>,
+    spare: Mutex<Vec<&'static Slot>>,
 }
 
 // Two cache lines, so that threads do not disturb each other.
@@ -54,6 +54,8 @@ struct Slot {
     handles: AtomicU32,
     /// How often the slot was used. Only who has taken the slot writes it.
     uses: AtomicU32,
+    /// Which slot it is. Set once, before anybody uses it.
+    index: AtomicU32,
     metadata: AtomicPtr<Metadata<'static>>,
     place: Place,
 }
@@ -68,12 +70,10 @@ pub(super) fn open(
     carried: Shared,
     recording: Live,
 ) -> u64 {
-    let Some((index, slot)) = take_index().and_then(|index| Some((index, slot(index)?))) else {
-        return u64::MAX;
-    };
+    let Some(slot) = take_slot() else { return u64::MAX };
     let uses = slot.uses.load(Ordering::Relaxed).wrapping_add(1);
     slot.uses.store(uses, Ordering::Relaxed);
-    let number = u64::from(uses) << 32 | u64::from(index + 1);
+    let number = u64::from(uses) << 32 | u64::from(slot.index.load(Ordering::Relaxed) + 1);
     slot.handles.store(1, Ordering::Relaxed);
     slot.metadata.store(std::ptr::from_ref(metadata).cast_mut(), Ordering::Relaxed);
     slot.place.begin(context, is_foreign, carried, recording);
@@ -107,25 +107,32 @@ pub(super) fn add_handle(number: u64) {
     }
 }
 
-/// Takes a handle away. Answers the span if it was the last one: it is then to be closed with [`close`].
+/// Takes a handle away. Answers the span if it was the last one.
 #[inline]
-pub(super) fn remove_handle(number: u64) -> Option<Found<'static>> {
+pub(super) fn remove_handle(number: u64) -> Option<Unheld> {
     let slot = current_slot(number)?;
     // Alone, nobody else can add or remove one: that takes a handle.
     if slot.handles.load(Ordering::Acquire) != 1 && slot.handles.fetch_sub(1, Ordering::AcqRel) != 1 {
         return None;
     }
-    Some(Found::new(number, &slot.number, &slot.place))
+    Some(Unheld { number, slot })
 }
 
-/// Closes a span that has no handles any more: its slot is free.
-#[inline]
-pub(super) fn close(number: u64, found: Found<'_>) -> Option<Box<Recording>> {
-    let recording = found.remove();
-    if let Some(index) = index(number) {
-        give_index(index);
+/// A span that has no handles any more.
+#[must_use = "its slot is free once it is closed"]
+pub(super) struct Unheld {
+    number: u64,
+    slot: &'static Slot,
+}
+
+impl Unheld {
+    /// Frees the slot. Answers what was recorded.
+    #[inline]
+    pub(super) fn close(self) -> Option<Box<Recording>> {
+        let recording = Found::new(self.number, &self.slot.number, &self.slot.place).remove();
+        give_slot(self.slot);
+        recording
     }
-    recording
 }
 
 /// Works on every open span.
@@ -161,26 +168,26 @@ fn slot(index: u32) -> Option<&'static Slot> {
 /// Free slots of one thread. Needs no tearing down, and so is quick to reach; [`Ending`] sees to what is left.
 struct Free {
     length: Cell<usize>,
-    indices: [Cell<u32>; KEPT],
+    slots: [Cell<Option<&'static Slot>>; KEPT],
     /// The thread is being torn down: what it keeps now is lost.
     has_ended: Cell<bool>,
 }
 
 impl Free {
     #[inline]
-    fn pop(&self) -> Option<u32> {
+    fn pop(&self) -> Option<&'static Slot> {
         let last = self.length.get().checked_sub(1)?;
         self.length.set(last);
-        self.indices.get(last).map(Cell::get)
+        self.slots.get(last)?.get()
     }
 
     /// Keeps a slot, unless there is no room.
     #[inline]
-    fn push(&self, index: u32) -> bool {
+    fn push(&self, slot: &'static Slot) -> bool {
         let length = self.length.get();
-        let free = self.indices.get(length);
+        let free = self.slots.get(length);
         if let Some(free) = free {
-            free.set(index);
+            free.set(Some(slot));
             self.length.set(length + 1);
         }
         free.is_some()
@@ -199,44 +206,44 @@ impl Drop for Ending {
     }
 }
 
-fn spare() -> MutexGuard<'static, Vec<u32>> {
-    // Indices are pushed and popped whole, so the list is fine after a panic elsewhere.
+fn spare() -> MutexGuard<'static, Vec<&'static Slot>> {
+    // Slots are pushed and popped whole, so the list is fine after a panic elsewhere.
     SLOTS.spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[inline]
-fn take_index() -> Option<u32> {
+fn take_slot() -> Option<&'static Slot> {
     FREE.with(|free| free.pop().or_else(|| refill(free)))
 }
 
 #[inline]
-fn give_index(index: u32) {
+fn give_slot(slot: &'static Slot) {
     FREE.with(|free| {
         // The first one comes the long way, so that somebody takes care of it when the thread ends.
-        if free.length.get() == 0 || !free.push(index) {
-            give_index_slowly(free, index);
+        if free.length.get() == 0 || !free.push(slot) {
+            give_slot_slowly(free, slot);
         }
     });
 }
 
 #[cold]
 #[inline(never)]
-fn give_index_slowly(free: &Free, index: u32) {
+fn give_slot_slowly(free: &Free, slot: &'static Slot) {
     let has_ended = ENDING.try_with(|_| ()).is_err() || free.has_ended.get();
     if has_ended {
-        spare().push(index);
+        spare().push(slot);
         return;
     }
     if free.length.get() >= KEPT {
         spare().extend(std::iter::from_fn(|| free.pop()).take(KEPT / 2));
     }
-    free.push(index);
+    free.push(slot);
 }
 
 /// Takes some slots that nobody uses; answers one of them.
 #[cold]
 #[inline(never)]
-fn refill(free: &Free) -> Option<u32> {
+fn refill(free: &Free) -> Option<&'static Slot> {
     let has_ended = ENDING.try_with(|_| ()).is_err() || free.has_ended.get();
     let wanted = if has_ended { 1 } else { TAKEN };
     let mut spare = spare();
@@ -249,12 +256,14 @@ fn refill(free: &Free) -> Option<u32> {
         SLOTS.next.store(first + TAKEN, Ordering::Relaxed);
         for index in (first..first + TAKEN).rev() {
             make_segment(index);
-            spare.push(index);
+            let slot = slot(index)?;
+            slot.index.store(index, Ordering::Relaxed);
+            spare.push(slot);
         }
     }
     let from = spare.len().saturating_sub(wanted as usize);
-    spare.drain(from..).for_each(|index| {
-        free.push(index);
+    spare.drain(from..).for_each(|slot| {
+        free.push(slot);
     });
     free.pop()
 }
@@ -313,7 +322,7 @@ mod tests {
         add_handle(number);
         assert!(remove_handle(number).is_none());
         let last = remove_handle(number).unwrap();
-        assert!(close(number, last).is_none());
+        assert!(last.close().is_none());
         assert!(find(number).is_none() && metadata(number).is_none() && remove_handle(number).is_none());
         add_handle(number);
         for nothing in [0, 1, u64::MAX, number + 1] {
@@ -328,12 +337,12 @@ mod tests {
     fn a_slot_is_used_again_under_another_number() {
         let first = open_one(1);
         let old = find(first).unwrap();
-        close(first, old);
+        remove_handle(first).unwrap().close();
         let second = open_one(2);
         assert_eq!(index(first), index(second), "the thread takes what it gave last");
         assert_ne!(first, second);
         assert_eq!((old.context(), find(first).is_none()), (None, true));
-        close(second, find(second).unwrap());
+        remove_handle(second).unwrap().close();
     }
 
     #[test]
@@ -350,7 +359,7 @@ mod tests {
                 assert_eq!(find(*number).unwrap().context(), Some(context(at as u64 % SPANS)));
             }
             for number in opened {
-                close(number, remove_handle(number).unwrap());
+                remove_handle(number).unwrap().close();
             }
         }
         // Were slots lost, three rounds would have taken three times as many.

@@ -189,9 +189,8 @@ impl Subscriber for ClewlineSubscriber {
     }
 
     fn try_close(&self, id: Id) -> bool {
-        let number = id.into_u64();
-        let Some(found) = slots::remove_handle(number) else { return false };
-        if let Some(recording) = slots::close(number, found) {
+        let Some(unheld) = slots::remove_handle(id.into_u64()) else { return false };
+        if let Some(recording) = unheld.close() {
             self.recorder.close(recording);
         }
         true

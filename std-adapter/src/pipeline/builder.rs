@@ -162,7 +162,7 @@ impl<'a> PipelineBuilder<'a> {
         Box::leak(Box::new(Pipeline {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             clock: HostClock::get(),
-            foreseen: Foreseen::new(&*self.sampler),
+            foreseen: Foreseen::new(&*self.sampler, !self.processors.is_empty()),
             sampler: Mutex::new(self.sampler.into()),
             sampler_version: AtomicU64::new(1),
             processors: self.processors,

@@ -161,6 +161,12 @@ impl Producer {
         &self.lane.counters
     }
 
+    /// Counts a recorded span that begins.
+    #[inline]
+    pub(crate) fn count_started(&self) {
+        add(&self.counters().started, 1);
+    }
+
     /// Says which scope the next span belongs to.
     #[inline]
     pub(crate) fn set_scope(&mut self, scope: u16) {

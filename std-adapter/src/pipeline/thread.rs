@@ -1,4 +1,4 @@
-//! What one thread keeps for itself: its lane, its generator of ids, and spans to reuse.
+//! What one thread keeps for itself: its lane, the sampler, and spans to reuse.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,9 +6,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use clewline_core::{RandomIds, Sampler, Span};
+use clewline_core::Sampler;
 
-use super::buffer::GrowingBuffer;
 use super::lane::{News, Producer, add, lane};
 use super::{Pipeline, Recording};
 
@@ -19,7 +18,6 @@ const POOL: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Local {
     pipeline: u64,
-    pub(super) ids: RandomIds,
     pub(super) sampler: LocalSampler,
     pub(super) pool: Pool,
     pub(super) producer: Producer,
@@ -108,7 +106,6 @@ fn find_or_make(locals: &mut Vec<Local>, pipeline: &'static Pipeline) {
         pipeline.register(consumer);
         locals.push(Local {
             pipeline: pipeline.id,
-            ids: RandomIds::from_seed(entropy()),
             sampler: LocalSampler::new(pipeline),
             pool: Vec::with_capacity(POOL),
             producer,
@@ -118,31 +115,11 @@ fn find_or_make(locals: &mut Vec<Local>, pipeline: &'static Pipeline) {
     locals.swap(0, index);
 }
 
-/// 128 bits from the operating system; should it have none, from the hasher's own random keys.
-fn entropy() -> [u64; 2] {
-    let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        use std::hash::{BuildHasher, RandomState};
-        let keys = RandomState::new();
-        bytes[..8].copy_from_slice(&keys.hash_one(1_u8).to_ne_bytes());
-        bytes[8..].copy_from_slice(&keys.hash_one(2_u8).to_ne_bytes());
-    }
-    let [high, low] = [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|index| bytes[at + index])));
-    [high, low]
-}
-
-/// Counts a recorded span that begins, and lends it memory if some is free.
-#[inline]
-pub(super) fn begin(pool: &mut Pool, producer: &Producer) -> Option<Box<Recording>> {
-    add(&producer.counters().started, 1);
-    pool.pop()
-}
-
 impl Local {
     /// Writes a finished span behind the others and keeps its memory. Answers what the exporter threads should know.
     #[inline]
     pub(crate) fn finish(&mut self, recording: Box<Recording>, end_time: u64, is_exported: bool) -> Option<News> {
-        let span: &Span<GrowingBuffer> = &recording.span;
+        let span = &recording.span;
         let content = span.counts();
         let dropped =
             content.dropped_attributes + content.dropped_events + content.dropped_links + content.truncated_values;
@@ -167,10 +144,10 @@ impl Local {
         self.pool.pop()
     }
 
-    /// Counts a recorded span that began without [`begin`](Self::begin).
+    /// Counts a recorded span that began without it.
     #[cfg(feature = "tracing")]
     pub(super) fn count_started(&mut self) {
-        add(&self.producer.counters().started, 1);
+        self.producer.count_started();
     }
 
     /// Counts an attribute, event or link that was refused while its span went on.
