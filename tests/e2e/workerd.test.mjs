@@ -28,6 +28,11 @@ const handler = Object.assign(new Base(), {
     if (pathname === "/by-hand") return traced.fetch(new Request("http://test/status?code=204"), env);
     if (pathname === "/fails") throw new RangeError("out of thread");
     if (pathname === "/status") return new Response(null, { status: +new URL(request.url).searchParams.get("code") });
+    if (pathname === "/passed-on") {
+      await (await fetch(env.LISTED + "/api/single", request)).text();
+      await (await fetch(env.OTHER + "/api/single", { headers: request.headers })).text();
+      return fetch(new Request(env.LISTED + "/api/single", { headers: { traceparent: "of-the-worker" } }));
+    }
     if (pathname === "/later") {
       context.waitUntil((async () => {
         await scheduler.wait(30);
@@ -141,6 +146,19 @@ test("twenty requests at once, each with its own spans, in traces of their own",
     assert.equal(listed.requests.find(({ path }) => path === `/api/${name}`).headers.tracestate, index ? states[index].tracestate : undefined);
     assert.deepEqual(requests.map((span) => new URL(span.attributes["url.full"]).pathname), [`/api/${name}`, `/api/${name}`]);
   }
+});
+
+test("a request that is passed on is a child of the Worker's span, and carries that where it may; what the Worker set is left alone", async () => {
+  const arrived = trace();
+  await fetch(`${worker.url}/passed-on`, { headers: { traceparent: PARENT, tracestate: "a=1" } });
+  const spans = await arrived(3);
+  assert.equal(spans.length, 3);
+  const server = spans.find(({ kind }) => kind === 2);
+  const child = (url) => spans.find(({ kind, attributes }) => kind === 3 && attributes["url.full"].startsWith(url));
+  assert.deepEqual([listed, other].map(({ url }) => child(url).parentSpanId), [server.spanId, server.spanId]);
+  const carried = ({ requests }) => requests.map(({ headers }) => [headers.traceparent, headers.tracestate]);
+  assert.deepEqual(carried(listed), [[`00-${TRACE}-${child(listed.url).spanId}-01`, "a=1"], ["of-the-worker", undefined]]);
+  assert.deepEqual(carried(other), [[PARENT, "a=1"]]);
 });
 
 test("failures: an exception fails the request as ever, 500 is an error, 404 is none", async () => {

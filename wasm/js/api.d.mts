@@ -13,6 +13,6 @@ export interface ContextStore {
  * `tracestate` and `baggage`. Members of baggage that break its rules are left out, and counted as `refusedBaggage`. Without a store,
  * contexts hold through promises where the host offers that, and as far as synchronous code reaches in a browser.
  *
- * `init` throws if the API has another provider already.
+ * If the API has another provider already, `init` says so on the console, and what is recorded by the API is that one's.
  */
 export declare function provideApi(store?: ContextStore): Instrumentation;

@@ -3,7 +3,7 @@
 import { traceFetch } from "./fetch.mjs";
 import { readOptions } from "./options.mjs";
 import { SpanKind } from "./span.mjs";
-import { handOnTraceState, withTraceState } from "./trace-state.mjs";
+import { handOnTraceState, tracePassedOn, withTraceState } from "./trace-state.mjs";
 import { startActiveSpan } from "./tracer.mjs";
 import { init } from "./workerd.mjs";
 
@@ -36,7 +36,7 @@ export function instrument(handler, options) {
       const { requests, rest } = split(given(env));
       ({ recordQuery } = requests);
       handOnTraceState();
-      return (running = init({ instrumentations: [traceFetch(requests)], ...rest }));
+      return (running = init({ instrumentations: [traceFetch(requests), tracePassedOn], ...rest }));
     } catch (error) {
       // What a Worker is there for goes on; nothing is recorded.
       if (!running) console.error(`clewline: this Worker is not traced: ${error.message}`);

@@ -2,10 +2,9 @@
 
 import { epochOf } from "./clock.mjs";
 import { enter } from "./context.mjs";
-import { describeUrl } from "./http.mjs";
+import { describeTiming, describeUrl } from "./http.mjs";
 import { httpUrl } from "./options.mjs";
 import { isExport } from "./transport.mjs";
-import { describeTiming } from "./timing.mjs";
 import { startSpan } from "./tracer.mjs";
 
 /** The milestones of Navigation Timing that become events. */
@@ -69,7 +68,7 @@ export const traceDocumentLoad = ({ resources = true, recordQuery = false, oneTr
     const end = navigation.loadEventEnd || performance.now();
     for (const entry of entries.splice(0)) {
       // Requests by script have spans of their own.
-      const isOwn = /^(fetch|xmlhttprequest|beacon)$/.test(entry.initiatorType) || isExport(entry.name);
+      const isOwn = /^(fetch|xmlhttprequest|beacon)$/.test(entry.initiatorType);
       if (!isOwn && entry.startTime <= end) request("resourceFetch", entry);
     }
     load.end(epochOf(end));
@@ -77,8 +76,8 @@ export const traceDocumentLoad = ({ resources = true, recordQuery = false, oneTr
 
   function request(name, entry) {
     const url = httpUrl(entry.name);
-    // A picture in the page's own text is no request.
-    if (!url) return;
+    // A picture in the page's own text is no request, and an export of spans none of the page's.
+    if (!url || isExport(url.pathname)) return;
     const { responseStatus: status, initiatorType } = entry;
     const span = startSpan(name, {
       kind: 2,

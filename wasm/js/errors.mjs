@@ -1,31 +1,12 @@
 /** Makes a span of each exception that nobody caught and each rejection that nobody handled; an error is reported once. */
 
+import { describe } from "./span.mjs";
 import { startSpan } from "./tracer.mjs";
 
 /** A page that fails in a loop says nothing new after so many. */
 const MOST = 50;
 
 let installed;
-
-/** Anything as text, even what refuses to be one. */
-function textOf(value) {
-  try {
-    return String(value);
-  } catch {
-    return Object.prototype.toString.call(value);
-  }
-}
-
-/** What is known of a thrown value: `name`, `message` and `stack`, each a text or undefined. Anything can be thrown, and may throw itself. */
-function describe(error) {
-  try {
-    const { name, message, stack } = Object(error);
-    const text = (value) => (value == null ? undefined : textOf(value));
-    return { name: text(name), message: text(message) ?? textOf(error), stack: text(stack) };
-  } catch {
-    return { message: typeof error };
-  }
-}
 
 /** The instrumentation, for `init`'s list; a second one does nothing. At most `mostErrors` are reported. */
 export const traceErrors = ({ mostErrors = MOST } = {}) => () => {
@@ -41,10 +22,9 @@ export const traceErrors = ({ mostErrors = MOST } = {}) => () => {
       seen.add(error);
     }
     if (left-- <= 0) return;
-    const exception = describe(error);
-    const { name = "_OTHER", message } = exception;
+    const { name = "_OTHER", message } = describe(error);
     const span = startSpan(title, { attributes: { "error.type": name, "url.path": globalThis.location?.pathname, ...attributes } });
-    span.recordException(exception).setStatus({ code: 2, message }).end();
+    span.recordException(error).setStatus({ code: 2, message }).end();
   }
 
   addEventListener(

@@ -20,6 +20,7 @@ export interface RequestOptions {
 
 /**
  * A CLIENT span for every `fetch` of an http(s) address, from the call to the response's headers; with `traceTiming` of
- * `clewline/timing`, to the end of its body. A second one in a page does nothing.
+ * `clewline/timing`, to the end of its body. Left alone are requests that carry `traceparent` already, which have a span elsewhere, and those
+ * whose path ends with `/v1/traces`, which are exports of spans. A second one in a page does nothing.
  */
 export declare function traceFetch(options?: RequestOptions): Instrumentation;

@@ -1,6 +1,6 @@
 /**
  * Instruments `fetch`: a CLIENT span per request, named and described by the HTTP semantic conventions, and a `traceparent` header
- * where propagation is allowed.
+ * where propagation is allowed. A request that carries one is somebody else's, who made its span, and is left alone.
  *
  * The span ends when the response's headers arrive or the request fails; with `traceTiming`, when its body has arrived. A body is never
  * touched, copied or held.
@@ -15,32 +15,40 @@ let current;
 export const traceFetch = (options = {}) => () => {
   if (current) return;
   const original = globalThis.fetch;
-
-  function fetch(input, init) {
-    let call;
-    let args = arguments;
-    // Perhaps of another frame's class.
-    const request = input?.headers && input;
-    try {
-      call = fetch === current && startRequest(options, request?.url ?? input, init?.method ?? request?.method ?? "GET");
-      if (call?.[1]) args = withTraceparent(call[0], request, input, init);
-    } catch {
-      // Whatever is odd about the arguments, the real fetch will say it.
-    }
-    const answer = original.apply(this, args);
-    return call
-      ? answer.then(
-          (response) => {
-            finishRequest(call, response);
-            return response;
-          },
-          (error) => {
-            finishRequest(call, {}, error ?? {});
-            throw error;
-          },
-        )
-      : answer;
-  }
+  // Name, length and whatever else there is of `fetch` stay what they were.
+  const fetch = new Proxy(original, {
+    apply(_, self, args) {
+      let call;
+      try {
+        const [input, init] = args;
+        // Perhaps of another frame's class.
+        const request = input?.headers && input;
+        const headers = init?.headers ?? request?.headers;
+        // Headers that can be read but once are left to the network.
+        const isLeft = fetch !== current || (!headers?.next && new Headers(headers).has("traceparent"));
+        call = !isLeft && startRequest(options, request?.url ?? input, init?.method ?? request?.method ?? "GET");
+        if (call?.[1]) {
+          // An object of a class, as a Request is one, keeps its members to itself: the platform copies those.
+          const isOdd = request || (init && init.__proto__ !== Object.prototype);
+          const copy = isOdd ? new Request(input, init) : { ...init, headers: new Headers(init?.headers) };
+          call[0].inject(copy.headers);
+          args = isOdd ? [copy] : [input, copy];
+        }
+      } catch {
+        // Whatever is odd about the arguments, the real fetch will say it.
+      }
+      const answer = Reflect.apply(original, self, args);
+      return call
+        ? answer.then(
+            (response) => finishRequest(call, response),
+            (error) => {
+              finishRequest(call, undefined, error);
+              throw error;
+            },
+          )
+        : answer;
+    },
+  });
 
   globalThis.fetch = current = fetch;
   return () => {
@@ -48,14 +56,3 @@ export const traceFetch = (options = {}) => () => {
     if (globalThis.fetch === fetch) globalThis.fetch = original;
   };
 };
-
-/** The arguments with the header added, unless the caller set one; what the caller passed is not changed. */
-function withTraceparent(span, request, input, init) {
-  // An object of a class, as a Request is one, keeps its members to itself: the platform copies those.
-  if (request || (init && init.constructor !== Object)) {
-    const copy = new Request(input, init);
-    span.inject(copy.headers);
-    return [copy];
-  }
-  return [input, { ...init, headers: span.inject(new Headers(init?.headers)) }];
-}

@@ -1,6 +1,8 @@
 /** What all instrumentations of requests share: how a request is described, and where `traceparent` may go. */
 
+import { epochOf } from "./clock.mjs";
 import { httpUrl } from "./options.mjs";
+import { describe } from "./span.mjs";
 import { startSpan } from "./tracer.mjs";
 import { isExport } from "./transport.mjs";
 
@@ -8,6 +10,22 @@ import { isExport } from "./transport.mjs";
 const CAPITALISED = /^(DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i;
 /** The same, but as they are written (Fetch standard, "normalize a method"). */
 const WRITTEN = /^(PATCH|QUERY)$/;
+
+/** The phases of Resource Timing that become events, in their order. */
+const PHASES = [
+  "redirectStart",
+  "redirectEnd",
+  "workerStart",
+  "fetchStart",
+  "domainLookupStart",
+  "domainLookupEnd",
+  "connectStart",
+  "secureConnectionStart",
+  "connectEnd",
+  "requestStart",
+  "responseStart",
+  "responseEnd",
+];
 
 /**
  * What the semantic conventions want of an address: without credentials and fragment, and with the query only where it is wanted and opens
@@ -25,7 +43,7 @@ export const describeUrl = (url, recordQuery) => ({
  */
 export function startRequest({ recordQuery, propagateTo = [] }, address, method) {
   const url = httpUrl(address);
-  if (!url || isExport(url.href)) return;
+  if (!url || isExport(url.pathname)) return;
   const name = CAPITALISED.test(method) ? method.toUpperCase() : WRITTEN.test(method) && method;
   const span = startSpan(name || "HTTP", {
     kind: 2,
@@ -54,14 +72,25 @@ function matches(url, target) {
 let ending;
 export const endBy = (given) => (ending = given);
 
-/** Ends the span of a call that `startRequest` answered. `answer` has a `status`; 0: the page may not look into it. */
+/** Ends the span of a call that `startRequest` answered, and answers what it is given: what has a `status` (0: the page may not look into it), or nothing, but an error. */
 export function finishRequest(call, answer, error) {
   const [span] = call;
-  const { status } = answer;
+  const { status } = Object(answer);
   if (status) span.setAttribute("http.response.status_code", status);
-  if (error || status >= 400) {
-    span.setAttribute("error.type", String(error ? error.name : status)).setStatus({ code: 2, message: error?.message });
+  if (!answer || status >= 400) {
+    const { name = "_OTHER", message } = answer ? { name: String(status) } : describe(error);
+    span.setAttribute("error.type", name).setStatus({ code: 2, message });
   }
-  if (!ending || error) span.end();
-  else ending(call, answer);
+  if (answer && ending) ending(call, answer);
+  else span.end();
+  return answer;
+}
+
+/** Adds what the browser says of a request to its span. */
+export function describeTiming(span, entry) {
+  for (const phase of PHASES) if (entry[phase]) span.addEvent(phase, undefined, epochOf(entry[phase]));
+  span.setAttributes({
+    "http.response.body.size": entry.encodedBodySize || undefined,
+    "network.protocol.version": /^(?:http\/|h)(\d.*)$/.exec(entry.nextHopProtocol)?.[1],
+  });
 }

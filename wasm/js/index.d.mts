@@ -55,7 +55,7 @@ export interface Span {
   addLink(link: Link): this;
   /** `OK` is final. A message is kept with `ERROR` only. */
   setStatus(status: { code: SpanStatusCode; message?: string }): this;
-  /** Adds the event `exception` with type, message and stack trace. Does not set the status. */
+  /** Adds the event `exception` with type, message and stack trace, whatever was thrown; what cannot be read is left out. Does not set the status. */
   recordException(exception: unknown, time?: TimeInput): this;
   updateName(name: string): this;
   /** Ends the span; a second call does nothing. */
@@ -145,7 +145,7 @@ export interface InitOptions {
   flushInterval?: number | undefined;
   /** So many ended spans are sent at once, 1 to 60,000. Default 512. */
   batchSize?: number | undefined;
-  /** What makes spans by itself, such as `traceFetch()` from "clewline/fetch". Default none. */
+  /** What makes spans by itself, such as `traceFetch()` from "clewline/fetch". Default none. One that throws is reported by `console.error`. */
   instrumentations?: readonly Instrumentation[] | undefined;
 }
 

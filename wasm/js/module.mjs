@@ -77,7 +77,16 @@ export function write(text) {
 }
 
 /** The number of a name or key: known ones cost one look-up, and the first few hundred are kept. */
-export const word = (text) => known.get(text) ?? learn(String(text));
+export const word = (text) => known.get(text) ?? learn(textOf(text));
+
+/** Anything as text, even what refuses to become one. */
+export function textOf(value) {
+  try {
+    return String(value);
+  } catch {
+    return typeof value;
+  }
+}
 
 function learn(text) {
   if (text.length > LONGEST_WORD || vocabulary + 3 * LONGEST_WORD > VOCABULARY_END) return at > LAST ? 0 : write(text);
@@ -104,12 +113,19 @@ export function record(index, key, value) {
     number = +value;
   } else if (value == null) {
     kind = 0;
-  } else if (Array.isArray(value) && elements + value.length <= LAST_ELEMENT) {
-    kind = 5;
-    number = (elements << 14) | value.length;
-    let next = elements;
-    elements += value.length;
-    for (const element of value) record(next++, 0, element);
+  } else {
+    try {
+      const { length } = value;
+      const first = elements;
+      if (Array.isArray(value) && first + length <= LAST_ELEMENT) {
+        elements += length;
+        for (let each = 0; each < length; each++) record(first + each, 0, value[each]);
+        kind = 5;
+        number = (first << 14) | length;
+      }
+    } catch {
+      // A proxy may refuse anything.
+    }
   }
   words[(RECORDS >> 2) + 4 * index] = key;
   words[(RECORDS >> 2) + 4 * index + 1] = kind;

@@ -2,7 +2,7 @@
 
 import { withActive } from "./context.mjs";
 import { timeOf } from "./clock.mjs";
-import { begin, record, run, traceparentOf, wasm, word, write } from "./module.mjs";
+import { begin, record, run, textOf, traceparentOf, wasm, word, write } from "./module.mjs";
 import { spanEnded } from "./transport.mjs";
 
 /** Roles of a span; the numbers are those of `@opentelemetry/api`. */
@@ -20,6 +20,16 @@ export function parentText(parent) {
   const { traceId, spanId, traceFlags } = parent.spanContext?.() ?? parent;
   // Of the flags, those that version 00 knows (W3C Trace Context level 2, section 3.2.2.5). Without ids it is malformed, and counted.
   return `00-${traceId}-${spanId}-0${traceFlags & 3}`;
+}
+
+/** What is known of a thrown value. Anything can be thrown, and may throw itself when it is looked at. */
+export function describe(error) {
+  try {
+    const { name, message = error, stack } = Object(error);
+    return { name, message: textOf(message), stack };
+  } catch {
+    return { message: typeof error };
+  }
 }
 
 export class Span {
@@ -79,19 +89,15 @@ export class Span {
   setStatus({ code, message }) {
     if (this.isRecording()) {
       begin();
-      wasm.status(this.#handle, code, write(`${message || ""}`));
+      wasm.status(this.#handle, code, write(textOf(message || "")));
     }
     return this;
   }
 
   /** An event as the semantic conventions want it. Does not set the status: an exception that was handled is no failure. */
   recordException(exception, time) {
-    const { name, message = exception, stack } = Object(exception);
-    return this.addEvent(
-      "exception",
-      { "exception.message": String(message), "exception.type": name, "exception.stacktrace": stack },
-      time,
-    );
+    const { name, message, stack } = describe(exception);
+    return this.addEvent("exception", { "exception.message": message, "exception.type": name, "exception.stacktrace": stack }, time);
   }
 
   updateName(name) {

@@ -36,7 +36,7 @@ export function start(given, source) {
   }
   openTransport(options);
 
-  const undo = options.instrumentations.map((instrument) => instrument());
+  const stop = startAll(options.instrumentations);
   // Listening after the instrumentations, for what they end when a page is left.
   const listening = new AbortController();
   for (const type of ["visibilitychange", "pagehide"]) {
@@ -56,12 +56,24 @@ export function start(given, source) {
     stats: api.stats,
     async shutdown() {
       tracer = undefined;
-      undo.reverse().forEach((step) => step?.());
+      stop();
       listening.abort();
       stopTransport();
       await flush();
     },
   });
+}
+
+/** Starts instrumentations: what one throws is said, and stops neither the others nor the page. Answers how to stop them, the last one first. */
+export function startAll(instrumentations) {
+  const undo = instrumentations.map((instrument) => {
+    try {
+      return instrument();
+    } catch (error) {
+      console.error("clewline: an instrumentation failed", error);
+    }
+  });
+  return () => undo.reverse().forEach((step) => step?.());
 }
 
 /** What became of the spans of the running tracer. */

@@ -7,23 +7,8 @@
  */
 
 import { epochOf } from "./clock.mjs";
-import { endBy } from "./http.mjs";
+import { describeTiming, endBy } from "./http.mjs";
 
-/** The phases of Resource Timing that become events, in their order. */
-const PHASES = [
-  "redirectStart",
-  "redirectEnd",
-  "workerStart",
-  "fetchStart",
-  "domainLookupStart",
-  "domainLookupEnd",
-  "connectStart",
-  "secureConnectionStart",
-  "connectEnd",
-  "requestStart",
-  "responseStart",
-  "responseEnd",
-];
 /** So many requests may wait for their bodies; then the oldest ends. */
 const MOST = 64;
 /** After so long nobody is going to read a body that nobody has begun to read, in milliseconds. */
@@ -37,15 +22,6 @@ let installed;
 
 /** An address without its fragment, of which some browsers tell here and some do not. */
 const plain = (address) => address.split("#")[0];
-
-/** Adds what the browser says of a request to its span. */
-export function describeTiming(span, entry) {
-  for (const phase of PHASES) if (entry[phase]) span.addEvent(phase, undefined, epochOf(entry[phase]));
-  span.setAttributes({
-    "http.response.body.size": entry.encodedBodySize || undefined,
-    "network.protocol.version": /^(?:http\/|h)(\d.*)$/.exec(entry.nextHopProtocol)?.[1],
-  });
-}
 
 /** The instrumentation, for `init`'s list; a second one does nothing. Without Resource Timing it does nothing either. */
 export const traceTiming = () => () => {

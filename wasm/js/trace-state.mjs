@@ -1,8 +1,13 @@
-/** Hands on the `tracestate` that a request brought, with those of its own requests that continue its trace (W3C Trace Context level 2, section 3.3). */
+/**
+ * Hands on what a request brought: its `tracestate`, with those requests that continue its trace (W3C Trace Context level 2, section 3.3);
+ * and itself, as a request of ours, where a Worker passes it on with the headers that it has.
+ */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
 const store = new AsyncLocalStorage();
+/** Requests that are passed on, with the `traceparent` that they brought. */
+const passedOn = new WeakMap();
 let original;
 
 /** Puts the header where `traceparent` is of the same trace. To be called before anything else wraps `fetch`. */
@@ -11,6 +16,9 @@ export function handOnTraceState() {
   original = globalThis.fetch;
   globalThis.fetch = function (input, init) {
     const [trace, state] = store.getStore() ?? [];
+    const brought = passedOn.get(input);
+    // Ours did not take its place: the Worker's word is good.
+    if (brought && !input.headers.has("traceparent")) input.headers.set("traceparent", brought);
     // Headers that carry our `traceparent` are our own copy.
     const headers = init?.headers ?? input?.headers;
     if (state && headers instanceof Headers && headers.get("traceparent")?.slice(3, 35) === trace && !headers.has("tracestate")) {
@@ -24,6 +32,34 @@ export function handOnTraceState() {
   };
 }
 
+/**
+ * The instrumentation behind `traceFetch`, which leaves requests alone that carry `traceparent`: not those where it is what the Worker's own
+ * request brought.
+ */
+export function tracePassedOn() {
+  const traced = globalThis.fetch;
+  const fetch = new Proxy(traced, {
+    apply(_, self, args) {
+      try {
+        const [input, init] = args;
+        const brought = store.getStore()?.[2];
+        const headers = init?.headers ?? input?.headers;
+        if (brought && !headers?.next && new Headers(headers).get("traceparent") === brought) {
+          const request = new Request(input, init);
+          request.headers.delete("traceparent");
+          passedOn.set(request, brought);
+          args = [request];
+        }
+      } catch {
+        // Whatever is odd about the arguments, the real fetch will say it.
+      }
+      return Reflect.apply(traced, self, args);
+    },
+  });
+  globalThis.fetch = fetch;
+  return () => globalThis.fetch === fetch && (globalThis.fetch = traced);
+}
+
 /** Calls `fn` for a request with these headers. */
 export const withTraceState = (headers, fn) =>
-  store.run([headers.get("traceparent")?.slice(3, 35), headers.get("tracestate")], fn);
+  store.run([headers.get("traceparent")?.slice(3, 35), headers.get("tracestate"), headers.get("traceparent")], fn);

@@ -8,6 +8,7 @@ import { traceInteraction } from "./interaction.mjs";
 import { traceLongTasks } from "./long-tasks.mjs";
 import { traceNavigation } from "./navigation.mjs";
 import { keepOffline } from "./offline.mjs";
+import { startAll } from "./start.mjs";
 import { traceTiming } from "./timing.mjs";
 import { traceXhr } from "./xhr.mjs";
 
@@ -18,7 +19,6 @@ export const traceWeb = (options = {}) => {
   const parts = all.map((part) => part(options));
   return () => {
     freeForgotten();
-    const undo = parts.map((part) => part());
-    return () => undo.reverse().forEach((step) => step?.());
+    return startAll(parts);
   };
 };

@@ -1,6 +1,10 @@
-/** Instruments `XMLHttpRequest`: the same spans and headers as for `fetch`, from `send` to the end of the answer. */
+/**
+ * Instruments `XMLHttpRequest`: the same spans and headers as for `fetch`, from `send` to the end of the answer. A request that somebody
+ * gave a `traceparent` is left alone.
+ */
 
 import { finishRequest, startRequest } from "./http.mjs";
+import { httpUrl } from "./options.mjs";
 
 /** How a request can end without an answer, and what `fetch` and a synchronous request call that. */
 const FAILURES = { error: "NetworkError", abort: "AbortError", timeout: "TimeoutError" };
@@ -12,58 +16,82 @@ export const traceXhr = (options = {}) => () => {
   const prototype = globalThis.XMLHttpRequest?.prototype;
   if (installed || !prototype) return;
   let on = (installed = true);
-  const { open, send, setRequestHeader } = prototype;
-  /** Per request: method, address, whether the caller set the header, and once it is sent, what ends its span. */
+  const undo = [];
+  /** Per request, as it was last opened: method, address, whether it is somebody else's, and once it is sent, what ends its span. */
   const opened = new WeakMap();
 
-  function newOpen(method, address) {
-    // What is under way is dropped, and no event tells of it.
-    opened.get(this)?.finish?.(this.readyState === 4 ? "loadend" : "abort");
-    opened.set(this, { method: String(method), address: String(address) });
-    return open.apply(this, arguments);
+  /** Puts `around(request, args, call)` in a method's place, which keeps its name and all; `call` is the method. */
+  function wrap(name, around) {
+    const original = prototype[name];
+    const apply = (_, self, args) => around(self, args, () => Reflect.apply(original, self, args));
+    const wrapped = (prototype[name] = new Proxy(original, { apply }));
+    // What somebody else put over ours stays, and ours lets everything through.
+    undo.push(() => prototype[name] === wrapped && (prototype[name] = original));
+    return original;
   }
 
-  function newSetRequestHeader(name) {
-    const answer = setRequestHeader.apply(this, arguments);
-    const request = opened.get(this);
-    if (request && /^traceparent$/i.test(name)) request.has = true;
-    return answer;
-  }
-
-  function newSend() {
-    const request = opened.get(this);
-    let call;
+  wrap("open", (self, [method, address], call) => {
+    const before = opened.get(self);
+    const { readyState, status } = self;
+    const request = { method: String(method) };
     try {
-      call = on && request && !request.finish && startRequest(options, request.address, request.method);
-      if (call?.[1] && !request.has) setRequestHeader.call(this, "traceparent", call[0].traceparent());
+      // As the page is now: it may have another address when the request is sent.
+      request.address = httpUrl(address);
+    } catch {
+      // The browser is going to say it.
+    }
+    // Already now, because listeners that hear of it may send.
+    opened.set(self, request);
+    try {
+      call();
+    } catch (error) {
+      // What is under way goes on.
+      opened.set(self, before);
+      throw error;
+    }
+    // What was under way is dropped, and no event tells of it.
+    before?.finish?.(readyState === 4 ? "loadend" : "abort", { status });
+  });
+
+  const setRequestHeader = wrap("setRequestHeader", (self, [name], call) => {
+    call();
+    const request = opened.get(self);
+    if (request && /^traceparent$/i.test(name)) request.isLeft = true;
+  });
+
+  wrap("send", (self, _, call) => {
+    const request = opened.get(self);
+    let traced;
+    try {
+      // One that is sent already fails, and goes on.
+      traced = on && request?.address && !request.isLeft && !request.finish && startRequest(options, request.address, request.method);
+      if (traced?.[1]) setRequestHeader.call(self, "traceparent", traced[0].traceparent());
     } catch {
       // Whatever is odd, the real request will say it.
     }
-    if (call) {
-      const listening = new AbortController();
-      request.finish = (failure, { name, message } = { name: FAILURES[failure], message: failure }) => {
-        listening.abort();
-        opened.delete(this);
-        finishRequest(call, name ? {} : this, name && { name, message });
-      };
-      // A request that was opened anew while the last one's "load" was told still gets that one's "loadend".
-      for (const type of [...Object.keys(FAILURES), "loadend"]) this.addEventListener(type, () => this.readyState === 4 && request.finish(type), listening);
+    if (!traced) return call();
+
+    const listening = new AbortController();
+    request.finish = (type, answer = self, error = FAILURES[type] && { name: FAILURES[type], message: type }) => {
+      if (listening.signal.aborted) return;
+      listening.abort();
+      finishRequest(traced, error ? undefined : answer, error);
+    };
+    // A request that was opened anew while the last one's "load" was told still gets that one's "loadend".
+    for (const type of [...Object.keys(FAILURES), "loadend"]) {
+      self.addEventListener(type, () => self.readyState === 4 && request.finish(type), listening);
     }
     try {
-      return send.apply(this, arguments);
+      call();
     } catch (error) {
       // A synchronous request failed; or it cannot be sent at all.
-      if (call) request.finish("error", error);
+      request.finish("error", self, error);
       throw error;
     }
-  }
+  });
 
-  Object.assign(prototype, { open: newOpen, send: newSend, setRequestHeader: newSetRequestHeader });
   return () => {
-    // What somebody else put over ours stays, and ours lets everything through.
-    if (prototype.open === newOpen) prototype.open = open;
-    if (prototype.setRequestHeader === newSetRequestHeader) prototype.setRequestHeader = setRequestHeader;
-    if (prototype.send === newSend) prototype.send = send;
+    for (const step of undo) step();
     on = installed = false;
   };
 };

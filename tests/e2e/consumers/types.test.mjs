@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -39,7 +40,7 @@ test("a test's file takes something from every entry", () => {
   assert.deepEqual(known.sort(), entries.sort());
 });
 
-test("what is declared is what is there, for each entry and each host", () => {
+test("what is declared is there, and what is there is declared, for each entry and each host", async () => {
   for (const [entry, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue;
     const { types, ...hosts } = target;
@@ -47,8 +48,9 @@ test("what is declared is what is there, for each entry and each host", () => {
     const declared = values(types);
     assert.ok(declared.length > 0, entry);
     for (const [host, file] of Object.entries(hosts)) {
-      // Files may share more among themselves.
-      assert.deepEqual(declared.filter((name) => !values(file).includes(name)), [], `${entry} for ${host}`);
+      // Node.js has no way to import the module's own file.
+      const found = /"\.\/(core\.wasm|workerd\.mjs)/.test(text(file)) ? values(file) : Object.keys(await import(pathToFileURL(path.join(directory, file)))).sort();
+      assert.deepEqual(found, declared, `${entry} for ${host}`);
     }
   }
 });

@@ -105,3 +105,19 @@ test("instrumentations begin with init and end with shutdown, the last first", a
   await tracer.shutdown();
   assert.deepEqual(seen, ["a on", "b on", "b off", "a off"]);
 });
+
+test("an instrumentation that fails is said, and stops neither the others nor the program", async (t) => {
+  const said = t.mock.method(console, "error", () => {});
+  const failure = new RangeError("no such thing here");
+  const seen = [];
+  const well = (name) => () => (seen.push(name), () => seen.push(`${name} off`));
+  const failing = () => {
+    throw failure;
+  };
+  const tracer = init({ serviceName: "s", instrumentations: [well("a"), failing, well("b")] });
+  tracer.startSpan("goes on").end();
+  assert.deepEqual(said.mock.calls.map((call) => call.arguments), [["clewline: an instrumentation failed", failure]]);
+  assert.equal(tracer.stats().started, 1);
+  await tracer.shutdown();
+  assert.deepEqual(seen, ["a", "b", "b off", "a off"]);
+});

@@ -14,7 +14,7 @@ const INSTRUMENTATIONS = {
   fetch: ["http"],
   xhr: ["http"],
   timing: ["http"],
-  "document-load": ["http", "timing"],
+  "document-load": ["http"],
   interaction: [],
   navigation: [],
   "web-vitals": [],

@@ -68,6 +68,79 @@ test("every field arrives as it was recorded", async (t) => {
   assert.deepEqual(found.status, { code: 2, message: "broken" });
 });
 
+/** What is revoked throws whatever is asked of it. */
+function revoked(target) {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+}
+const throwing = (member) => Object.defineProperty(new Error("readable"), member, { get() { throw new Error("unreadable"); } });
+
+test("odd values: nothing throws, numbers are as OpenTelemetry-JS sends them, and what has no form is counted", async (t) => {
+  const { tracer, network } = await start(t);
+  const taken = [
+    ["not a number", NaN, NaN],
+    ["endless", -Infinity, -Infinity],
+    ["minus zero", -0, { int: 0 }],
+    ["greatest safe", 2 ** 53 - 1, { int: 2 ** 53 - 1 }],
+    ["beyond safe", 2 ** 53, 2 ** 53],
+    ["half a pair", "a\ud800b", "a\ufffdb"],
+    ["long and half a pair", "\udfff".padStart(60, "x"), "\ufffd".padStart(60, "x")],
+    ["nothing", "", ""],
+    ["zero byte", "a\0b", "a\0b"],
+    ["holes", [1, , "c"], [{ int: 1 }, null, "c"]],
+    ["empty", [], []],
+    ["of an array", new Proxy(["x"], {}), ["x"]],
+    ["of a class", new (class extends Array {})("x", "y"), ["x", "y"]],
+  ];
+  const circle = [];
+  circle.push(circle);
+  const refused = [
+    1n, 2n ** 80n, Symbol("s"), () => {}, {}, new Date(), new Map(), new String("boxed"), Object.create(null), new Uint8Array(2), new ArrayBuffer(2),
+    [[1]], [{}], [1n], [Symbol("s")], circle, [revoked([])], Array(5000).fill(1), Array(2 ** 32 - 1), revoked({}), revoked([]),
+    new Proxy([], { get() { throw new Error("unreadable"); } }), { get length() { throw new Error("unreadable"); } },
+  ];
+  const span = tracer.startSpan("s");
+  for (const [key, value] of taken) span.setAttribute(key, value);
+  for (const value of refused) span.setAttribute("refused", value);
+  span.setAttributes({ first: 1, refused: revoked([]), last: 2 });
+  span.addEvent("e", { refused: revoked([]), taken: true });
+  span.setAttribute(Symbol("key"), 1).setAttribute(Object.create(null), 2).updateName(Object.create(null)).setStatus({ code: 2, message: Symbol("broken") });
+  span.end();
+  tracer.startSpan(Symbol("name"), { attributes: Object.fromEntries(refused.map((value, index) => [index, value])) }).end();
+  await tracer.flush();
+
+  const [found, other] = network.spans();
+  const { first, last, ["Symbol(key)"]: symbol, object, ...attributes } = found.attributes;
+  assert.deepEqual(attributes, Object.fromEntries(taken.map(([key, , value]) => [key, value])));
+  assert.deepEqual([first, last, symbol, object], [1, 2, 1, 2].map((int) => ({ int })));
+  assert.equal(found.droppedAttributes, refused.length + 1);
+  assert.deepEqual([found.events[0].attributes, found.events[0].droppedAttributes], [{ taken: true }, 1]);
+  assert.deepEqual([found.name, found.status], ["object", { code: 2, message: "Symbol(broken)" }]);
+  assert.deepEqual([other.name, other.attributes, other.droppedAttributes], ["Symbol(name)", {}, refused.length]);
+});
+
+test("an exception that refuses to be looked at is recorded as what it is", async (t) => {
+  const { tracer, network } = await start(t);
+  const table = [
+    [throwing("stack"), { "exception.message": "object" }],
+    [throwing("message"), { "exception.message": "object" }],
+    [revoked({}), { "exception.message": "object" }],
+    [revoked(() => {}), { "exception.message": "function" }],
+    [Object.create(null), { "exception.message": "object" }],
+    [Object.assign(Object.create(null), { name: "Bare", message: "as it is" }), { "exception.type": "Bare", "exception.message": "as it is" }],
+    [{ toString() { throw new Error("no text"); } }, { "exception.message": "object" }],
+    [{ name: "Odd", message: { toString: () => ({}) } }, { "exception.type": "Odd", "exception.message": "object" }],
+    [Symbol("s"), { "exception.message": "Symbol(s)" }],
+    [10n, { "exception.message": "10" }],
+  ];
+  const span = tracer.startSpan("s");
+  for (const [exception] of table) span.recordException(exception);
+  span.end();
+  await tracer.flush();
+  assert.deepEqual(network.spans()[0].events.map(({ attributes }) => attributes), table.map(([, expected]) => expected));
+});
+
 test("a span that is said to end before it starts takes no time", async (t) => {
   const { tracer, network } = await start(t);
   tracer.startSpan("future", { startTime: Date.now() + 60_000 }).end();

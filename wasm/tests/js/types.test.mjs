@@ -40,10 +40,10 @@ test("every file that an entry names is in the package", () => {
   }
 });
 
-for (const module of ["nodenext", "esnext"]) {
-  const options = { module, moduleResolution: module === "esnext" ? "bundler" : module };
+for (const [moduleResolution, module] of [["nodenext", "nodenext"], ["node16", "node16"], ["bundler", "esnext"], ["node10", "esnext"]]) {
+  const options = { module, moduleResolution };
 
-  test(`every entry's types are found and right, with module ${module}`, async (t) => {
+  test(`every entry's types are found and right, with modules resolved as ${moduleResolution} does`, async (t) => {
     const imports = entries.map(([entry], index) => `import * as entry${index} from "${path.posix.join("clewline", entry)}";`);
     // Of an entry without types this would be `any`, of which nothing is missing.
     const uses = entries.map((_, index) => `// @ts-expect-error\nentry${index}.missing;`);
