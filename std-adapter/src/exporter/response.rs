@@ -96,6 +96,7 @@ pub(super) fn with_address(outcome: ExportOutcome, url: &str) -> ExportOutcome {
             ExportOutcome::Retryable { after, reason: format!("{url}: {reason}") }
         }
         ExportOutcome::PartiallyRejected { rejected, message } => {
+            let message = if message.is_empty() { "no reason given" } else { &message };
             ExportOutcome::PartiallyRejected { rejected, message: format!("{url}: {message}") }
         }
         ExportOutcome::Delivered | ExportOutcome::TooLarge { .. } => outcome,
@@ -163,6 +164,13 @@ mod tests {
         write_field(&mut status, 2, b"busy");
         write_field(&mut status, 3, &any);
         status
+    }
+
+    #[test]
+    fn a_refusal_without_a_word_still_reads_as_one() {
+        let refused = |message: &str| ExportOutcome::PartiallyRejected { rejected: 1, message: message.to_owned() };
+        assert_eq!(super::with_address(refused(""), "http://h"), refused("http://h: no reason given"));
+        assert_eq!(super::with_address(refused("x"), "http://h"), refused("http://h: x"));
     }
 
     #[test]

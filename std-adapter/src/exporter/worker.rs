@@ -82,6 +82,8 @@ pub struct Worker {
     queue: Arc<Queue>,
     thread: Mutex<Option<JoinHandle<()>>>,
     interrupter: Option<Box<dyn Fn() + Send + Sync>>,
+    /// The process that the thread runs in. A fork of it has the connection too, but not the thread.
+    process: Option<u32>,
 }
 
 impl Worker {
@@ -138,7 +140,7 @@ impl Worker {
             exporting.run();
         };
         let thread = thread::Builder::new().name("clewline-exporter".to_owned()).spawn(run)?;
-        Ok(Self { name, queue, thread: Mutex::new(Some(thread)), interrupter })
+        Ok(Self { name, queue, thread: Mutex::new(Some(thread)), interrupter, process: Some(std::process::id()) })
     }
 
     /// A worker without a thread: whoever has its [`Outbox`] does the work.
@@ -148,8 +150,13 @@ impl Worker {
         source: Box<dyn Source>,
     ) -> (Self, Outbox) {
         let queue = Arc::new(Queue::new(limits.of_queue(), Arc::default(), 0));
-        let worker =
-            Self { name: String::new(), queue: Arc::clone(&queue), thread: Mutex::default(), interrupter: None };
+        let worker = Self {
+            name: String::new(),
+            queue: Arc::clone(&queue),
+            thread: Mutex::default(),
+            interrupter: None,
+            process: None,
+        };
         (worker, Outbox::new(queue, envelope, source))
     }
 
@@ -197,13 +204,16 @@ impl Worker {
     /// Blocks the calling thread; in async code call it where blocking is allowed.
     ///
     /// # Errors
-    /// The outcome was not known within `timeout`; sending goes on.
+    /// The outcome was not known within `timeout`; sending goes on. In a fork of the process, at once: the thread is not there.
     pub fn flush(&self, timeout: Duration) -> Result<(), TimedOut> {
         Self::flush_all(std::slice::from_ref(self), timeout)
     }
 
     /// Flushes several at the same time; see [`Worker::flush`].
     pub(crate) fn flush_all(workers: &[Self], timeout: Duration) -> Result<(), TimedOut> {
+        if workers.iter().any(Self::is_in_a_fork) {
+            return Err(Self::timed_out(workers));
+        }
         let deadline = after(timeout);
         let begun: Vec<u64> = workers.iter().map(|worker| worker.queue.begin_flush()).collect();
         let mut late =
@@ -219,12 +229,16 @@ impl Worker {
     ///
     /// # Errors
     /// The thread did not end in time: looking up a host and connecting to it cannot be cut short, and may take four seconds each.
+    /// In a fork of the process, at once.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), TimedOut> {
         Self::shutdown_all(std::slice::from_ref(self), timeout)
     }
 
     /// Shuts several down at the same time; see [`Worker::shutdown`].
     pub(crate) fn shutdown_all(workers: &[Self], timeout: Duration) -> Result<(), TimedOut> {
+        if workers.iter().any(Self::is_in_a_fork) {
+            return Err(Self::timed_out(workers));
+        }
         let deadline = after(timeout);
         // Attempts end a little earlier, so that there is time left to note what became of them.
         let last_attempt = deadline.checked_sub(SHUTDOWN_MARGIN.min(timeout / 5)).unwrap_or(deadline);
@@ -265,6 +279,12 @@ impl Worker {
         self.queue.counters.read()
     }
 
+    /// Whether this process was forked from the one that started the thread. Nobody would ever answer here, locks may be held by
+    /// threads that are not there, and to interrupt an attempt would be to close the other process's connection.
+    fn is_in_a_fork(&self) -> bool {
+        self.process.is_some_and(|process| process != std::process::id())
+    }
+
     fn timed_out(workers: &[Self]) -> TimedOut {
         TimedOut { pending: workers.iter().map(|worker| worker.stats().pending).max().unwrap_or_default() }
     }
@@ -272,7 +292,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if !self.queue.is_shut_down() {
+        if !self.is_in_a_fork() && !self.queue.is_shut_down() {
             self.queue.shut_down(Instant::now());
             if let Some(interrupt) = &self.interrupter {
                 shielded(interrupt);
@@ -284,5 +304,46 @@ impl Drop for Worker {
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::exporter::{ExportOutcome, Request, SpanExporter};
+
+    /// Does not come back until it is told to.
+    struct Hangs(Receiver<()>, Arc<AtomicBool>);
+
+    impl SpanExporter for Hangs {
+        fn export(&mut self, _: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+            let _ = self.0.recv();
+            ExportOutcome::Delivered
+        }
+
+        fn interrupter(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+            let interrupted = Arc::clone(&self.1);
+            Some(Box::new(move || interrupted.store(true, Ordering::Relaxed)))
+        }
+    }
+
+    #[test]
+    fn a_fork_neither_waits_for_the_thread_nor_touches_its_connection() {
+        let ((go_on, told), interrupted) = (channel(), Arc::new(AtomicBool::new(false)));
+        let destination = Destination::new("hangs", Box::new(Hangs(told, Arc::clone(&interrupted))));
+        let envelope = Arc::new(Envelope::new(&clewline_core::Resource::default()));
+        let mut worker = Worker::spawn(destination, envelope, Box::new(())).unwrap();
+        // As the worker looks to a fork.
+        worker.process = Some(std::process::id() + 1);
+        let long = Duration::from_secs(3600);
+        assert_eq!(worker.flush(long), Err(TimedOut { pending: 0 }));
+        assert_eq!(worker.shutdown(long), Err(TimedOut { pending: 0 }));
+        assert!(!worker.is_shut_down() && !interrupted.load(Ordering::Relaxed));
+        worker.process = Some(std::process::id());
+        drop(go_on);
+        assert_eq!(worker.shutdown(long), Ok(()));
     }
 }

@@ -12,6 +12,7 @@ use crate::config::TracingConfig;
 use crate::exporter::{Destination, MemoryExporter, SpanExporter};
 use crate::pipeline::{Pipeline, PipelineBuilder, PipelineOptions, SharedProcessor, SharedSampler};
 use crate::propagation::{self, Propagators};
+use crate::sampler::Guarded;
 use crate::{sampler, tracer};
 
 /// A configuration, and what no file can say: processors, exporters and a sampler of the program's own.
@@ -56,8 +57,9 @@ impl<'c> Setup<'c> {
     }
 
     /// Decides which spans are recorded, in place of the sampler that is configured. [`Guard::set_sampler`] can replace it again.
+    /// Where it panics, spans do as their parents do, and roots are recorded.
     pub fn sampler(mut self, sampler: impl Sampler + Send + Sync + 'static) -> Self {
-        self.sampler = Some(Box::new(sampler));
+        self.sampler = Some(Box::new(Guarded(sampler)));
         self
     }
 

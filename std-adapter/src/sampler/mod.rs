@@ -1,5 +1,6 @@
 //! The samplers that a configuration names, put together for a pipeline whose threads share them.
 
+mod guarded;
 mod rate;
 
 use std::sync::Once;
@@ -12,6 +13,7 @@ use clewline_core::{
 
 use crate::config::{RuleConfig, RulesConfig, SamplerConfig};
 use crate::pipeline::SharedSampler;
+pub(crate) use guarded::Guarded;
 pub use rate::{SharedRateLimited, SteadyClock};
 
 /// Puts together the sampler that `config` names.

@@ -79,3 +79,27 @@ fn an_exporter_can_be_the_only_one_and_needs_no_subscriber() {
         assert!(!tracing::dispatcher::has_been_set() && guard.memory().is_none());
     });
 }
+
+/// Has a mistake that some names meet.
+struct Mistaken;
+
+impl Sampler for Mistaken {
+    fn should_sample(&self, asked: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        assert!(!asked.name.starts_with("bad"), "as intended");
+        if asked.name == "dropped" { SamplingDecision::Drop } else { SamplingDecision::RecordAndSample }.into()
+    }
+}
+
+#[test]
+fn a_sampler_that_panics_costs_neither_a_request_nor_a_span() {
+    alone("setup::a_sampler_that_panics_costs_neither_a_request_nor_a_span", &[], || {
+        let own = MemoryExporter::new(10);
+        let config = TracingConfig::default().with_exporters([]);
+        let guard = Setup::new(&config).sampler(Mistaken).exporter("own", own.clone()).init().unwrap();
+        tracing::info_span!("bad root").in_scope(|| drop(tracing::info_span!("bad child")));
+        tracing::info_span!("dropped").in_scope(|| drop(tracing::info_span!("bad child of what is dropped")));
+        record_all();
+        guard.flush(SOON).unwrap();
+        assert_eq!(names(&own), ["bad child", "bad root", "cart", "noise", "health"]);
+    });
+}
