@@ -177,6 +177,32 @@ fn boots_begin_a_new_count() {
     assert_eq!((unannounced.boots, unannounced.received, unannounced.lost), (1, 102, 0));
 }
 
+/// As datagrams do: the last frames of a boot arrive behind the first of the next.
+#[test]
+fn what_a_boot_overtakes_is_late_and_no_boot_of_its_own() {
+    let of_boot = |epoch| {
+        let mut encoder = FrameEncoder::new(1, epoch);
+        (0..100).map(|number| encode(&mut encoder, &Message::DescriptionRequest, number)).collect::<Vec<_>>()
+    };
+    let (first, second, third) = (of_boot(1), of_boot(2), of_boot(3));
+    let line = [
+        &first[..2].concat(),
+        &first[3],
+        &second[0],
+        &first[2],
+        &first[3],
+        &second[1],
+        &first[5],
+        &second[3..70].concat(),
+        &third[0],
+    ];
+    let (arrived, counts) = receive(Joined::BeforeBoot, &line.map(|part| &part[..]).concat());
+    // Frame 4 of the first boot and 2 of the second are lost; 5 and 69 spans were dropped when the last of each was sent.
+    let expected =
+        ReceiverCounts { received: 75, lost: 2, repeated: 1, late: 2, boots: 2, dropped_spans: 74, damaged: 0 };
+    assert_eq!((arrived.len(), counts), (75, expected));
+}
+
 #[test]
 fn the_sequence_goes_around() {
     let mut encoder = FrameEncoder::new(1, 1);

@@ -17,7 +17,7 @@ pub struct ReceiverCounts {
     /// Frames delivered, each once.
     pub received: u64,
     /// Frames that were sent and have not arrived: exact once a later frame has, as long as fewer than 32,768 are lost in a
-    /// row. Those behind the last frame before a boot nobody can know of.
+    /// row. Those behind the last frame before a boot nobody can know of, unless a still later one arrives late.
     pub lost: u64,
     /// Frames that arrived again; not delivered.
     pub repeated: u64,
@@ -68,6 +68,11 @@ impl Window {
         }
     }
 
+    /// Whether a frame was sent since the boot that this window is of.
+    const fn is_of(&self, header: &FrameHeader) -> bool {
+        self.build_id == header.build_id && self.boot_epoch == header.boot_epoch
+    }
+
     fn arrive(&mut self, sequence: u16) -> Arrival {
         let ahead = sequence.wrapping_sub(self.newest);
         if ahead != 0 && ahead < 1 << 15 {
@@ -92,7 +97,10 @@ impl Window {
 #[derive(Debug)]
 pub struct FrameReceiver<const N: usize> {
     decoder: FrameDecoder<N>,
+    /// Of the last boot.
     window: Option<Window>,
+    /// Of the boot before, whose last frames may come behind the first of the last.
+    before: Option<Window>,
     joined: Joined,
     counts: ReceiverCounts,
 }
@@ -103,7 +111,7 @@ impl<const N: usize> FrameReceiver<N> {
     pub const fn new(joined: Joined) -> Self {
         let counts =
             ReceiverCounts { received: 0, lost: 0, repeated: 0, late: 0, damaged: 0, boots: 0, dropped_spans: 0 };
-        Self { decoder: FrameDecoder::new(), window: None, joined, counts }
+        Self { decoder: FrameDecoder::new(), window: None, before: None, joined, counts }
     }
 
     /// What arrived and what did not.
@@ -121,19 +129,35 @@ impl<const N: usize> FrameReceiver<N> {
                 return Some(Err(error));
             }
         };
-        accept(&mut self.window, self.joined, &mut self.counts, frame.header()).then_some(Ok(frame))
+        let is_new = accept(&mut self.window, &mut self.before, self.joined, &mut self.counts, frame.header());
+        is_new.then_some(Ok(frame))
     }
 }
 
 /// Counts a frame; false if it was delivered before.
-fn accept(window: &mut Option<Window>, joined: Joined, counts: &mut ReceiverCounts, header: &FrameHeader) -> bool {
-    let same_boot =
-        window.filter(|window| window.build_id == header.build_id && window.boot_epoch == header.boot_epoch);
-    let mut current = match (same_boot, &window) {
-        (Some(current), _) => current,
-        (None, None) if joined == Joined::Later => Window::before(header.sequence, header),
-        (None, before) => {
-            counts.boots += u64::from(before.is_some());
+fn accept(
+    window: &mut Option<Window>,
+    before: &mut Option<Window>,
+    joined: Joined,
+    counts: &mut ReceiverCounts,
+    header: &FrameHeader,
+) -> bool {
+    let mut current = match *window {
+        Some(current) if current.is_of(header) => current,
+        None if joined == Joined::Later => Window::before(header.sequence, header),
+        None => Window::before(0, header),
+        Some(current) => {
+            if let Some(mut earlier) = before.filter(|earlier| earlier.is_of(header) && current.newest < WINDOW) {
+                let arrival = earlier.arrive(header.sequence);
+                if !matches!(arrival, Arrival::Boot) {
+                    counts.late += u64::from(matches!(arrival, Arrival::New { .. }));
+                    let is_new = count(counts, &mut earlier, &arrival, header);
+                    *before = Some(earlier);
+                    return is_new;
+                }
+            }
+            *before = Some(current);
+            counts.boots += 1;
             Window::before(0, header)
         }
     };
@@ -143,12 +167,19 @@ fn accept(window: &mut Option<Window>, joined: Joined, counts: &mut ReceiverCoun
         current = Window::before(0, header);
         arrival = current.arrive(header.sequence);
     }
+    let is_new = count(counts, &mut current, &arrival, header);
+    *window = Some(current);
+    is_new
+}
+
+/// Counts a frame of the boot that a window is of; false if it was delivered before.
+fn count(counts: &mut ReceiverCounts, window: &mut Window, arrival: &Arrival, header: &FrameHeader) -> bool {
     let is_new = match arrival {
         Arrival::New { lost_before } => {
             counts.lost += lost_before;
-            let newly_dropped = header.dropped_spans.saturating_sub(current.dropped_spans);
+            let newly_dropped = header.dropped_spans.saturating_sub(window.dropped_spans);
             counts.dropped_spans += u64::from(newly_dropped);
-            current.dropped_spans = current.dropped_spans.max(header.dropped_spans);
+            window.dropped_spans = window.dropped_spans.max(header.dropped_spans);
             true
         }
         Arrival::Late => {
@@ -162,6 +193,5 @@ fn accept(window: &mut Option<Window>, joined: Joined, counts: &mut ReceiverCoun
         }
     };
     counts.received += u64::from(is_new);
-    *window = Some(current);
     is_new
 }
