@@ -12,8 +12,8 @@ impl Sampler for AlwaysOn {
         SamplingDecision::RecordAndSample.into()
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
-        Some(ParentDecisions::all(SamplingDecision::RecordAndSample))
+    fn by_parent(&self) -> ParentDecisions {
+        ParentDecisions::all(SamplingDecision::RecordAndSample)
     }
 
     fn sees_attributes(&self) -> bool {
@@ -31,8 +31,8 @@ impl Sampler for AlwaysOff {
         SamplingDecision::Drop.into()
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
-        Some(ParentDecisions::all(SamplingDecision::Drop))
+    fn by_parent(&self) -> ParentDecisions {
+        ParentDecisions::all(SamplingDecision::Drop)
     }
 
     fn sees_attributes(&self) -> bool {
@@ -50,8 +50,8 @@ impl Sampler for RecordOnly {
         SamplingDecision::RecordOnly.into()
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
-        Some(ParentDecisions::all(SamplingDecision::RecordOnly))
+    fn by_parent(&self) -> ParentDecisions {
+        ParentDecisions::all(SamplingDecision::RecordOnly)
     }
 
     fn sees_attributes(&self) -> bool {

@@ -82,10 +82,10 @@ pub trait Sampler {
     /// The decision for the span that is about to start.
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_>;
 
-    /// What it always decides, if it looks at nothing but the parent's flags and adds nothing: hosts then need not ask it.
-    /// `None` is right for every sampler.
-    fn by_parent(&self) -> Option<ParentDecisions> {
-        None
+    /// What it always decides where it looks at nothing but the parent's flags and adds nothing: hosts then need not ask it.
+    /// [`ParentDecisions::OPEN`] is right for every sampler.
+    fn by_parent(&self) -> ParentDecisions {
+        ParentDecisions::OPEN
     }
 
     /// Whether it looks at the attributes of the span to be. Hosts to whom they take work leave them out otherwise. `true` is
@@ -100,7 +100,7 @@ impl<S: Sampler + ?Sized> Sampler for &S {
         (**self).should_sample(parameters)
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
+    fn by_parent(&self) -> ParentDecisions {
         (**self).by_parent()
     }
 
@@ -109,25 +109,32 @@ impl<S: Sampler + ?Sized> Sampler for &S {
     }
 }
 
-/// What a sampler decides that looks at nothing but the parent's flags.
+/// What a sampler decides by the parent's flags alone; `None` where it looks at more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParentDecisions {
     /// For spans without a parent.
-    pub root: SamplingDecision,
+    pub root: Option<SamplingDecision>,
     /// When the parent is remote and sampled.
-    pub remote_parent_sampled: SamplingDecision,
+    pub remote_parent_sampled: Option<SamplingDecision>,
     /// When the parent is remote and not sampled.
-    pub remote_parent_not_sampled: SamplingDecision,
+    pub remote_parent_not_sampled: Option<SamplingDecision>,
     /// When the parent is of this process and sampled.
-    pub local_parent_sampled: SamplingDecision,
+    pub local_parent_sampled: Option<SamplingDecision>,
     /// When the parent is of this process and not sampled.
-    pub local_parent_not_sampled: SamplingDecision,
+    pub local_parent_not_sampled: Option<SamplingDecision>,
 }
 
 impl ParentDecisions {
+    /// Nothing is known before the sampler is asked.
+    pub const OPEN: Self = Self::same(None);
+
     /// The same for all spans.
     #[must_use]
     pub const fn all(decision: SamplingDecision) -> Self {
+        Self::same(Some(decision))
+    }
+
+    const fn same(decision: Option<SamplingDecision>) -> Self {
         Self {
             root: decision,
             remote_parent_sampled: decision,

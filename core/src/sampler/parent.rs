@@ -57,14 +57,14 @@ impl<A: Sampler, B: Sampler, C: Sampler, D: Sampler, E: Sampler> Sampler for Par
         }
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
-        Some(ParentDecisions {
-            root: self.root.by_parent()?.root,
-            remote_parent_sampled: self.remote_parent_sampled.by_parent()?.remote_parent_sampled,
-            remote_parent_not_sampled: self.remote_parent_not_sampled.by_parent()?.remote_parent_not_sampled,
-            local_parent_sampled: self.local_parent_sampled.by_parent()?.local_parent_sampled,
-            local_parent_not_sampled: self.local_parent_not_sampled.by_parent()?.local_parent_not_sampled,
-        })
+    fn by_parent(&self) -> ParentDecisions {
+        ParentDecisions {
+            root: self.root.by_parent().root,
+            remote_parent_sampled: self.remote_parent_sampled.by_parent().remote_parent_sampled,
+            remote_parent_not_sampled: self.remote_parent_not_sampled.by_parent().remote_parent_not_sampled,
+            local_parent_sampled: self.local_parent_sampled.by_parent().local_parent_sampled,
+            local_parent_not_sampled: self.local_parent_not_sampled.by_parent().local_parent_not_sampled,
+        }
     }
 
     fn sees_attributes(&self) -> bool {
@@ -116,18 +116,18 @@ mod tests {
 
     #[test]
     fn what_is_known_beforehand_is_what_is_decided() {
-        let (yes, no) = (SamplingDecision::RecordAndSample, SamplingDecision::Drop);
+        let (yes, no) = (Some(SamplingDecision::RecordAndSample), Some(SamplingDecision::Drop));
         let known = |sampler: &dyn Sampler| {
-            let all = sampler.by_parent()?;
-            Some([
+            let all = sampler.by_parent();
+            [
                 all.root,
                 all.remote_parent_sampled,
                 all.remote_parent_not_sampled,
                 all.local_parent_sampled,
                 all.local_parent_not_sampled,
-            ])
+            ]
         };
-        assert_eq!(known(&ParentBased::new(AlwaysOff)), Some([no, yes, no, yes, no]));
+        assert_eq!(known(&ParentBased::new(AlwaysOff)), [no, yes, no, yes, no]);
         let (root, remote) = (AlwaysOn, RecordOnly);
         let mixed = ParentBased {
             root,
@@ -136,8 +136,9 @@ mod tests {
             local_parent_sampled: AlwaysOff,
             local_parent_not_sampled: ParentBased::new(AlwaysOn),
         };
-        assert_eq!(known(&mixed), Some([yes, SamplingDecision::RecordOnly, yes, no, no]));
+        assert_eq!(known(&mixed), [yes, Some(SamplingDecision::RecordOnly), yes, no, no]);
         let ratio = ParentBased::new(TraceIdRatio::new(0.5).unwrap());
-        assert_eq!((known(&ratio), ratio.sees_attributes()), (None, false));
+        assert_eq!((known(&ratio), ratio.sees_attributes()), ([None, yes, no, yes, no], false));
+        assert_eq!(known(&ratio.root), [None; 5]);
     }
 }

@@ -43,21 +43,20 @@ impl Foreseen {
     /// Takes another sampler's word.
     pub(super) fn set(&self, sampler: &dyn Sampler) {
         let attributes = if sampler.sees_attributes() { SEES_ATTRIBUTES } else { 0 };
-        let known = sampler.by_parent().map(|known| {
-            [
-                known.root,
-                known.remote_parent_sampled,
-                known.remote_parent_not_sampled,
-                known.local_parent_sampled,
-                known.local_parent_not_sampled,
-            ]
-        });
+        let known = sampler.by_parent();
+        let known = [
+            known.root,
+            known.remote_parent_sampled,
+            known.remote_parent_not_sampled,
+            known.local_parent_sampled,
+            known.local_parent_not_sampled,
+        ];
         let bit = |decision| match decision {
-            SamplingDecision::Drop => DROPS,
-            SamplingDecision::RecordAndSample if !self.has_processors => SAMPLES,
-            SamplingDecision::RecordAndSample | SamplingDecision::RecordOnly => 0,
+            Some(SamplingDecision::Drop) => DROPS,
+            Some(SamplingDecision::RecordAndSample) if !self.has_processors => SAMPLES,
+            Some(SamplingDecision::RecordAndSample | SamplingDecision::RecordOnly) | None => 0,
         };
-        let known = known.into_iter().flatten().enumerate();
+        let known = known.into_iter().enumerate();
         let bits = known.fold(attributes, |bits, (parent, decision)| bits | bit(decision) << parent);
         self.bits.store(bits, Ordering::Relaxed);
     }
@@ -139,6 +138,8 @@ mod tests {
         foreseen.set(&AlwaysOff);
         assert_eq!(decisions(&foreseen), [Drop; 5]);
         foreseen.set(&ParentBased::new(TraceIdRatio::new(0.1).unwrap()));
+        assert_eq!(decisions(&foreseen), [Open, Sample, Drop, Sample, Drop]);
+        foreseen.set(&TraceIdRatio::new(0.1).unwrap());
         assert_eq!(decisions(&foreseen), [Open; 5]);
         let told = Foreseen::new(&of_elsewhere, true);
         assert_eq!(decisions(&told), [Open, Open, Drop, Drop, Open], "processors are told of what is recorded");

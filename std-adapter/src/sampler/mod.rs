@@ -107,12 +107,12 @@ impl Sampler for Built {
         }
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
+    fn by_parent(&self) -> ParentDecisions {
         match self {
             Self::AlwaysOn => AlwaysOn.by_parent(),
             Self::AlwaysOff => AlwaysOff.by_parent(),
             Self::ParentBased(sampler) => sampler.by_parent(),
-            _ => None,
+            _ => ParentDecisions::OPEN,
         }
     }
 
