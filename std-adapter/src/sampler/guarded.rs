@@ -17,7 +17,7 @@ impl<S: Sampler> Sampler for Guarded<S> {
         })
     }
 
-    fn by_parent(&self) -> Option<ParentDecisions> {
+    fn by_parent(&self) -> ParentDecisions {
         self.0.by_parent()
     }
 
