@@ -11,7 +11,7 @@ async function compressed(body) {
 }
 
 /**
- * The instrumentation, for `init`'s list; behind `sendJson`, if that is used too. Across origins `content-encoding` must be among the
+ * The instrumentation, for `init`'s list; before `sendJson`, if that is used too: what is compressed already leaves as JSON without compression. Across origins `content-encoding` must be among the
  * headers that the collector allows.
  */
 export const sendGzip = () => () => {
@@ -32,12 +32,12 @@ export const sendGzip = () => () => {
 
   wrapSend((send) => (address, init) => {
     if (init.later || isLeaving() || init.body.length < LEAST) return send.call(globalThis, address, init);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const go = (changed) => pending.delete(plain) && resolve(send.call(globalThis, address, { ...init, ...changed }));
       const plain = () => go();
       pending.add(plain);
       const headers = { ...init.headers, "content-encoding": "gzip" };
-      compressed(init.body).then((body) => go({ body, headers }), plain);
+      compressed(init.body).then((body) => go({ body, headers }), plain).catch(reject);
     });
   });
   return () => listening.abort();

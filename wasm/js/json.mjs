@@ -106,8 +106,10 @@ async function answered(response) {
 export const sendJson = () => () => {
   limitRequests(LARGEST);
   wrapSend((send) => (address, init) => {
-    const body = new TextEncoder().encode(toJson(init.body));
-    const answer = send.call(globalThis, address, { ...init, body, headers: { ...init.headers, "content-type": "application/json" } });
+    const { "content-encoding": encoding, ...headers } = init.headers;
+    // Compressed before it came here: then it leaves as it would without.
+    const body = new TextEncoder().encode(toJson(encoding ? init.request.bytes : init.body));
+    const answer = send.call(globalThis, address, { ...init, body, headers: { ...headers, "content-type": "application/json" } });
     return answer?.then ? answer.then(answered) : answer;
   });
 };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { gunzipSync } from "node:zlib";
 
 import { balance, load, pending, start, withGlobals } from "./support.mjs";
 
@@ -288,4 +289,20 @@ test("memory is bounded while nobody answers", async (t) => {
   assert.equal(balance(tracer.stats()), started);
   // Nobody will ever answer: give the tracer back without waiting for its last flush.
   tracer.shutdown();
+});
+
+test("JSON is JSON, whether it stands before gzip in the list or behind it", async (t) => {
+  const { sendGzip } = await load("gzip.mjs");
+  const { sendJson } = await load("json.mjs");
+  for (const instrumentations of [[sendGzip(), sendJson()], [sendJson(), sendGzip()]]) {
+    const { tracer, network } = await start(t, { instrumentations }, () => new Response("{}"));
+    spans(tracer, 50);
+    await tracer.flush();
+    const [{ bytes, headers }] = network.calls;
+    const text = headers.get("content-encoding") ? gunzipSync(bytes) : bytes;
+    const [{ scopeSpans }] = JSON.parse(new TextDecoder().decode(text)).resourceSpans;
+    assert.equal(scopeSpans[0].spans.length, 50);
+    assert.equal(tracer.stats().delivered, 50);
+    await tracer.shutdown();
+  }
 });
