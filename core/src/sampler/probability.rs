@@ -129,8 +129,8 @@ fn threshold_of(probability: f64, digits: u8) -> Result<u64, ProbabilityError> {
     if !(1.0..=WHOLE as f64).contains(&scaled) {
         return Err(ProbabilityError);
     }
-    // Rounded half up: what is below a half is cut off, and above 2^53 there are no halves.
-    let kept = if scaled < (1_u64 << 53) as f64 { (scaled + 0.5) as u64 } else { scaled as u64 };
+    // Rounded half up: what is below a half is cut off, and from 2^52 on there are no halves, and to add one would round.
+    let kept = if scaled < (1_u64 << 52) as f64 { (scaled + 0.5) as u64 } else { scaled as u64 };
     // As many leading digits are `f` as the probability has leading zeros; those carry no precision.
     let leading = (kept.leading_zeros().cast_signed() - (u64::BITS.cast_signed() - BITS)).max(0) / DIGIT;
     let precision = (i32::from(digits.max(1)) + leading).min(BITS / DIGIT);
@@ -194,6 +194,8 @@ mod tests {
         assert_eq!(threshold(smallest, 1), Ok(Some(MAX_VALUE)), "leading digits are not counted");
         assert_eq!(threshold(smallest * 3.0, 0), Ok(Some(MAX_VALUE - 2)));
         assert_eq!(threshold(1.0 - f64::EPSILON, 14), Ok(Some(16)));
+        // 2^56 / 15 as a double is an odd integer between 2^52 and 2^53: half more of it would be a tie.
+        assert_eq!(threshold(1.0 / 15.0, 14), Ok(Some(0xee_eeee_eeee_eeef)));
         assert_eq!(threshold(1.0 - f64::EPSILON, 4), Ok(Some(0)), "near 1 there is no need for precision");
         assert_eq!(threshold(0.0, 4), Ok(None));
         assert_eq!(threshold(-0.0, 4), Ok(None));
