@@ -71,9 +71,14 @@ function optimised(bytes) {
   binaryen.setShrinkLevel(2);
   // The stack comes first in memory and ends there, so a sum that wraps around never is a valid address.
   binaryen.setLowMemoryUnused(true);
+  binaryen.setGenerateStackIR(true);
+  binaryen.setOptimizeStackIR(true);
   // Each round finds a little more, up to here.
-  for (let round = 0; round < 3; round++) module.optimize();
-  module.runPasses(["simplify-locals", "dealign", "strip-debug", "strip-producers", "strip-target-features", "reorder-functions", "reorder-locals"]);
+  for (let round = 0; round < 2; round++) {
+    module.optimize();
+    module.runPasses(["gufa-optimizing"]);
+  }
+  module.runPasses(["simplify-locals-notee", "dealign", "strip-debug", "strip-producers", "strip-target-features", "reorder-functions", "reorder-locals"]);
   if (!module.validate()) fail("the module needs more than the features that all browsers have");
   const result = Buffer.from(module.emitBinary());
   module.dispose();
