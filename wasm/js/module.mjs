@@ -127,9 +127,11 @@ export function record(index, key, value) {
       // A proxy may refuse anything.
     }
   }
-  words[(RECORDS >> 2) + 4 * index] = key;
-  words[(RECORDS >> 2) + 4 * index + 1] = kind;
-  doubles[(RECORDS >> 3) + 2 * index + 1] = number;
+  const place = (RECORDS >> 2) + 4 * index;
+  words[place] = key;
+  words[place + 1] = kind;
+  if (kind >> 1 === 1) doubles[(place >> 1) + 1] = number;
+  else words[place + 2] = number;
 }
 
 /** Writes attributes as a run of records and answers its number. `null` and `undefined` mean "not set". */

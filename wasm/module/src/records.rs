@@ -22,8 +22,17 @@ pub struct Record {
     pub key: u32,
     /// What the value is, see [`Kind`].
     pub kind: u32,
-    /// The value: the number itself, or the number that is a text or a run of records.
+    /// The value: the number itself; or, in the first four bytes, a boolean or the number that is a text or a run of records.
     pub value: f64,
+}
+
+impl Record {
+    /// The value, if it is no double.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the first half is all of it")]
+    const fn number(&self) -> u32 {
+        self.value.to_bits() as u32
+    }
 }
 
 /// The kinds of values; other numbers mean "without an OTLP form", and the attribute is counted as dropped.
@@ -107,12 +116,12 @@ impl Written {
     fn value(&self, buffer: &mut DirectBuffer<SPAN_BYTES>, record: &Record) {
         match record.kind {
             EMPTY => {}
-            TEXT => buffer.string(self.text(record.value as u32)),
+            TEXT => buffer.string(self.text(record.number())),
             INTEGER => buffer.integer(record.value as i64),
             DOUBLE => buffer.double(record.value),
-            BOOLEAN => buffer.boolean(record.value != 0.0),
+            BOOLEAN => buffer.boolean(record.number() > 0),
             ARRAY => buffer.array(|buffer| {
-                for element in self.run(record.value as u32) {
+                for element in self.run(record.number()) {
                     // An array in an array has no OTLP form among attributes; and so nothing here goes deeper than this.
                     if element.kind == ARRAY {
                         buffer.refuse();

@@ -53,13 +53,13 @@ impl Page {
     fn record(&mut self, key: &str, value: &Js<'_>) -> Record {
         let (kind, value) = match value {
             Js::Null => (Kind::Empty as u32, 0.0),
-            Js::Text(text) => (Kind::Text as u32, self.text(text).into()),
+            Js::Text(text) => (Kind::Text as u32, whole(self.text(text))),
             Js::Integer(number) => (Kind::Integer as u32, *number),
             Js::Double(number) => (Kind::Double as u32, *number),
-            Js::Boolean(truth) => (Kind::Boolean as u32, f64::from(u8::from(*truth))),
+            Js::Boolean(truth) => (Kind::Boolean as u32, whole(u32::from(*truth))),
             Js::Array(elements) => {
                 let elements: Vec<_> = elements.iter().map(|element| self.record("", element)).collect();
-                (Kind::Array as u32, self.records(&elements).into())
+                (Kind::Array as u32, whole(self.records(&elements)))
             }
             Js::Other => (255, 0.0),
         };
@@ -96,4 +96,9 @@ impl Page {
         let spans: Vec<_> = groups.flat_map(|group| group.spans()).map(|span| span.unwrap().1).collect();
         check(&spans);
     }
+}
+
+/// A number that is no double, in the first half of where one is.
+fn whole(number: u32) -> f64 {
+    f64::from_bits(number.into())
 }
