@@ -110,6 +110,12 @@ impl SpanContext {
         Self::with_bits(trace_id, span_id, flags.bits() as usize)
     }
 
+    /// A context received from another process.
+    #[inline]
+    pub(crate) const fn remote(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
+        Self::with_bits(trace_id, span_id, flags.bits() as usize | IS_REMOTE)
+    }
+
     /// The same context, marked as received from another process.
     #[must_use]
     pub const fn into_remote(self) -> Self {

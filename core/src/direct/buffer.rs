@@ -210,17 +210,8 @@ impl<const N: usize> DirectBuffer<N> {
         }
     }
 
-    #[inline]
-    pub(super) fn varint(&mut self, value: u64) {
-        if value < 0x80 && cfg!(not(target_os = "none")) {
-            self.put([value.to_le_bytes()[0]]);
-        } else {
-            self.long_varint(value);
-        }
-    }
-
     #[inline(never)]
-    fn long_varint(&mut self, mut value: u64) {
+    pub(super) fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.byte(value.to_le_bytes()[0] | 0x80);
             value >>= 7;
@@ -242,7 +233,7 @@ impl<const N: usize> DirectBuffer<N> {
             self.put([tag, length.to_le_bytes()[0]]);
         } else {
             self.byte(tag);
-            self.long_varint(length as u64);
+            self.varint(length as u64);
         }
         self.bytes(content);
     }
@@ -306,14 +297,14 @@ impl<const N: usize> DirectBuffer<N> {
         let end = self.length;
         let length = end.wrapping_sub(start);
         // The length's own bytes, but for the first, are room for what they push away.
-        self.long_varint((length >> 7) as u64);
+        self.varint((length >> 7) as u64);
         if self.length == OVERFLOWED {
             return;
         }
         let new_end = self.length;
         slide(&mut self.bytes, start, end, start + (new_end - end));
         self.length = start - 1;
-        self.long_varint(length as u64);
+        self.varint(length as u64);
         self.length = new_end;
     }
 

@@ -32,10 +32,12 @@
 mod batch;
 mod buffer;
 mod span;
+mod traceparent;
 
 pub use batch::DirectBatch;
 pub use buffer::DirectBuffer;
 pub use span::{DirectSpan, child_of};
+pub use traceparent::parse_traceparent;
 
 use crate::SpanLimits;
 

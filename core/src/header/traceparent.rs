@@ -69,16 +69,7 @@ impl core::error::Error for TraceparentError {}
 /// assert!(context.is_sampled() && context.is_remote());
 /// ```
 pub fn parse(value: &[u8]) -> Result<SpanContext, TraceparentError> {
-    parse_trimmed(trim(value))
-}
-
-/// Like [`parse`], for a value without white space around it, such as a browser's header interfaces hand out.
-///
-/// # Errors
-/// The first rule that the value breaks.
-#[inline]
-pub fn parse_trimmed(value: &[u8]) -> Result<SpanContext, TraceparentError> {
-    let Some((layout, rest)) = value.split_first_chunk::<LENGTH>() else {
+    let Some((layout, rest)) = trim(value).split_first_chunk::<LENGTH>() else {
         return Err(TraceparentError::Length);
     };
     let [version] = hex::decode::<1>(&layout[0..2], Case::Lower).ok_or(TraceparentError::Version)?;

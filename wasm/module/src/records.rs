@@ -108,11 +108,7 @@ impl Written {
     }
 
     #[inline(never)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "what is no integer saturates, by the definition of `as`"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "what is no integer saturates, by the definition of `as`")]
     fn value(&self, buffer: &mut DirectBuffer<SPAN_BYTES>, record: &Record) {
         match record.kind {
             EMPTY => {}

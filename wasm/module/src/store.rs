@@ -1,6 +1,6 @@
 //! `Store`: all state of the module, and what each export does with it.
 
-use clewline_core::direct::{DirectBatch, DirectSpan, child_of};
+use clewline_core::direct::{DirectBatch, DirectSpan, child_of, parse_traceparent};
 use clewline_core::{SpanContext, SpanKind, StatusCode, TraceIdRatio, traceparent};
 
 use crate::contexts::Contexts;
@@ -264,7 +264,7 @@ impl Store {
 
     #[inline(never)]
     fn parse(&mut self, text: u32) -> Option<SpanContext> {
-        let context = traceparent::parse_trimmed(self.written.text(text)).ok();
+        let context = parse_traceparent(self.written.text(text));
         self.counters.malformed_parents += u32::from(context.is_none());
         context
     }
