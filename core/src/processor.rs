@@ -46,7 +46,8 @@ pub trait SpanProcessor {
         let _ = span;
     }
 
-    /// A recorded span has ended.
+    /// A recorded span has ended, whether it is sampled or not: what is not sampled is seen here, and goes no further
+    /// (OpenTelemetry trace SDK, "Recording Sampled reaction table").
     fn on_end(&self, span: &SpanView<'_>) -> Verdict;
 
     /// Whether it looks at spans that have ended. If not, all of them are kept, [`on_end`](Self::on_end) is not called, and what it
@@ -76,8 +77,8 @@ impl<A: SpanProcessor, B: SpanProcessor> SpanProcessor for (A, B) {
     }
 
     fn on_end(&self, span: &SpanView<'_>) -> Verdict {
-        match self.0.on_end(span) {
-            Verdict::Keep => self.1.on_end(span),
+        match verdict(&self.0, span) {
+            Verdict::Keep => verdict(&self.1, span),
             Verdict::Drop => Verdict::Drop,
         }
     }
@@ -85,6 +86,11 @@ impl<A: SpanProcessor, B: SpanProcessor> SpanProcessor for (A, B) {
     fn sees_ends(&self) -> bool {
         self.0.sees_ends() || self.1.sees_ends()
     }
+}
+
+/// What a processor says about a span that has ended, if it wants to see it.
+fn verdict<P: SpanProcessor>(processor: &P, span: &SpanView<'_>) -> Verdict {
+    if processor.sees_ends() { processor.on_end(span) } else { Verdict::Keep }
 }
 
 impl<P: SpanProcessor + ?Sized> SpanProcessor for &P {

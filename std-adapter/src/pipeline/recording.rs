@@ -91,9 +91,6 @@ impl Recording {
     #[cold]
     #[inline(never)]
     fn is_kept(&self, end_time: u64) -> bool {
-        if !self.span.context().is_sampled() {
-            return false;
-        }
         let view = LazyCell::new(|| self.span.view(end_time));
         let keeps = |(index, processor): (usize, &SharedProcessor)| {
             let keeps = || !processor.sees_ends() || processor.on_end(&view) == Verdict::Keep;

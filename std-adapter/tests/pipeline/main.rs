@@ -2,6 +2,7 @@
 
 mod nested;
 mod polled;
+mod processors;
 mod several;
 mod tail;
 
@@ -11,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
-use clewline::{Ledger, Pipeline, PipelineOptions, Sampler, Scope, SpanProcessor, SpanView, Tracer, Verdict};
-use clewline_core::{AlwaysOn, ReadWriteSpan};
+use clewline::{Ledger, Pipeline, PipelineOptions, Sampler, Scope, Tracer};
+use clewline_core::AlwaysOn;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -50,59 +51,6 @@ fn quiet() -> WorkerSettings {
 fn assert_sound(ledger: &Ledger) {
     let sum = ledger.delivered + ledger.rejected + ledger.dropped() + ledger.not_exported + ledger.pending;
     assert_eq!(ledger.started, sum, "{ledger:?}");
-}
-
-/// Panics whenever it is asked.
-struct Faulty;
-
-impl SpanProcessor for Faulty {
-    fn on_start(&self, _: &mut ReadWriteSpan<'_>) {
-        panic!("a processor's mistake at a start")
-    }
-
-    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
-        panic!("a processor's mistake at an end")
-    }
-}
-
-/// The ledger after ten spans that a processor was told of.
-fn ledger_of_ten(processor: impl SpanProcessor + Send + Sync + 'static) -> Ledger {
-    let exporter = Box::new(Exporter { seen: Arc::default(), answer: |_| ExportOutcome::Delivered });
-    let sampler: Box<dyn Sampler + Send + Sync> = Box::new(AlwaysOn);
-    let pipeline =
-        Pipeline::start(&[], sampler, vec![Box::new(processor)], PipelineOptions::default(), quiet(), exporter)
-            .unwrap();
-    let tracer = pipeline.tracer(&Scope { name: "test", ..Scope::default() });
-    for _ in 0..10 {
-        tracer.span("work").start().end();
-    }
-    pipeline.flush(PATIENCE).unwrap();
-    pipeline.ledger()
-}
-
-#[test]
-fn a_processor_that_panics_costs_no_span() {
-    let ledger = ledger_of_ten(Faulty);
-    assert_eq!((ledger.started, ledger.delivered, ledger.pending), (10, 10, 0), "{ledger:?}");
-}
-
-/// Would drop what ends, but says that it does not look.
-struct LooksAway;
-
-impl SpanProcessor for LooksAway {
-    fn on_end(&self, _: &SpanView<'_>) -> Verdict {
-        Verdict::Drop
-    }
-
-    fn sees_ends(&self) -> bool {
-        false
-    }
-}
-
-#[test]
-fn a_processor_that_does_not_look_at_ends_is_not_asked_there() {
-    let ledger = ledger_of_ten(LooksAway);
-    assert_eq!((ledger.started, ledger.delivered), (10, 10), "{ledger:?}");
 }
 
 /// Threads come and go, spans end on other threads than they began on, flushes come all the time.
