@@ -57,6 +57,7 @@ pub mod server;
 mod span;
 #[cfg(feature = "spool")]
 pub mod spool;
+mod stderr;
 #[cfg(any(feature = "console", feature = "cli"))]
 #[doc(hidden)]
 pub mod terminal;

@@ -70,7 +70,6 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use clewline_core::{Attribute, SpanLimits};
@@ -98,6 +97,8 @@ pub use setting::{Setting, Source, Warning};
 pub use spans::SpansConfig;
 pub use spool::{SpoolConfig, SpoolOverflow};
 pub use tail::TailConfig;
+
+use crate::stderr::say;
 
 use environment::{Environment, OfProcess, Show};
 use names::named;
@@ -271,10 +272,8 @@ impl TracingConfig {
         if !self.says_warnings() {
             return;
         }
-        let mut stderr = std::io::stderr().lock();
         for warning in self.warnings.iter().chain(&self.unsent_headers()) {
-            // Without a stderr there is nowhere left to say so.
-            let _ = writeln!(stderr, "clewline: configuration: {warning}");
+            say(format_args!("clewline: configuration: {warning}"));
         }
     }
 

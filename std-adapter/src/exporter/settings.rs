@@ -1,11 +1,11 @@
 //! `WorkerSettings`: how an exporter thread collects and retries.
 
 use std::fmt;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use super::retry::Backoff;
 use crate::config::TracingConfig;
+use crate::stderr::say;
 use crate::time::Instant;
 
 /// How the exporter thread works.
@@ -40,10 +40,7 @@ impl WorkerSettings {
             max_batch_spans: *config.batch.max_export_batch_size.get(),
             backoff: Backoff::default(),
             loss_quiet_time: Duration::from_secs(30),
-            report: Box::new(|line| {
-                // Without a stderr there is nowhere left to say so.
-                let _ = writeln!(io::stderr().lock(), "{line}");
-            }),
+            report: Box::new(|line| say(format_args!("{line}"))),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::exporter::{MemoryExporter, TimedOut};
 use crate::layer::OpenSpans;
 use crate::pipeline::{Ledger, Pipeline};
 use crate::sampler;
+use crate::stderr::say;
 
 /// Keeps tracing alive. Dropped at the end of `main`, it sends what is left, for five seconds at most unless
 /// [`shutdown_timeout`](crate::TracingConfig::shutdown_timeout) says otherwise.
@@ -22,7 +23,6 @@ pub struct Guard {
     pub(super) memory: Option<MemoryExporter>,
     pub(super) shutdown_timeout: Duration,
     /// Whether anything is said on stderr.
-    #[cfg(feature = "tracing")]
     pub(super) reports: bool,
     #[cfg(feature = "tracing")]
     pub(super) filter: Option<ChangeableFilter>,
@@ -112,14 +112,16 @@ fn report_open(open: &OpenSpans, are_exported: bool) {
         let (spans, were) = if *count == 1 { ("span", "was") } else { ("spans", "were") };
         let outcome = if are_exported { "ended by it" } else { "not exported" };
         let names = names.join(", ");
-        eprintln!("clewline: {count} {spans} {were} still open at shutdown and {were} {outcome}: {names}");
+        say(format_args!("clewline: {count} {spans} {were} still open at shutdown and {were} {outcome}: {names}"));
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Err(error) = self.end(self.shutdown_timeout) {
-            eprintln!("clewline: at shutdown, {error}");
+        if let Err(error) = self.end(self.shutdown_timeout)
+            && self.reports
+        {
+            say(format_args!("clewline: at shutdown, {error}"));
         }
     }
 }

@@ -121,7 +121,6 @@ impl<'c> Setup<'c> {
             pipeline: None,
             memory: None,
             shutdown_timeout: *config.shutdown_timeout.get(),
-            #[cfg(feature = "tracing")]
             reports: config.says_warnings(),
             #[cfg(feature = "tracing")]
             filter: None,

@@ -13,6 +13,7 @@ use clewline_core::{
 
 use crate::config::{RuleConfig, RulesConfig, SamplerConfig};
 use crate::pipeline::SharedSampler;
+use crate::stderr::say;
 pub(crate) use guarded::Guarded;
 pub use rate::{SharedRateLimited, SteadyClock};
 
@@ -139,10 +140,10 @@ impl ComposableSampler for Built {
 fn warn_of_presumed_randomness() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
-        eprintln!(
+        say(format_args!(
             "clewline: the Probability sampler presumes that trace ids are random, which a caller does not confirm by the \
              random flag of its `traceparent`; the callers should be upgraded to W3C Trace Context level 2"
-        );
+        ));
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clewline::config::{FilterConfig, SamplerConfig, SamplerError};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::alone::alone;
+use crate::alone::{alone, alone_without_stderr};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -102,4 +102,10 @@ fn nothing_is_said_where_nothing_is_to_be_said() {
     if let Some(printed) = alone(test, &variables, leave_open) {
         assert!(!printed.stderr.contains("open at shutdown"), "{}", printed.stderr);
     }
+}
+
+#[test]
+fn a_program_whose_stderr_is_gone_goes_on() {
+    let variables = [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_BSP_SCHEDULE_DELAY", "soon")];
+    alone_without_stderr("running::a_program_whose_stderr_is_gone_goes_on", &variables, leave_open);
 }
