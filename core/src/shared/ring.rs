@@ -311,13 +311,13 @@ impl<const SPAN: usize, const SPANS: usize, F: Form> SpanSink for SpanRing<SPAN,
     }
 
     #[inline(always)]
-    fn finish(&self, mut place: RingPlace<'_, SPAN, SPANS, F>, end_time: u64) {
-        if place.context().is_sampled() {
+    fn finish(&self, place: &mut RingPlace<'_, SPAN, SPANS, F>, end_time: u64) -> bool {
+        let is_sampled = place.context().is_sampled();
+        if is_sampled {
             place.recording().end_time = end_time;
             place.place.finish();
-            // It is in the ring now, and not to be forgotten.
-            core::mem::forget(place);
         }
+        is_sampled
     }
 }
 

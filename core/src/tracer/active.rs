@@ -20,7 +20,7 @@ pub(super) enum State<P> {
     NotRecording(SpanContext),
 }
 
-impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
+impl<'t, C: Clock, K: SpanSink> ActiveSpan<'t, C, K> {
     /// The span's own context, to hand to children and to other processes.
     #[must_use]
     pub fn context(&self) -> SpanContext {
@@ -162,10 +162,16 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
     // Inlined, as the context need not be kept where the compiler sees that nobody asks for it again.
     #[inline(always)]
     pub fn end(&mut self) {
-        if let State::Recording(place) = &self.state {
-            let context = State::NotRecording(place.context());
-            if let State::Recording(place) = mem::replace(&mut self.state, context) {
-                finish_now(self.clock, self.sink, ManuallyDrop::into_inner(place));
+        let State::Recording(place) = &self.state else { return };
+        let context = place.context();
+        if is_small::<K::Place<'t>>() {
+            if let State::Recording(place) = mem::replace(&mut self.state, State::NotRecording(context)) {
+                finish_small(self.clock, self.sink, place);
+            }
+        } else {
+            let ending = Ending { state: &mut self.state, context };
+            if let State::Recording(place) = &mut *ending.state {
+                finish_now(self.clock, self.sink, place);
             }
         }
     }
@@ -173,27 +179,66 @@ impl<C: Clock, K: SpanSink> ActiveSpan<'_, C, K> {
     /// Ends it at a time of the caller's: nanoseconds since the Unix epoch.
     #[inline]
     pub fn end_at(&mut self, unix_nanos: u64) {
-        let context = self.context();
-        if let State::Recording(place) = mem::replace(&mut self.state, State::NotRecording(context)) {
-            self.sink.finish(ManuallyDrop::into_inner(place), unix_nanos);
+        let State::Recording(place) = &self.state else { return };
+        let context = place.context();
+        let ending = Ending { state: &mut self.state, context };
+        if let State::Recording(place) = &mut *ending.state {
+            finish(self.sink, place, unix_nanos);
         }
+    }
+}
+
+/// What a span is that ends: it has a context in the end, also where a processor panics, and then its place is forgotten.
+struct Ending<'a, P> {
+    state: &'a mut State<P>,
+    context: SpanContext,
+}
+
+impl<P> Drop for Ending<'_, P> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        *self.state = State::NotRecording(self.context);
     }
 }
 
 impl<C: Clock, K: SpanSink> Drop for ActiveSpan<'_, C, K> {
     #[inline]
     fn drop(&mut self) {
-        if let State::Recording(place) = &mut self.state {
+        let State::Recording(place) = &mut self.state else { return };
+        if is_small::<K::Place<'_>>() {
             // SAFETY: nobody can look at the state any more.
-            #[expect(unsafe_code, reason = "`end_at` leaves a context behind, which nobody will ask for")]
+            #[expect(unsafe_code, reason = "there is no state to leave behind, and nobody who would ask for it")]
             let place = unsafe { ManuallyDrop::take(place) };
+            finish_small(self.clock, self.sink, ManuallyDrop::new(place));
+        } else {
             finish_now(self.clock, self.sink, place);
         }
     }
 }
 
-fn finish_now<'t, C: Clock, K: SpanSink>(clock: &C, sink: &'t K, place: K::Place<'t>) {
-    sink.finish(place, clock.unix_nanos().unwrap_or(0));
+/// Whether a place is best moved, in registers; a larger one is worked on where it stands.
+const fn is_small<P>() -> bool {
+    size_of::<P>() <= 2 * size_of::<usize>()
+}
+
+fn finish_small<'t, C: Clock, K: SpanSink>(clock: &C, sink: &'t K, mut place: ManuallyDrop<K::Place<'t>>) {
+    finish(sink, &mut place, clock.unix_nanos().unwrap_or(0));
+}
+
+fn finish_now<'t, C: Clock, K: SpanSink>(clock: &C, sink: &'t K, place: &mut ManuallyDrop<K::Place<'t>>) {
+    finish(sink, place, clock.unix_nanos().unwrap_or(0));
+}
+
+/// Ends a span for good: nobody looks at its place afterwards.
+#[inline(always)]
+fn finish<'t, K: SpanSink>(sink: &'t K, place: &mut ManuallyDrop<K::Place<'t>>, end_time: u64) {
+    if !sink.finish(place, end_time) {
+        // SAFETY: callers leave a context behind, or nothing.
+        #[expect(unsafe_code, reason = "dropped where it stands, as it may be large")]
+        unsafe {
+            ManuallyDrop::drop(place);
+        }
+    }
 }
 
 impl<C: Clock, K: SpanSink> fmt::Debug for ActiveSpan<'_, C, K> {

@@ -4,7 +4,8 @@ use core::fmt;
 
 use super::{ActiveSpan, SpanSink, Tracer};
 use crate::{
-    Attribute, Clock, IdSource, Link, Sampler, SamplingResult, Span, SpanContext, SpanKind, UpdatedTraceState,
+    Attribute, Clock, IdSource, Link, Sampler, SamplingResult, Span, SpanContext, SpanKind, TraceStateUpdate,
+    UpdatedTraceState,
 };
 
 /// A span to be started: call [`start`](Self::start).
@@ -106,7 +107,7 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
     #[inline(always)]
     #[must_use = "a span that is not kept ends at once"]
     pub fn start(self) -> ActiveSpan<'t, C, K> {
-        self.start_and(|_| ()).0
+        self.start_and(|_| ())
     }
 
     /// Starts it, and answers with its tracestate list too, to be handed on with its context: to children and to other
@@ -133,14 +134,18 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
     #[must_use = "a span that is not kept ends at once"]
     pub fn start_with_trace_state(self) -> (ActiveSpan<'t, C, K>, UpdatedTraceState<'a>) {
         let trace_state = self.extras.trace_state;
-        self.start_and(|sampling| sampling.trace_state.apply(trace_state))
+        let mut update = TraceStateUpdate::Keep;
+        let active = self.start_and(|sampling| update = sampling.trace_state);
+        (active, update.apply(trace_state))
     }
 
+    /// `also` sees what the sampler said.
+    // The span is all that is returned, as it may be large: beside something else it would be moved once more.
     #[inline(always)]
-    fn start_and<R>(self, also: impl FnOnce(&SamplingResult<'_>) -> R) -> (ActiveSpan<'t, C, K>, R) {
+    fn start_and(self, also: impl FnOnce(&SamplingResult<'_>)) -> ActiveSpan<'t, C, K> {
         let Self { tracer, name, kind, parent, extras, has_extras } = self;
         let extras = if has_extras { Some(&extras) } else { None };
-        let (mut active, result) = tracer.start(name, kind, parent.as_ref(), extras, also);
+        let mut active = tracer.start(name, kind, parent.as_ref(), extras, also);
         if let Some(span) = active.recording() {
             // Here the compiler may know the name, and what it is as a number.
             if span.is_unnamed() {
@@ -154,7 +159,7 @@ impl<'t, 'a, C: Clock, I: IdSource, S: Sampler, K: SpanSink> SpanBuilder<'t, 'a,
             }
             tracer.sink.started(span);
         }
-        (active, result)
+        active
     }
 }
 

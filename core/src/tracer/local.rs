@@ -78,17 +78,17 @@ impl<const SPAN: usize, const BATCH: usize, P: SpanProcessor> SpanSink for Local
         self.processor.on_start(&mut ReadWriteSpan::new(span));
     }
 
-    fn finish(&self, place: LocalSpan<SPAN>, end_time: u64) {
+    fn finish(&self, place: &mut LocalSpan<SPAN>, end_time: u64) -> bool {
         let span = &place.0;
         let keeps = |processor: &P| !processor.sees_ends() || processor.on_end(&span.view(end_time)) == Verdict::Keep;
-        if !keeps(&self.processor) || !span.context().is_sampled() {
-            return;
+        if keeps(&self.processor) && span.context().is_sampled() {
+            match self.batch.try_borrow_mut() {
+                // A refused span is counted by the batch itself.
+                Ok(mut batch) => drop(batch.push(span, end_time)),
+                Err(_) => self.missed.set(self.missed.get().saturating_add(1)),
+            }
         }
-        match self.batch.try_borrow_mut() {
-            // A refused span is counted by the batch itself.
-            Ok(mut batch) => drop(batch.push(span, end_time)),
-            Err(_) => self.missed.set(self.missed.get().saturating_add(1)),
-        }
+        false
     }
 }
 
@@ -114,8 +114,10 @@ impl<const SPAN: usize> DerefMut for LocalSpan<SPAN> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
-    use crate::{AlwaysOn, CountingIds, NoClock, Tracer};
+    use crate::{ActiveSpan, AlwaysOn, CountingIds, NoClock, SpanView, Tracer};
 
     #[test]
     fn a_span_that_ends_while_the_batch_is_read_is_counted() {
@@ -128,5 +130,28 @@ mod tests {
         assert_eq!(during, Some((0, 0)));
         tracer.span("kept").start().end();
         assert_eq!(tracer.sink().with_batch(count), Some((1, 1)));
+    }
+
+    #[test]
+    fn a_processor_that_panics_sees_an_end_once_and_the_context_stays() {
+        struct Panics(Cell<u32>);
+        impl SpanProcessor for &Panics {
+            fn on_end(&self, _: &SpanView<'_>) -> Verdict {
+                self.0.set(self.0.get() + 1);
+                panic!("on purpose");
+            }
+        }
+        let panics = Panics(Cell::new(0));
+        let sink = LocalSink::<128, 512, _>::with_processor(&panics);
+        let tracer = Tracer::new(NoClock, CountingIds::new(), AlwaysOn, sink);
+        for ends in [ActiveSpan::end, |span: &mut ActiveSpan<'_, _, _>| span.end_at(7)] {
+            panics.0.set(0);
+            let mut span = tracer.span("log").start();
+            let context = span.context();
+            assert!(catch_unwind(AssertUnwindSafe(|| ends(&mut span))).is_err());
+            assert_eq!((span.is_recording(), span.context()), (false, context));
+            drop(span);
+            assert_eq!(panics.0.get(), 1);
+        }
     }
 }

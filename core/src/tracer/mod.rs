@@ -72,14 +72,14 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
     /// Decides, and finds a place for a span that the sampler wants. `also` sees what the sampler said.
     ///
     /// What every span has comes in registers, the rest behind one pointer.
-    fn start<'t, R>(
+    fn start<'t>(
         &'t self,
         name: &str,
         kind: SpanKind,
         parent: Option<&SpanContext>,
         extras: Option<&Extras<'_, K>>,
-        also: impl FnOnce(&SamplingResult<'_>) -> R,
-    ) -> (ActiveSpan<'t, C, K>, R) {
+        also: impl FnOnce(&SamplingResult<'_>),
+    ) -> ActiveSpan<'t, C, K> {
         let Self { clock, ids, sampler, sink, limits } = self;
         let (trace_state, attributes, links) =
             extras.map_or(("", &[][..], &[][..]), |extras| (extras.trace_state, extras.attributes, extras.links));
@@ -104,6 +104,7 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
             attributes,
             links,
         });
+        also(&sampling);
         let context = || {
             let flags = start::flags(sampling.decision, origin.flags().is_random());
             SpanContext::new(origin.trace_id(), span_id, flags)
@@ -126,7 +127,7 @@ impl<C: Clock, I: IdSource, S: Sampler, K: SpanSink> Tracer<C, I, S, K> {
             }
             None => State::NotRecording(context()),
         };
-        (ActiveSpan { state, clock, sink }, also(&sampling))
+        ActiveSpan { state, clock, sink }
     }
 }
 

@@ -28,8 +28,9 @@ pub trait SpanSink {
         let _ = span;
     }
 
-    /// Keeps what it wants of a span that ended at `end_time`.
-    fn finish<'s>(&'s self, place: Self::Place<'s>, end_time: u64);
+    /// Keeps what it wants of a span that ended at `end_time`. Where it stands: a place may be as large as the span, and moving
+    /// that takes longer than all the rest. Answers whether the place stays the span's; if not, it is dropped.
+    fn finish<'s>(&'s self, place: &mut Self::Place<'s>, end_time: u64) -> bool;
 }
 
 /// A sink in a place of its own: a `static` ring that needs no initial bytes in flash.
@@ -52,7 +53,7 @@ impl<K: SpanSink + ?Sized> SpanSink for &K {
     }
 
     #[inline]
-    fn finish<'s>(&'s self, place: Self::Place<'s>, end_time: u64) {
-        (**self).finish(place, end_time);
+    fn finish<'s>(&'s self, place: &mut Self::Place<'s>, end_time: u64) -> bool {
+        (**self).finish(place, end_time)
     }
 }
