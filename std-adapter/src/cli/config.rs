@@ -1,10 +1,11 @@
 //! `clewline config`: the effective configuration, and where each value came from.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use clewline::TracingConfig;
+
+use crate::streams::print;
 
 /// Print the configuration that a program with this environment would have, as JSON: every value, where it came from, and
 /// what was wrong.
@@ -30,7 +31,5 @@ pub(crate) fn config(arguments: &ConfigArguments) -> Result<(), String> {
     let report = config.report().with_files();
     let report = if arguments.redact { report.redacted() } else { report };
     let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-    // Whoever has read enough may close the pipe.
-    let _ = writeln!(std::io::stdout().lock(), "{json}");
-    Ok(())
+    print(json + "\n")
 }

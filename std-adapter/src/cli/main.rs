@@ -7,8 +7,10 @@ mod firmware;
 mod inspect;
 mod serve;
 mod size;
+mod streams;
 mod tail;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -41,7 +43,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("clewline: {message}");
+            // Without a stderr the exit code is all there is to say.
+            let _ = writeln!(std::io::stderr(), "clewline: {message}");
             ExitCode::FAILURE
         }
     }

@@ -8,6 +8,7 @@ use clap::Args;
 use clewline::server::{DEFAULT_GRPC_PORT, DEFAULT_PORT, Server, ServerConfig};
 
 use crate::size::parse_size;
+use crate::streams::print;
 
 /// Receive traces over OTLP/HTTP and show them in a web page.
 #[derive(Debug, Args)]
@@ -77,12 +78,15 @@ pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
     .map_err(|error| cannot_listen(listen, &error))?;
     let end = crate::asked_to_end();
     let address = reachable(server.local_addr());
-    println!(
-        "Clewline: viewer at http://{address}/ , send OTLP/HTTP spans to http://{address}/v1/traces (Ctrl-C ends)"
-    );
+    // The server is there whether anybody reads that or not.
+    let _ = print(format_args!(
+        "Clewline: viewer at http://{address}/ , send OTLP/HTTP spans to http://{address}/v1/traces (Ctrl-C ends)\n"
+    ));
     if let Some(grpc) = grpc {
         match server.also_listen(grpc).await {
-            Ok(address) => println!("Clewline: OTLP/gRPC spans at http://{}", reachable(address)),
+            Ok(address) => {
+                let _ = print(format_args!("Clewline: OTLP/gRPC spans at http://{}\n", reachable(address)));
+            }
             Err(error) if is_grpc_asked_for => return Err(cannot_listen(grpc, &error)),
             // Nobody asked for it, and the first address takes them too.
             Err(error) => eprintln!("clewline: OTLP/gRPC only at {address}: {grpc} cannot be listened on: {error}"),

@@ -84,3 +84,33 @@ fn the_environment_is_explained_too() {
     let b3 = run(&["--format", "b3"], &[("X_B3_TRACEID", "463ac35c9f6413ad"), ("X_B3_SPANID", "a2fb4a1d1a96d312")]);
     assert!(b3.contains("trace id      0000000000000000463ac35c9f6413ad"), "{b3}");
 }
+
+/// Runs the binary with this stdout; answers its exit code and what it said on stderr.
+fn run_into(stdout: impl Into<std::process::Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clewline"));
+    let output = command.args(arguments).stdin(std::process::Stdio::null()).stdout(stdout).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+const PRINTING: [&[&str]; 4] =
+    [&["inspect", "traceparent: 00"], &["inspect", "env"], &["inspect", "env", "--json"], &["config"]];
+
+#[test]
+fn whoever_has_read_enough_may_close_the_pipe() {
+    for arguments in PRINTING {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run_into(writer, arguments), (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    for arguments in PRINTING {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, said) = run_into(full, arguments);
+        assert_eq!(code, Some(1), "{arguments:?}");
+        assert!(said.starts_with("clewline: stdout cannot be written: "), "{arguments:?}: {said}");
+    }
+}

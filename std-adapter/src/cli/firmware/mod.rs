@@ -6,10 +6,11 @@ mod strings;
 mod table;
 
 use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+
+use crate::streams::read_stdin;
 
 /// Export a firmware's string table, or expand the frames that its chip sent.
 #[derive(Debug, Args)]
@@ -36,9 +37,7 @@ pub(crate) fn firmware(arguments: FirmwareArguments) -> Result<(), String> {
 /// A whole file; `-` is stdin.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     if path == Path::new("-") {
-        let mut input = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut input).map_err(|error| format!("stdin cannot be read: {error}"))?;
-        return Ok(input);
+        return read_stdin();
     }
     fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::recording::Recording;
 use super::table::Table;
 use super::{parse_build_id, read};
+use crate::streams::print;
 
 /// Write a firmware's string table to a file, from the image that was flashed or from frames in which a chip sent it.
 #[derive(Debug, Args)]
@@ -43,8 +44,7 @@ pub(super) fn export(arguments: &StringsArguments) -> Result<(), String> {
     let table = table_in(&input, arguments)?;
     let json = table.to_json()?;
     let Some(path) = &arguments.output else {
-        print!("{json}");
-        return Ok(());
+        return print(json);
     };
     fs::write(path, json).map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }

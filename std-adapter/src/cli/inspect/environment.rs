@@ -8,6 +8,7 @@ use clewline_core::environment::variable;
 use super::Format;
 use super::explain::explain;
 use super::headers::Findings;
+use crate::streams::print;
 
 /// Say what TRACEPARENT, TRACESTATE and BAGGAGE mean in this environment, or the variables of another format.
 #[derive(Debug, Args)]
@@ -32,14 +33,13 @@ pub(super) fn inspect(arguments: &EnvironmentArguments) -> Result<(), String> {
     let headers: Vec<(&str, &[u8])> = variables.iter().map(|(name, value)| (*name, value.as_encoded_bytes())).collect();
     if arguments.json {
         let line = serde_json::to_string(&Findings::new(arguments.format, &headers));
-        println!("{}", line.map_err(|error| format!("the findings cannot be written as JSON: {error}"))?);
-    } else {
-        print!("{}", explain(arguments.format, &headers));
-        if headers.is_empty() {
-            let names = arguments.format.names().iter().filter_map(|name| variable(name));
-            let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
-            println!("none of these variables is set: {}", names.join(", "));
-        }
+        return print(line.map_err(|error| format!("the findings cannot be written as JSON: {error}"))? + "\n");
     }
-    Ok(())
+    print(explain(arguments.format, &headers))?;
+    if !headers.is_empty() {
+        return Ok(());
+    }
+    let names = arguments.format.names().iter().filter_map(|name| variable(name));
+    let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+    print(format_args!("none of these variables is set: {}\n", names.join(", ")))
 }

@@ -1,12 +1,15 @@
 //! `clewline inspect headers`: JSON lines in, JSON lines out.
 
 use std::fmt;
-use std::io::{BufRead, BufWriter, Write};
+use std::io::{BufRead, BufWriter, Read as _, Write};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::Format;
 use super::headers::Findings;
+
+/// Far more than the headers of any request.
+const LONGEST_LINE: u64 = 64 << 20;
 
 /// Answers each line of `input` by one of `output`, in order. Empty lines have no answer.
 ///
@@ -17,11 +20,15 @@ pub(super) fn answer(format: Format, mut input: impl BufRead, output: &mut impl 
     let mut line = Vec::new();
     loop {
         line.clear();
-        let length = input.read_until(b'\n', &mut line).map_err(|error| format!("stdin cannot be read: {error}"))?;
+        let length = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let length = length.map_err(|error| format!("stdin cannot be read: {error}"))?;
         if length == 0 {
             break;
         }
         number += 1;
+        if length as u64 == LONGEST_LINE {
+            return Err(format!("line {number} has more than {LONGEST_LINE} bytes"));
+        }
         if line.trim_ascii().is_empty() {
             continue;
         }

@@ -11,6 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use clewline::propagation::Propagators;
 use clewline_core::{b3, baggage, jaeger, traceparent, tracestate};
 
+use crate::streams::print;
+
 /// Say what trace headers mean and which rule they break, or convert OTLP requests.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_precedence_over_arg = true, arg_required_else_help = true)]
@@ -95,8 +97,7 @@ fn inspect_headers(arguments: &HeadersArguments) -> Result<(), String> {
         return lines::answer(arguments.format, std::io::stdin().lock(), &mut std::io::stdout().lock());
     }
     let headers = arguments.headers.iter().map(|header| parse_header(header)).collect::<Result<Vec<_>, _>>()?;
-    print!("{}", explain::explain(arguments.format, &headers));
-    Ok(())
+    print(explain::explain(arguments.format, &headers))
 }
 
 /// A header in one piece. The value keeps its white space: what of it counts is one of the rules.

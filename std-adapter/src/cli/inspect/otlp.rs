@@ -8,10 +8,8 @@ use clewline_core::{RequestView, StorageView as _};
 use flate2::read::MultiGzDecoder;
 
 use super::tree;
+use crate::streams::{MOST_BYTES, read_stdin};
 use crate::tail::tree::Style;
-
-/// What a compressed request may grow to.
-const MAX_BYTES: u64 = 1 << 30;
 
 /// Convert an OTLP trace request (ExportTraceServiceRequest) from stdin to stdout.
 #[derive(Debug, Args)]
@@ -52,9 +50,7 @@ impl Encoding {
 
 /// Reads stdin and writes stdout.
 pub(super) fn convert(arguments: &OtlpArguments) -> Result<(), String> {
-    let mut input = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut input).map_err(|error| format!("stdin cannot be read: {error}"))?;
-    let input = decompress(input)?;
+    let input = decompress(read_stdin()?)?;
     let from = arguments.from.unwrap_or_else(|| Encoding::of(&input));
     let to = arguments.to.unwrap_or(match from {
         Encoding::Protobuf => Output::Json,
@@ -99,11 +95,11 @@ fn decompress(input: Vec<u8>) -> Result<Vec<u8>, String> {
         return Ok(input);
     }
     let mut output = Vec::new();
-    let read = MultiGzDecoder::new(input.as_slice()).take(MAX_BYTES).read_to_end(&mut output);
+    let read = MultiGzDecoder::new(input.as_slice()).take(MOST_BYTES).read_to_end(&mut output);
     let length =
         read.map_err(|error| format!("the gzip data is broken after {} bytes of content: {error}", output.len()))?;
-    if length as u64 == MAX_BYTES {
-        return Err(format!("the gzip data holds more than {MAX_BYTES} bytes"));
+    if length as u64 == MOST_BYTES {
+        return Err(format!("the gzip data holds more than {MOST_BYTES} bytes"));
     }
     Ok(output)
 }
