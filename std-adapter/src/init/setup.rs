@@ -42,12 +42,13 @@ pub struct Setup<'c> {
     sampler: Option<SharedSampler>,
     processors: Vec<SharedProcessor>,
     destinations: Vec<Destination>,
+    uses_system_clock: bool,
 }
 
 impl<'c> Setup<'c> {
     /// What `config` says, and nothing more yet.
     pub fn new(config: &'c TracingConfig) -> Self {
-        Self { config, sampler: None, processors: Vec::new(), destinations: Vec::new() }
+        Self { config, sampler: None, processors: Vec::new(), destinations: Vec::new(), uses_system_clock: false }
     }
 
     /// Adds a processor; they see a span in the order in which they were added.
@@ -73,6 +74,14 @@ impl<'c> Setup<'c> {
     /// Adds an exporter with settings of its own.
     pub fn destination(mut self, destination: Destination) -> Self {
         self.destinations.push(destination);
+        self
+    }
+
+    /// Reads every time from the system's clock. Otherwise the processor's counter, where it is steady, counts on from the
+    /// system's clock, which is quicker and follows its corrections within a second; see
+    /// [`HostClock`](crate::pipeline::HostClock).
+    pub fn system_clock(mut self) -> Self {
+        self.uses_system_clock = true;
         self
     }
 
@@ -138,7 +147,7 @@ impl<'c> Setup<'c> {
     }
 
     fn pipeline(self) -> Result<(&'static Pipeline, Option<MemoryExporter>), InitError> {
-        let Self { config, sampler, processors, destinations } = self;
+        let Self { config, sampler, processors, destinations, uses_system_clock } = self;
         config.sampler.get().check()?;
         let Destinations { list, memory } = Destinations::new(config)?;
         let pipeline = config.with_resource(|resource| {
@@ -146,6 +155,7 @@ impl<'c> Setup<'c> {
                 limits: config.span_limits(),
                 baggage_attributes: config.baggage_attributes.get().clone(),
                 exports_open_spans: *config.spans.export_open.get(),
+                uses_system_clock,
                 ..PipelineOptions::default()
             };
             config.memory.set(&mut options);

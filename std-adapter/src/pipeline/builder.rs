@@ -161,7 +161,7 @@ impl<'a> PipelineBuilder<'a> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Box::leak(Box::new(Pipeline {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            clock: HostClock::get(),
+            clock: if self.options.uses_system_clock { HostClock::system() } else { HostClock::get() },
             foreseen: Foreseen::new(&*self.sampler, !self.processors.is_empty()),
             sampler: Mutex::new(self.sampler.into()),
             sampler_version: AtomicU64::new(1),

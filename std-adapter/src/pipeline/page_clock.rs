@@ -90,6 +90,12 @@ impl HostClock {
         ANCHOR.with(|_| Self(()))
     }
 
+    /// The same: a page has no other.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::get()
+    }
+
     /// Compares with `Date.now()` now: the computer may have slept.
     pub fn compare(self) {
         ANCHOR.with(|anchor| anchor.compare(performance_now(), Date::now()));

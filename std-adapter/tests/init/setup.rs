@@ -44,6 +44,22 @@ fn names(memory: &MemoryExporter) -> Vec<String> {
 }
 
 #[test]
+fn the_systems_clock_may_be_asked_for() {
+    alone("setup::the_systems_clock_may_be_asked_for", &[], || {
+        let config = TracingConfig::default().with_exporters([ExporterKind::Memory]);
+        let guard = Setup::new(&config).system_clock().start().unwrap();
+        clewline::tracer("shop").span("cart").start().end();
+        let clock = guard.pipeline().unwrap().clock();
+        // Its ticks are times already; those of the processor's counter are not.
+        assert_eq!(clock.to_unix_nanos(7), 7);
+        guard.flush(SOON).unwrap();
+        let spans = guard.memory().unwrap().take();
+        let [cart] = spans.as_slice() else { panic!("{spans:?}") };
+        assert!(cart.start_time_unix_nano > 1_700_000_000_000_000_000, "{cart:?}");
+    });
+}
+
+#[test]
 fn what_the_program_adds_stands_beside_what_is_configured() {
     alone("setup::what_the_program_adds_stands_beside_what_is_configured", &[], || {
         let own = MemoryExporter::new(10);
