@@ -1,7 +1,8 @@
 //! `inject`: the current context in the headers of a request, whatever client sends it.
 
 use clewline::Context;
-use clewline::propagation;
+use clewline::propagation::{self, Propagators};
+use clewline::traceparent::Traceparent;
 
 /// Headers of a request. Names are in lower case.
 pub trait Carrier {
@@ -78,7 +79,14 @@ pub fn inject(headers: &mut (impl Carrier + ?Sized)) -> bool {
 
 /// Writes what `headers` do not have yet.
 pub(crate) fn inject_context(context: &Context, headers: &mut (impl Carrier + ?Sized)) -> bool {
-    let propagators = propagation::global();
+    match propagation::chosen() {
+        Some(propagators) => inject_chosen(propagators, context, headers),
+        None => inject_w3c(context, headers),
+    }
+}
+
+/// By the propagators that the program has set.
+fn inject_chosen(propagators: &Propagators, context: &Context, headers: &mut (impl Carrier + ?Sized)) -> bool {
     let has_any_of = |names: &[&str]| names.iter().any(|name| headers.has(name));
     let is_traced = has_any_of(&propagators.fields().filter(|name| *name != "baggage").collect::<Vec<_>>());
     let has_baggage = has_any_of(&["baggage"]);
@@ -89,6 +97,30 @@ pub(crate) fn inject_context(context: &Context, headers: &mut (impl Carrier + ?S
             has_written = true;
         }
     });
+    has_written
+}
+
+/// By those that every program has. Written out, because a list of formats would have all of them linked, for 1.6 KB.
+fn inject_w3c(context: &Context, headers: &mut (impl Carrier + ?Sized)) -> bool {
+    let mut has_written = false;
+    let mut set = |headers: &mut _, name: &str, value: &str| {
+        Carrier::set(headers, name, value);
+        has_written = true;
+    };
+    if let Some(span) = context.span_context()
+        && !headers.has("traceparent")
+        && !headers.has("tracestate")
+    {
+        set(headers, "traceparent", Traceparent::new(span).as_str());
+        let trace_state = context.trace_state();
+        if !trace_state.is_empty() {
+            set(headers, "tracestate", trace_state);
+        }
+    }
+    let baggage = context.baggage();
+    if !baggage.is_empty() && !headers.has("baggage") {
+        set(headers, "baggage", baggage.as_str());
+    }
     has_written
 }
 

@@ -33,14 +33,14 @@
 //!
 //! # What it costs
 //!
-//! A page that has this module, `#[instrument]` and traced requests grows by 65 KB after brotli (`opt-level = "z"`, `lto = "fat"`,
+//! A page that has this module, `#[instrument]` and traced requests grows by 58 KB after brotli (`opt-level = "z"`, `lto = "fat"`,
 //! `panic = "abort"`, then `wasm-opt -Oz`): what is not asked for, such as a [filter](Builder::filter), is not linked.
 //!
 //! # What it does not do
 //!
 //! What cannot leave a closing page within the 60 KiB that a browser allows is lost with it. Spans that are open at that moment are
-//! not sent. Where JavaScript on the page traces every `fetch` (npm's `traceFetch`), it sees Rust's requests too, and records each
-//! traced one a second time, as a root of its own; the server continues Rust's. On other targets than `wasm32-unknown-unknown`
+//! not sent. Where JavaScript on the page traces every `fetch` (npm's `traceFetch`), it leaves alone what carries `traceparent`, and
+//! Rust's own requests with spans; what Rust sends without that header, to origins that are not listed, it records as well. On other targets than `wasm32-unknown-unknown`
 //! the crate compiles, for code that is shared with a server, but only `inject` and what it re-exports work there.
 //!
 //! The npm package `clewline`, for JavaScript, is built from `wasm/module` and `wasm/js` beside this crate.

@@ -1,6 +1,5 @@
 //! What is said once per request around the spans: the resource and the instrumentation scopes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clewline_core::{EncodeError, Resource, Scope, StorageView as _};
@@ -30,7 +29,17 @@ pub struct Envelope {
 #[derive(Debug, Default)]
 struct Scopes {
     fields: Vec<Arc<[u8]>>,
-    numbers: HashMap<Box<[u8]>, u16>,
+    /// Places in `fields`, sorted by what stands there: a table by hash would cost a page 3 KB.
+    sorted: Vec<u16>,
+}
+
+impl Scopes {
+    /// The number of a scope, or where in `sorted` it would stand.
+    fn find(&self, fields: &[u8]) -> Result<u16, usize> {
+        let known = |number: &u16| self.fields.get(usize::from(*number)).map_or(&[][..], |known| known);
+        let place = self.sorted.binary_search_by(|number| known(number).cmp(fields))?;
+        self.sorted.get(place).copied().ok_or(place)
+    }
 }
 
 impl Envelope {
@@ -53,18 +62,19 @@ impl Envelope {
 
     /// Like [`scope`](Self::scope), for fields that were encoded before.
     pub(crate) fn scope_of(&self, fields: &[u8]) -> ScopeIndex {
-        let known = self.scopes.read().unwrap_or_else(PoisonError::into_inner).numbers.get(fields).copied();
-        if let Some(number) = known {
+        let known = self.scopes.read().unwrap_or_else(PoisonError::into_inner).find(fields);
+        if let Ok(number) = known {
             return ScopeIndex(number);
         }
         let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
-        let Scopes { fields: all, numbers } = &mut *scopes;
+        let place = match scopes.find(fields) {
+            Ok(number) => return ScopeIndex(number),
+            Err(place) => place,
+        };
         // More scopes than can be told apart are a name made of data; they count as the first.
-        let Ok(number) = u16::try_from(all.len()) else { return ScopeIndex(0) };
-        let number = *numbers.entry(fields.into()).or_insert(number);
-        if usize::from(number) == all.len() {
-            all.push(fields.into());
-        }
+        let Ok(number) = u16::try_from(scopes.fields.len()) else { return ScopeIndex(0) };
+        scopes.fields.push(fields.into());
+        scopes.sorted.insert(place, number);
         ScopeIndex(number)
     }
 

@@ -134,12 +134,19 @@ pub(super) fn describe_location(
 /// Whether a span may be named after its function, as `#[instrument]` names it.
 fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();
-    characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
-        && characters.all(|character| character.is_alphanumeric() || character == '_')
+    let starts = |first: char| first.is_ascii_alphabetic() || first == '_' || !first.is_ascii();
+    characters.next().is_some_and(starts) && characters.all(|next| starts(next) || next.is_ascii_digit())
+}
+
+/// In a page or worker there is one thread, which has no number.
+#[cfg(target_family = "wasm")]
+const fn number_of(_: &Thread) -> Option<i64> {
+    None
 }
 
 /// The number that a thread's `Debug` shows: the standard library has no other way to it yet. `thread.id` is an integer
 /// (OpenTelemetry semantic conventions, "General thread attributes").
+#[cfg(not(target_family = "wasm"))]
 fn number_of(thread: &Thread) -> Option<i64> {
     format!("{:?}", thread.id()).chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
 }

@@ -47,7 +47,7 @@ impl fmt::Write for Limited<'_> {
             self.text.push_str(piece);
             return Ok(());
         }
-        self.text.push_str(&piece[..piece.floor_char_boundary(room)]);
+        self.text.push_str(piece.get(..piece.floor_char_boundary(room)).unwrap_or_default());
         // Whatever comes now finds no room.
         self.end = self.text.len();
         Err(fmt::Error)

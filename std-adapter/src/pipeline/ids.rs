@@ -21,17 +21,27 @@ fn seeded() -> RandomIds {
     RandomIds::from_seed(entropy())
 }
 
-/// 128 bits from the operating system; should it have none, from the hasher's own random keys.
+/// 128 bits from the operating system or the browser.
 fn entropy() -> [u64; 2] {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
-        use std::hash::{BuildHasher, RandomState};
-        let keys = RandomState::new();
-        bytes[..8].copy_from_slice(&keys.hash_one(1_u8).to_ne_bytes());
-        bytes[8..].copy_from_slice(&keys.hash_one(2_u8).to_ne_bytes());
+        return second_best();
     }
-    let [high, low] = [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|index| bytes[at + index])));
-    [high, low]
+    [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|index| bytes[at + index])))
+}
+
+/// For a host that has none: the hasher's own random keys.
+#[cfg(not(all(feature = "web", target_family = "wasm")))]
+fn second_best() -> [u64; 2] {
+    use std::hash::{BuildHasher, RandomState};
+    let keys = RandomState::new();
+    [keys.hash_one(1_u8), keys.hash_one(2_u8)]
+}
+
+/// For a browser that has none: in a page, the hasher's keys are the same each time.
+#[cfg(all(feature = "web", target_family = "wasm"))]
+fn second_best() -> [u64; 2] {
+    [(); 2].map(|()| js_sys::Math::random().to_bits())
 }
 
 #[cfg(test)]

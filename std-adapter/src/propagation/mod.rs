@@ -38,4 +38,4 @@ pub use clewline_core::tracestate::TraceStateError;
 pub use future::{InContext, WithContext};
 #[cfg(feature = "http")]
 pub(crate) use percent::decoded;
-pub use propagators::{Extraction, Propagators, UnknownPropagator, global, set_global};
+pub use propagators::{Extraction, Propagators, UnknownPropagator, chosen, global, set_global};

@@ -228,6 +228,12 @@ pub fn global() -> &'static Propagators {
     GLOBAL.get().unwrap_or_else(|| DEFAULT.get_or_init(Propagators::default))
 }
 
+/// Those that were [set](set_global), if any were: a program that sets none need not have more than W3C's linked.
+#[must_use]
+pub fn chosen() -> Option<&'static Propagators> {
+    GLOBAL.get()
+}
+
 /// Makes `propagators` those that [`global`] answers; call it before [`init`](crate::init), which otherwise sets those of the
 /// configuration. False if there are some already.
 pub fn set_global(propagators: Propagators) -> bool {
