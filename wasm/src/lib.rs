@@ -39,9 +39,10 @@
 //! # What it does not do
 //!
 //! What cannot leave a closing page within the 60 KiB that a browser allows is lost with it. Spans that are open at that moment are
-//! not sent. Where JavaScript on the page traces every `fetch` (npm's `traceFetch`), it leaves alone what carries `traceparent`, and
-//! Rust's own requests with spans; what Rust sends without that header, to origins that are not listed, it records as well. On other targets than `wasm32-unknown-unknown`
-//! the crate compiles, for code that is shared with a server, but only `inject` and what it re-exports work there.
+//! not sent. Where JavaScript on the page traces every `fetch` (npm's `traceFetch`), it leaves alone what Rust sends with `traceparent`,
+//! and spans on their way; what Rust sends without, to origins that are not listed, it records a second time. On other targets than
+//! `wasm32-unknown-unknown` the crate compiles, for code that is shared with a server, but only `inject` and what it re-exports work
+//! there.
 //!
 //! The npm package `clewline`, for JavaScript, is built from `wasm/module` and `wasm/js` beside this crate.
 
