@@ -2,13 +2,14 @@
 
 import type { Instrumentation } from "./index.mjs";
 
-/** An address (with all that lies below its path), a pattern for the whole address, or a function that answers true. */
+/** An address, whole or from the root of the page's own (with all that lies below its path), a pattern for the whole address, or a function that answers true. */
 export type PropagationTarget = string | RegExp | ((url: URL) => boolean);
 
 export interface RequestOptions {
   /**
    * Which requests to other origins carry `traceparent`. The page's own origin always does. Each of these servers must allow the header
-   * (CORS). Browsers take the header along where a request is redirected to.
+   * (CORS). Browsers take the header along where a request is redirected to. A text that is no address, such as a bare "api.example.com",
+   * throws a TypeError.
    */
   propagateTo?: PropagationTarget | readonly PropagationTarget[];
   /**

@@ -6,13 +6,18 @@
  * touched, copied or held.
  */
 
-import { finishRequest, startRequest } from "./http.mjs";
+import { finishRequest, readRequestOptions, startRequest } from "./http.mjs";
 
 /** The instrumented `fetch` that is in use. */
 let current;
 
 /** The instrumentation, for `init`'s list; a second one does nothing. */
-export const traceFetch = (options = {}) => () => {
+export const traceFetch = (given) => {
+  const options = readRequestOptions(given);
+  return () => patch(options);
+};
+
+function patch(options) {
   if (current) return;
   const original = globalThis.fetch;
   // Name, length and whatever else there is of `fetch` stay what they were.
@@ -37,9 +42,16 @@ export const traceFetch = (options = {}) => () => {
       } catch {
         // Whatever is odd about the arguments, the real fetch will say it.
       }
-      const answer = Reflect.apply(original, self, args);
+      let answer;
+      try {
+        answer = Reflect.apply(original, self, args);
+      } catch (error) {
+        // What is below may be somebody else's: that it throws, or answers at once, is their business.
+        if (call) finishRequest(call, undefined, error);
+        throw error;
+      }
       return call
-        ? answer.then(
+        ? Promise.resolve(answer).then(
             (response) => finishRequest(call, response),
             (error) => {
               finishRequest(call, undefined, error);
@@ -55,4 +67,4 @@ export const traceFetch = (options = {}) => () => {
     current = null;
     if (globalThis.fetch === fetch) globalThis.fetch = original;
   };
-};
+}

@@ -1,7 +1,7 @@
 /** What all instrumentations of requests share: how a request is described, and where `traceparent` may go. */
 
 import { epochOf } from "./clock.mjs";
-import { httpUrl } from "./options.mjs";
+import { fail, httpUrl } from "./options.mjs";
 import { describe } from "./span.mjs";
 import { startSpan } from "./tracer.mjs";
 import { isExport } from "./transport.mjs";
@@ -38,10 +38,21 @@ export const describeUrl = (url, recordQuery) => ({
 });
 
 /**
+ * Reads the options of `traceFetch` and `traceXhr`. An address is a whole one or a path: one that only looks like a host is a path to a
+ * browser, and would let no header out without a word.
+ * @throws {TypeError} with the name of the option that is wrong
+ */
+export function readRequestOptions({ propagateTo, recordQuery } = {}) {
+  const targets = [propagateTo].flat().filter((target) => target != null);
+  for (const target of targets) target.call || target.exec || /^(https?:\/)?\//i.test(target) || fail("propagateTo", `cannot be ${JSON.stringify(target)}`);
+  return { targets, recordQuery };
+}
+
+/**
  * Starts the CLIENT span of a request; answers it, whether `traceparent` may travel along, the address, and when it was. `undefined`
  * for a request that is not traced: not HTTP, or an export of spans. Throws for an address that is none.
  */
-export function startRequest({ recordQuery, propagateTo = [] }, address, method) {
+export function startRequest({ recordQuery, targets }, address, method) {
   const url = httpUrl(address);
   if (!url || isExport(url.pathname)) return;
   const name = CAPITALISED.test(method) ? method.toUpperCase() : WRITTEN.test(method) && method;
@@ -54,7 +65,7 @@ export function startRequest({ recordQuery, propagateTo = [] }, address, method)
     },
   });
   // A page's own origin is not always that of its address: a frame in a sandbox has none.
-  return [span, url.origin === globalThis.origin || [propagateTo].flat().some((target) => matches(url, target)), url.href, performance.now()];
+  return [span, url.origin === globalThis.origin || targets.some((target) => matches(url, target)), url.href, performance.now()];
 }
 
 /** Listed: an address (itself and what lies below its path), a pattern for the whole address, or a function. */

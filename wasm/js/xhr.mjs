@@ -3,7 +3,7 @@
  * gave a `traceparent` is left alone.
  */
 
-import { finishRequest, startRequest } from "./http.mjs";
+import { finishRequest, readRequestOptions, startRequest } from "./http.mjs";
 import { httpUrl } from "./options.mjs";
 
 /** How a request can end without an answer, and what `fetch` and a synchronous request call that. */
@@ -12,7 +12,12 @@ const FAILURES = { error: "NetworkError", abort: "AbortError", timeout: "Timeout
 let installed;
 
 /** The instrumentation, for `init`'s list; a second one does nothing. */
-export const traceXhr = (options = {}) => () => {
+export const traceXhr = (given) => {
+  const options = readRequestOptions(given);
+  return () => patch(options);
+};
+
+function patch(options) {
   const prototype = globalThis.XMLHttpRequest?.prototype;
   if (installed || !prototype) return;
   let on = (installed = true);
@@ -94,4 +99,4 @@ export const traceXhr = (options = {}) => () => {
     for (const step of undo) step();
     on = installed = false;
   };
-};
+}

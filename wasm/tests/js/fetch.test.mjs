@@ -153,6 +153,36 @@ test("Request objects: copied, not changed, bodies not read", async (t) => {
   assert.match(asInit.header, TRACEPARENT);
 });
 
+test("propagateTo is an address, a path, a pattern or a function; what is none is said at once", async () => {
+  const [{ traceFetch }, { traceXhr }] = await Promise.all([load("fetch.mjs"), load("xhr.mjs")]);
+  const message = /^clewline: init option "propagateTo" cannot be /;
+  for (const trace of [traceFetch, traceXhr]) {
+    for (const propagateTo of ["api.example.com", "*", "", 5, {}, ["https://a.test", "b.test"]]) assert.throws(() => trace({ propagateTo }), { name: "TypeError", message });
+    for (const propagateTo of [undefined, null, [], [undefined], "/api", "//cdn.test", "HTTPS://a.test", new URL("https://a.test"), /x/, () => true]) trace({ propagateTo });
+    trace();
+    trace({});
+  }
+});
+
+test("a fetch below that is somebody else's may throw, answer at once, or answer nothing", async (t) => {
+  const answers = [() => { throw new RangeError("not here"); }, () => "a text", () => undefined, () => ({ then: (resolve) => resolve({ status: 204 }) })];
+  let next;
+  withGlobals(t, { fetch: (url) => (String(url).endsWith("/v1/traces") ? Promise.resolve(new Response()) : next()) });
+  const [{ init }, { traceFetch }] = await Promise.all([load("index.mjs"), load("fetch.mjs")]);
+  const tracer = init({ serviceName: "test", endpoint: "http://collector.test", instrumentations: [traceFetch()] });
+  t.after(() => tracer.shutdown());
+  const seen = [];
+  for (next of answers) {
+    try {
+      seen.push(await fetch("http://api.test/"));
+    } catch (error) {
+      seen.push(error.message);
+    }
+  }
+  assert.deepEqual(seen, ["not here", "a text", undefined, { status: 204 }]);
+  assert.deepEqual([tracer.stats().started, tracer.stats().live], [4, 0]);
+});
+
 test("methods: those of fetch in capitals, unknown ones not in the name", async (t) => {
   const table = [["get", "GET", "GET"], ["Patch", "HTTP", "_OTHER"], ["PATCH", "PATCH", "PATCH"], ["PURGE", "HTTP", "_OTHER"]];
   for (const [method, name, attribute] of table) {
