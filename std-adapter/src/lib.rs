@@ -44,6 +44,7 @@ pub mod http;
 mod init;
 #[cfg(feature = "tracing")]
 mod layer;
+mod limited;
 #[cfg(any(feature = "fmt", feature = "log"))]
 pub mod log;
 #[cfg(feature = "opentelemetry")]

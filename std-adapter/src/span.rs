@@ -7,6 +7,7 @@ use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, 
 use crate::ToValue;
 use crate::current::carried::Shared;
 use crate::current::{Context, EnteredSpan};
+use crate::limited::{sources, text};
 use crate::pipeline::{GrowingBuffer, Recording};
 
 /// Takes the attributes of one event or link of a [`Span`].
@@ -231,12 +232,12 @@ impl Span {
         self
     }
 
-    /// Records an error as the event `exception` and sets the status to `Error` with its text.
+    /// Records an error with its sources as the event `exception` and sets the status to `Error` with its text.
     pub fn record_error(&mut self, error: &dyn std::error::Error) -> &mut Self {
         if let Some(recording) = self.recording() {
-            let message = error.to_string();
+            let (message, sources) = (text(error), sources(error));
             let now = recording.now();
-            recording.span.record_exception("", &message, "", now);
+            recording.span.record_exception("", &message, &sources, now);
             recording.span.set_status(Status::error(&message));
         }
         self

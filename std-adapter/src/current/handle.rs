@@ -2,13 +2,13 @@
 
 use std::any::type_name;
 use std::error::Error;
-use std::fmt::Write as _;
 use std::ops::Deref;
 use std::thread;
 
 use clewline_core::{Attribute, Link, SpanContext, Status, StatusCode, Value};
 
 use super::{Context, ContextGuard, Place, SharedSpan, top};
+use crate::limited::{sources, text};
 use crate::pipeline::Recording;
 use crate::{Parent, Span, ToValue};
 
@@ -128,7 +128,7 @@ impl CurrentSpan {
     pub fn record_error_as<E: Error + ?Sized>(&self, error: &E, error_type: &str) -> &Self {
         if self.is_recording() {
             // Formatted before the span is locked: an error's `Display` is foreign code.
-            let (message, sources) = texts(error);
+            let (message, sources) = (text(error), sources(error));
             self.with(|recording| set_error(recording, error_type, &message, &sources));
         }
         self
@@ -197,18 +197,6 @@ pub(crate) fn set_error(recording: &mut Recording, error_type: &str, message: &s
     if recording.span.status_code() == StatusCode::Unset {
         recording.span.set_status(Status::error(message));
     }
-}
-
-/// An error's own message, and one line for each of its sources.
-pub(crate) fn texts<E: Error + ?Sized>(error: &E) -> (String, String) {
-    let mut sources = String::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a text cannot fail, and a `Display` that reports an error has said what it could.
-        let _ = write!(sources, "{}caused by: {cause}", if sources.is_empty() { "" } else { "\n" });
-        source = cause.source();
-    }
-    (error.to_string(), sources)
 }
 
 /// The name of a type, unless the program has only a trait object.

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::own_tracer;
 use crate::current::{ContextGuard, Place, SharedSpan, set_error, shown_type};
+use crate::limited::text;
 use crate::{Span, tracer};
 
 /// Runs `f` within a span of that name and kind, a child of the current one, and records its `Err`.
@@ -129,7 +130,7 @@ fn record_err<T, E: Display>(span: &SharedSpan, result: &Result<T, E>) {
         && span.with(|_| ()).is_some()
     {
         // Formatted before the span is locked: an error's `Display` is foreign code.
-        let message = error.to_string();
+        let message = text(error);
         span.with(|recording| set_error(recording, shown_type::<E>(), &message, ""));
     }
 }

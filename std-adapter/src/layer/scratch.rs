@@ -12,12 +12,10 @@ use clewline_core::Value;
 use tracing_core::Field;
 use tracing_core::field::Visit;
 
+use crate::limited::{Limited, MOST_BYTES, write_sources};
+
 /// What a thread keeps between uses: one huge value does not make every thread keep huge buffers.
 const KEPT_BYTES: usize = 16 * 1024;
-
-/// What one value may become. A `Debug` that goes on is stopped there, so that it neither fills the memory nor takes for ever;
-/// much less fits into a span.
-const MOST_BYTES: usize = 1024 * 1024;
 
 thread_local! {
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
@@ -31,27 +29,6 @@ pub(super) struct Scratch {
     fields: Vec<(&'static str, Staged)>,
     /// Values that were stopped at [`MOST_BYTES`].
     cut: u32,
-}
-
-/// Takes text up to a limit.
-struct Limited<'t> {
-    text: &'t mut String,
-    end: usize,
-}
-
-impl fmt::Write for Limited<'_> {
-    #[inline]
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let room = self.end.saturating_sub(self.text.len());
-        if piece.len() <= room {
-            self.text.push_str(piece);
-            return Ok(());
-        }
-        self.text.push_str(piece.get(..piece.floor_char_boundary(room)).unwrap_or_default());
-        // Whatever comes now finds no room.
-        self.end = self.text.len();
-        Err(fmt::Error)
-    }
 }
 
 /// A value that owns nothing: texts and bytes are ranges of the scratch memory.
@@ -148,15 +125,7 @@ impl Scratch {
     /// Formats an error: its own message, and one line for each of its sources.
     pub(super) fn format_error<E: Error + ?Sized>(&mut self, error: &E) -> (Range<usize>, Range<usize>) {
         let message = self.limited(|text| write!(text, "{error}"));
-        let sources = self.limited(|text| {
-            let mut source = error.source();
-            let mut line = "";
-            while let Some(cause) = source {
-                write!(text, "{line}caused by: {cause}")?;
-                (source, line) = (cause.source(), "\n");
-            }
-            Ok(())
-        });
+        let sources = self.limited(|text| write_sources(error, text));
         (message, sources)
     }
 

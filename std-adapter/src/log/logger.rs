@@ -7,6 +7,7 @@ use std::thread::LocalKey;
 use log::{Level, Log, Metadata, Record};
 
 use super::Suffix;
+use crate::limited::text;
 
 thread_local! {
     /// The record that is being logged has its ids already.
@@ -58,7 +59,7 @@ impl<L: Log> CorrelatedLog<L> {
             let span = crate::current_span();
             if span.is_recording() {
                 // Formatted before the span is worked on: it runs the program's own code.
-                let message = record.args().to_string();
+                let message = text(record.args());
                 let attributes = [("level", record.level().as_str().into()), ("target", record.target().into())];
                 span.event_with(&message, &attributes);
             }

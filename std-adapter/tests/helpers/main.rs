@@ -4,4 +4,5 @@ mod conventions;
 mod current;
 mod events;
 mod futures;
+mod hostile;
 mod spans;
