@@ -1,5 +1,6 @@
 /**
- * What the package weighs in an application, bundled and minified by esbuild: `node wasm/size.mjs [--bless] [--peers]`.
+ * What the package weighs in an application, bundled and minified by esbuild, and with `--rust-page <folder>` what a page in Rust weighs, as
+ * wasm-bindgen left it there: `node wasm/size.mjs [--bless] [--peers] [--rust-page <folder>]`.
  *
  * Compares with budget.txt, which `--bless` writes, as it does the table in README.md, and with what we promise. Peers, shown beside, are the same application by other
  * libraries, bundled in the same way.
@@ -10,7 +11,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
-import { build } from "esbuild";
+import binaryen from "binaryen";
+import { build, transform } from "esbuild";
 
 import { withSizes } from "./sizes-in-readme.mjs";
 
@@ -51,7 +53,11 @@ const FURTHER = Object.fromEntries(
 /** The most that gzip and brotli may leave, in bytes, whatever the budget says. */
 const PROMISES = { "core.wasm": [Infinity, 4096], application: [9216, 8192] };
 
+/** The page in Rust, all of it: the module, optimised, and minified what it needs of JavaScript. */
+const RUST = "examples/rust-page";
+
 const bless = process.argv.includes("--bless");
+const rustPage = process.argv.includes("--rust-page") && process.argv[process.argv.indexOf("--rust-page") + 1];
 
 const BENCH = join(HERE, "../tests/bench/web");
 /** Where each peer's packages are installed. */
@@ -66,9 +72,11 @@ for (const [name, code] of Object.entries(FURTHER)) {
   const whole = await bundled(`${code}\n${APPLICATION}`);
   rows[`+ ${name}`] = whole.map((size, index) => size - rows.application[index]);
 }
+if (rustPage) rows[RUST] = await sizesOfRust(rustPage);
 
 if (bless) {
-  writeFileSync(BUDGET, written(rows));
+  // What was not measured stays as it was.
+  writeFileSync(BUDGET, written({ ...rows, [RUST]: rows[RUST] ?? read(BUDGET)[RUST] }));
   writeFileSync(README, withSizes(readFileSync(README, "utf8"), rows)[0]);
 }
 const budget = read(BUDGET);
@@ -82,7 +90,7 @@ for (const [name, row] of Object.entries(rows)) {
   const promise = PROMISES[name];
   if (promise && (row[1] > promise[0] || row[2] > promise[1])) over.push(`${name}: ${row.join(", ")} is more than we promise`);
 }
-for (const name of Object.keys(budget)) if (!rows[name]) over.push(`${name} is in the budget, but not measured`);
+for (const name of Object.keys(budget)) if (!rows[name] && name !== RUST) over.push(`${name} is in the budget, but not measured`);
 for (const [name, directory] of Object.entries(PEERS)) {
   show(name, await bundled(readFileSync(join(BENCH, "opentelemetry-application.mjs"), "utf8"), join(BENCH, directory)));
 }
@@ -102,6 +110,22 @@ function show(name, row, allowed = "") {
 
 function sizes(bytes) {
   return [bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+}
+
+/** The sizes of a page in Rust: module and script, which a browser fetches one by one. */
+async function sizesOfRust(directory) {
+  const module = binaryen.readBinary(readFileSync(join(directory, "rust_page_bg.wasm")));
+  const { MutableGlobals, SignExt, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, ReferenceTypes, Multivalue } = binaryen.Features;
+  module.setFeatures(MutableGlobals | SignExt | NontrappingFPToInt | BulkMemory | (BulkMemoryOpt ?? 0) | ReferenceTypes | Multivalue);
+  binaryen.setOptimizeLevel(2);
+  binaryen.setShrinkLevel(2);
+  module.optimize();
+  module.runPasses(["strip-debug", "strip-producers", "strip-target-features"]);
+  const parts = [sizes(Buffer.from(module.emitBinary()))];
+  module.dispose();
+  const { code } = await transform(readFileSync(join(directory, "rust_page.js"), "utf8"), { minify: true, format: "esm", target: "es2022" });
+  parts.push(sizes(Buffer.from(code)));
+  return parts[0].map((size, index) => size + parts[1][index]);
 }
 
 /** The sizes of a script with all that it imports from `directory`. */

@@ -157,6 +157,31 @@ mod tests {
     }
 
     #[test]
+    fn chosen_propagators_write_what_they_know_and_w3c_is_what_everybody_has() {
+        let context = crate::context(TEXT).with_trace_state("a=1").with_baggage_entry("tenant", "acme").unwrap();
+        let by = |propagators: &Propagators, context: &Context, mut headers: Vec<(String, String)>| {
+            let has_written = inject_chosen(propagators, context, &mut headers);
+            (has_written, headers)
+        };
+        for headers in [
+            pairs(&[]),
+            pairs(&[("traceparent", "mine")]),
+            pairs(&[("tracestate", "b=2")]),
+            pairs(&[("baggage", "c=d")]),
+        ] {
+            for context in [&context, &crate::context(TEXT), &Context::default()] {
+                let mut fixed = headers.clone();
+                let has_written = inject_w3c(context, &mut fixed);
+                assert_eq!(by(&Propagators::default(), context, headers.clone()), (has_written, fixed));
+            }
+        }
+        let b3 = Propagators::from_names(["b3"]).unwrap();
+        let (trace_id, span_id) = (&TEXT[3..35], &TEXT[36..52]);
+        let expected = pairs(&[("b3", &format!("{trace_id}-{span_id}-1"))]);
+        assert_eq!(by(&b3, &context, Vec::new()), (true, expected));
+    }
+
+    #[test]
     fn nothing_is_written_outside_of_all_spans() {
         let mut headers = Vec::new();
         assert!(!inject(&mut headers));

@@ -160,7 +160,8 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Error> {
             Ok(())
         }
         Some(("size", matches)) => {
-            setup::ensure(&workspace, &[&firmware::NEEDS[..], &wasm::NEEDS, &wasm::PEERS].concat())?.into_result()?;
+            setup::ensure(&workspace, &[&firmware::NEEDS[..], &wasm::NEEDS, &wasm::PEERS, &wasm::RUST_PAGE].concat())?
+                .into_result()?;
             wasm::build(&workspace)?;
             let bless = matches.get_flag("bless");
             let package = wasm::size(&workspace, if bless { Sizes::Bless } else { Sizes::Compare });

@@ -152,3 +152,33 @@ fn encoded(write: impl FnOnce(&mut GrowingBuffer) -> Result<(), EncodeError>) ->
     let _ = write(&mut fields);
     fields.as_slice().to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope() -> Envelope {
+        Envelope { resource: Vec::new(), scopes: RwLock::default() }
+    }
+
+    #[test]
+    fn scopes_keep_their_numbers_in_whatever_order_they_come() {
+        let envelope = envelope();
+        // 7919 has no factor in common with 1000: all come, none in its order.
+        let names: Vec<_> = (0..1000_usize).map(|index| format!("scope {}", index * 7919 % 1000)).collect();
+        let first: Vec<_> = names.iter().map(|name| envelope.scope_of(name.as_bytes()).0).collect();
+        assert_eq!(first, (0..1000).collect::<Vec<u16>>());
+        let again: Vec<_> = names.iter().map(|name| envelope.scope_of(name.as_bytes()).0).collect();
+        assert_eq!(again, first);
+    }
+
+    #[test]
+    fn more_scopes_than_there_are_numbers_share_the_first() {
+        let envelope = envelope();
+        for index in 0..=u32::from(u16::MAX) {
+            assert_eq!(u32::from(envelope.scope_of(&index.to_be_bytes()).0), index);
+        }
+        assert_eq!(envelope.scope_of(b"one more").0, 0);
+        assert_eq!(envelope.scope_of(&7_u32.to_be_bytes()).0, 7);
+    }
+}
