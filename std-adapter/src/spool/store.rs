@@ -165,6 +165,9 @@ impl Store {
 
     fn reopen(&mut self) -> Result<(), Failure> {
         let is_new = !self.path.exists();
+        if is_new {
+            make_private(&self.path);
+        }
         let open = || Database::builder().set_cache_size(CACHE).create(&self.path);
         let opened = catch_unwind(AssertUnwindSafe(open)).map_err(|_| Failure::Damaged(PANICKED.to_owned()))?;
         self.database = Some(opened.map_err(redb::Error::from)?);
@@ -213,6 +216,16 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Makes an empty file that only its owner can read: what spans say may be nobody else's business.
+fn make_private(path: &Path) {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Where that is impossible, opening it says why.
+    let _ = options.open(path);
 }
 
 const PANICKED: &str = "what it holds makes no sense";

@@ -87,3 +87,14 @@ fn a_directory_that_cannot_be_made_is_named() {
     assert_eq!(path, directory.file());
     std::fs::remove_file(directory.file().parent().unwrap()).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new("private");
+    let (pipeline, _) = start(directory.options(), &Collector::new(Mood::There));
+    pipeline.shutdown(PATIENCE).unwrap();
+    let mode = std::fs::metadata(directory.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+}
