@@ -96,11 +96,11 @@ export interface Stats {
   abandoned: number;
   /** Dropped: ended while 256 KiB of others were waiting. */
   batchFull: number;
-  /** Dropped: given up after five attempts. */
+  /** Dropped: given up after five attempts, or more than eight requests that pages had left behind. */
   undelivered: number;
-  /** With `keepOffline`: put into the queue by this page. */
+  /** Put by this page where they outlive it: into localStorage, or with `keepOffline` into the queue. */
   kept?: number;
-  /** With `keepOffline`: taken out of the queue by this page, whichever put them there; then delivered, rejected, or handed over. */
+  /** Taken out of there by this page, whichever put them there; then delivered, rejected, handed over, or undelivered. */
   restored?: number;
   /** With `keepOffline`: given to the browser when a page was left. Nobody will say whether they arrived. */
   handedOver?: number;

@@ -2,10 +2,11 @@
 
 import { checkClock, openClock } from "./clock.mjs";
 import { activeSpan } from "./context.mjs";
+import { leavePage, takeLeftovers } from "./leftovers.mjs";
 import { begin, openModule, run, wasm } from "./module.mjs";
 import { fail, readOptions } from "./options.mjs";
 import * as api from "./tracer.mjs";
-import { flush, leave, openTransport, stopTransport } from "./transport.mjs";
+import { flush, openTransport, stopTransport } from "./transport.mjs";
 import { VERSION } from "./version.mjs";
 
 let tracer, before;
@@ -35,6 +36,7 @@ export function start(given, source) {
     fail("resource", "is too large, or holds what no attribute can");
   }
   openTransport(options);
+  takeLeftovers();
 
   const stop = startAll(options.instrumentations);
   // Listening after the instrumentations, for what they end when a page is left.
@@ -42,7 +44,7 @@ export function start(given, source) {
   for (const type of ["visibilitychange", "pagehide"]) {
     globalThis.addEventListener?.(
       type,
-      () => (type === "pagehide" || document.visibilityState === "hidden" ? leave : checkClock)(type),
+      () => (type === "pagehide" || document.visibilityState === "hidden" ? leavePage : checkClock)(type),
       listening,
     );
   }

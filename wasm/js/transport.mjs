@@ -56,7 +56,7 @@ export async function flush() {
   await keeper?.flush();
 }
 
-/** The page is hidden (`visibilitychange`) or left (`pagehide`), and may be gone in a moment. */
+/** What can leave leaves, see `leavePage`; `type` is that of the event. */
 export const leave = (type) => (keeper ? keeper.leave(type) : handOver());
 
 /** Hands over as much as the keepalive budget allows, now, oldest first. */
@@ -93,7 +93,7 @@ async function pumping(all) {
     let request;
     // What was handed over has spent the keepalive budget. After this, `running` is set.
     do await handedOver;
-    while ((request = next()) && (await deliver(request)) && (all || request.bytes.length > largest / 2));
+    while ((request = next()) && (await deliver(request)) && (all || waiting.length || request.bytes.length > largest / 2));
   } finally {
     // Whatever went wrong here must not keep later spans from leaving.
     running = undefined;
@@ -102,7 +102,12 @@ async function pumping(all) {
 }
 
 /** The oldest request, if it has at most `max` bytes: one that waits, or a new one. */
-export const next = (max = Infinity) => (waiting[0]?.bytes.length <= max ? waiting.shift() : take(Math.min(max, largest)));
+export function next(max = Infinity) {
+  if (waiting[0]?.bytes.length <= max) return waiting.shift();
+  const request = take(Math.min(max, largest));
+  ledger.waiting += request?.spans ?? 0;
+  return request;
+}
 
 /** Hands a request to the browser, which ignores the member that it does not know. */
 export const dispatch = (request, more) =>
@@ -154,7 +159,6 @@ export async function attempt(request, isWanted) {
 export async function deliver(request, isLeaving) {
   const { spans } = request;
   const isFirst = !request.attempts++;
-  ledger.waiting += isFirst * spans;
   // The browser refuses a keepalive request when others have spent the budget: so a second attempt is none, if the page stays.
   const settled = await attempt(request, isFirst || isLeaving);
   if (!settled && !keeper?.keep(request)) {
@@ -187,6 +191,7 @@ export function rejectedSpans(bytes) {
 
 /** Takes a request that is new here, and sends it soon. */
 export function enqueue(request) {
+  ledger.waiting += request.spans;
   waiting.push(request);
   schedule(true);
 }
@@ -210,13 +215,10 @@ export const waitFor = (sending) => (handedOver = Promise.all([handedOver, sendi
 export const count = (name, spans) => (ledger[name] = (ledger[name] ?? 0) + spans);
 
 /** A request that `next` answered is somebody else's from here on. */
-export const release = (request) => (ledger.waiting -= request.attempts && request.spans);
+export const release = ({ spans }) => (ledger.waiting -= spans);
 
 /** Takes a request that `next` answered back, to be sent later. */
-export function takeBack(request) {
-  ledger.waiting += request.attempts++ ? 0 : request.spans;
-  waiting.unshift(request);
-}
+export const takeBack = (request) => waiting.unshift(request);
 
 /** For what makes requests longer than they are here: none is longer than this from now on. */
 export const limitRequests = (bytes) => (largest = bytes);

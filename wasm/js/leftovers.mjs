@@ -1,0 +1,48 @@
+/**
+ * What no budget took when a page was hidden or left waits in localStorage: for the next page of this origin, or for this one if it lives on.
+ */
+
+import { count, endpoint, enqueue, leave, next, release, takeBack } from "./transport.mjs";
+
+/** Of more requests than these only the number of spans is kept: localStorage is the application's. */
+const MOST = 8;
+/** How long a page that lives on leaves them there, in milliseconds: perhaps it is gone by then. */
+const RESPITE = 1000;
+
+/** Another application of this origin has another collector. */
+const prefix = () => `clewline ${endpoint()} `;
+
+/** The page is hidden (`visibilitychange`) or left (`pagehide`), and may be gone in a moment: what can leave leaves, the rest is kept. */
+export function leavePage(type) {
+  leave(type);
+  let kept = 0;
+  for (let request; (request = next()); kept++) {
+    try {
+      localStorage[`${prefix() + Math.random()} ${request.spans}`] = kept < MOST ? String.fromCharCode(...request.bytes) : "";
+    } catch {
+      // There is no room, or no localStorage.
+      return takeBack(request);
+    }
+    release(request);
+    count("kept", request.spans);
+    setTimeout(takeLeftovers, RESPITE);
+  }
+}
+
+/** Sends what pages kept, and counts what they could not. */
+export function takeLeftovers() {
+  try {
+    for (const key in localStorage) {
+      if (key.startsWith(prefix())) {
+        const bytes = Uint8Array.from(localStorage[key], (character) => character.charCodeAt());
+        const spans = +key.split(" ")[3];
+        delete localStorage[key];
+        count("restored", spans);
+        if (bytes.length) enqueue({ bytes, spans, attempts: 0 });
+        else count("undelivered", spans);
+      }
+    }
+  } catch {
+    // Forbidden, as in a sandboxed frame.
+  }
+}
