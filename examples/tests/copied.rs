@@ -21,7 +21,7 @@ use tonic::Code;
 use tracing::{Instrument as _, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// The spans of all tests of this program.
 fn memory() -> &'static (MemoryExporter, &'static Pipeline) {

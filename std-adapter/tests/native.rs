@@ -72,7 +72,7 @@ fn what_is_recorded_natively_is_what_leaves() {
     span.event_at("charged", 6, &reason);
     span.record_exception("Declined", "no funds", "", &[("exception.message", Value::from("redacted"))]);
     span.end_at(8);
-    pipeline.flush(Duration::from_secs(30)).expect("in time");
+    pipeline.flush(Duration::from_secs(300)).expect("in time");
 
     let exported = exported.lock().expect("no panic");
     let [group] = exported.as_slice() else { panic!("one scope: {exported:?}") };
@@ -136,7 +136,7 @@ fn thresholds_are_recorded_and_handed_on() {
         assert_eq!(span.hand_on().trace_state(), if span.is_recording() { "ot=th:8" } else { "" });
         recorded.extend(span.is_recording().then_some("ot=th:8"));
     }
-    pipeline.flush(Duration::from_secs(30)).expect("in time");
+    pipeline.flush(Duration::from_secs(300)).expect("in time");
     let exported = exported.lock().expect("no panic");
     let spans = exported.iter().flat_map(|group| &group.spans);
     assert_eq!(spans.map(|span| span.trace_state.as_str()).collect::<Vec<_>>(), recorded);
@@ -164,7 +164,7 @@ fn what_an_exporter_does_is_not_recorded() {
     let pipeline = Pipeline::start(&[], Box::new(AlwaysOn), Vec::new(), options, settings, exporter).expect("a thread");
     let tracer = *own.get_or_init(|| pipeline.tracer(&Scope { name: "test", ..Scope::default() }));
     tracer.span("work").start().end();
-    pipeline.flush(Duration::from_secs(30)).expect("in time");
+    pipeline.flush(Duration::from_secs(300)).expect("in time");
     let ledger = pipeline.ledger();
     assert_eq!((ledger.started, ledger.delivered), (1, 1), "{ledger:?}");
 }

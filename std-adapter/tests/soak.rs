@@ -16,9 +16,13 @@ use clewline::{Ledger, Pipeline, Scope, Tracer};
 use clewline_core::{AlwaysOn, RequestView};
 
 const THREADS: u64 = 4;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How much more memory the last quarter of a run may take than the second one: what the allocator keeps here and there.
 const FLAT: u64 = 8 << 20;
+
+/// Spans that wait, so many that a receiver is still far behind: on a busy machine the exporter thread is, too, and then what waits
+/// would be memory that grows.
+const MOST_PENDING: u64 = 10_000;
 
 /// A receiver on a plain socket that answers every tenth request with 503, and what it took.
 #[derive(Clone, Default)]
@@ -82,8 +86,8 @@ fn resident() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
-/// Records traces of four spans, so many spans in all and so many in a second.
-fn record(tracer: Tracer, spans: u64, per_second: u64) {
+/// Records traces of four spans, so many spans in all and so many in a second at most: no faster than they leave.
+fn record(pipeline: &Pipeline, tracer: Tracer, spans: u64, per_second: u64) {
     let started = Instant::now();
     for number in 0..spans / 4 {
         let mut root = tracer.span("GET /cart/{id}").start();
@@ -96,6 +100,9 @@ fn record(tracer: Tracer, spans: u64, per_second: u64) {
         if number % 64 == 0 {
             let due = Duration::from_micros(number * 4 * 1_000_000 / per_second);
             thread::sleep(due.saturating_sub(started.elapsed()));
+            while pipeline.ledger().pending > MOST_PENDING {
+                thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 }
@@ -116,8 +123,9 @@ fn soak(spans: u64, per_second: u64, settings: WorkerSettings) -> (Ledger, [Opti
     let tracer = pipeline.tracer(&Scope { name: "soak", ..Scope::default() });
     let samples = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..THREADS).map(|_| scope.spawn(move || record(tracer, spans / THREADS, per_second / THREADS))).collect();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| scope.spawn(move || record(pipeline, tracer, spans / THREADS, per_second / THREADS)))
+            .collect();
         while threads.iter().any(|thread| !thread.is_finished()) {
             assert_sound(&pipeline.ledger());
             samples.lock().unwrap().push(resident());

@@ -22,7 +22,7 @@ mod collector;
 
 use collector::{Collector, answer, unreachable_url};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How often the child is killed and started again before the receiver comes back.
 const LIVES: usize = 4;
 /// Acknowledgements in one life, at most; the kill comes somewhere between them.

@@ -1,10 +1,18 @@
 //! A collector that answers as a test tells it to, on plain sockets.
 
+#[path = "../nobody/mod.rs"]
+mod nobody;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nobody::nobody;
+
+/// How long a stall lasts: longer than any test waits.
+const STALL: Duration = Duration::from_secs(600);
 
 /// What to do with a request that was read completely.
 pub(crate) enum Step {
@@ -81,8 +89,7 @@ impl Collector {
 
 /// A URL that nothing listens on.
 pub(crate) fn unreachable_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    format!("http://{}/v1/traces", listener.local_addr().expect("a bound socket"))
+    format!("http://{}/v1/traces", nobody())
 }
 
 fn serve(stream: TcpStream, connection: usize, log: &Mutex<Vec<Received>>, script: &Mutex<Script>) {
@@ -107,7 +114,7 @@ fn serve(stream: TcpStream, connection: usize, log: &Mutex<Vec<Received>>, scrip
             }
             Step::Stall(bytes) => {
                 let _ = writer.write_all(&bytes);
-                thread::sleep(Duration::from_secs(60));
+                thread::sleep(STALL);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The exporter against a scripted collector: what is sent, what each answer leads to, and what the ledger says.
 #![cfg(feature = "otlp-http")]
 
+#[cfg_attr(not(feature = "otlp-grpc"), expect(dead_code, reason = "some of it is for tests that need gRPC too"))]
 mod collector;
 #[cfg(feature = "console")]
 mod console;
@@ -29,7 +30,14 @@ use std::time::{Duration, Instant};
 use clewline::exporter::{Stats, Worker};
 
 /// How much later than its limit anything may end on a machine that is busy otherwise: far less than what hangs would take.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(60);
+/// A time limit that is not to run out.
+const ENOUGH: Duration = Duration::from_secs(300);
+
+/// Time limits for what has to run out, one after the other: a busy machine may not come to the point within the first of them.
+fn growing_limits() -> impl Iterator<Item = Duration> {
+    (0..6).map(|doubled| Duration::from_secs(1 << doubled))
+}
 
 /// Shuts down, and answers the ledger when the exporter thread has ended, for which nothing that hangs is waited.
 fn shut_down(worker: &Worker, limit: Duration) -> Stats {

@@ -12,15 +12,13 @@ use clewline::exporter::{
 use clewline::{Ledger, Pipeline, Scope};
 use clewline_core::AlwaysOn;
 
-use crate::SLACK;
 use crate::collector::{self, Collector, answer, unreachable_url};
 use crate::grpc_collector::{self, GrpcCollector, success};
+use crate::{ENOUGH, SLACK};
 
 /// Two requests, the second one smaller.
 const SPANS: u64 = 1000;
 const LIMIT: Duration = Duration::from_secs(2);
-/// Where everything is delivered, also on a machine that is busy with something else.
-const ENOUGH: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transport {
@@ -111,18 +109,14 @@ fn hanging() -> SocketAddr {
 
 /// A listener that takes no connection, and as many connections as its queue holds: the next one waits, as it does for a host
 /// behind a firewall.
-fn unreachable() -> (SocketAddr, Vec<TcpStream>) {
+fn unreachable() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound socket");
     let mut waiting = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         waiting.push(stream);
     }
-    thread::spawn(move || {
-        let _listener = listener;
-        thread::sleep(Duration::from_secs(60));
-    });
-    (address, waiting)
+    (address, listener, waiting)
 }
 
 fn exporter(transport: Transport, url: &str) -> Box<dyn SpanExporter> {
@@ -193,7 +187,7 @@ fn settled(pipeline: &Pipeline, name: &str) -> Ledger {
 #[test]
 fn ends_in_time_everywhere_with_every_collector() {
     use Place::{CurrentThread, MultiThread, NoRuntime, TaskOfCurrentThread, TaskOfMultiThread};
-    let (unreachable, _waiting) = unreachable();
+    let (unreachable, _listener, _waiting) = unreachable();
     let mut moods = vec![Mood::Dead, Mood::Hanging, Mood::Slow, Mood::TooSlow];
     // Where the queue of a listener is full, other systems refuse.
     moods.extend(cfg!(target_os = "linux").then_some(Mood::Unreachable));

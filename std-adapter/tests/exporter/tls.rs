@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clewline::exporter::{
     ExportOutcome, ExporterError, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, Request, SpanExporter, Target,
@@ -17,6 +17,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
+use crate::ENOUGH;
 use crate::grpc_collector::{GrpcCollector, success};
 
 /// An authority with the certificates it gave out, as files in a directory of their own.
@@ -118,7 +119,7 @@ fn grpc_server(config: Arc<ServerConfig>) -> (GrpcCollector, String) {
 }
 
 fn export(exporter: &mut dyn SpanExporter) -> ExportOutcome {
-    exporter.export(&Request::new(&[b"spans"], 1), Some(Instant::now() + Duration::from_secs(5)))
+    exporter.export(&Request::new(&[b"spans"], 1), Some(Instant::now() + ENOUGH))
 }
 
 fn over_http(target: &Target) -> ExportOutcome {

@@ -8,7 +8,7 @@ use clewline::exporter::{Destination, OtlpHttpExporter, ScopeIndex, Stats, Worke
 
 use crate::collector::{Collector, Step, answer, unreachable_url};
 use crate::payload::{self, chunk, names};
-use crate::shut_down;
+use crate::{ENOUGH, shut_down};
 
 /// What was written to stderr.
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -28,10 +28,19 @@ fn start(url: &str, change: impl FnOnce(&mut WorkerSettings)) -> (Worker, ScopeI
     (worker, scope, lines)
 }
 
+/// Waits until so many lines were written.
+fn wait_for_lines(lines: &Lines, count: usize) {
+    let started = Instant::now();
+    while lines.lock().expect("no panic").len() < count {
+        assert!(started.elapsed() < ENOUGH, "{lines:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn shutdown_ends_in_time_while_the_collector_hangs() {
     let collector = Collector::start(|_| Step::Stall(Vec::new()));
-    let (worker, scope, lines) = start(&collector.url("/v1/traces"), |_| {});
+    let (worker, scope, lines) = start(&collector.url("/v1/traces"), |settings| settings.export_timeout = None);
     worker.submit(chunk(scope, &names("a", 600)));
     while collector.received().is_empty() {
         std::thread::sleep(Duration::from_millis(5));
@@ -58,9 +67,11 @@ fn an_unreachable_collector_costs_bounded_memory_and_one_line() {
         submitted += 100;
         let pending = worker.stats().pending;
         assert!(pending <= 2048 + 512, "{pending} spans wait: the queue and one batch at most");
-        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", worker.stats());
+        assert!(started.elapsed() < ENOUGH, "{:?}", worker.stats());
         std::thread::sleep(Duration::from_millis(1));
     }
+    // The thread counts first and tells then.
+    wait_for_lines(&lines, 1);
     assert_eq!(lines.lock().expect("no panic").len(), 1, "{lines:?}");
 
     let limit = Duration::from_secs(1);
@@ -77,13 +88,18 @@ fn a_loss_that_ends_is_reported_and_spans_arrive_again() {
     let (worker, scope, lines) = start(&collector.url("/v1/traces"), |settings| {
         settings.loss_quiet_time = Duration::from_millis(100);
     });
-    for _ in 0..4 {
+    let export = || {
         worker.submit(chunk(scope, &names("a", 10)));
-        worker.flush(Duration::from_secs(60)).expect("a flush in time");
-        std::thread::sleep(Duration::from_millis(60));
-    }
-    worker.shutdown(Duration::from_secs(60)).expect("an end in time");
-    assert_eq!((worker.stats().delivered, worker.stats().rejected), (30, 10));
+        worker.flush(ENOUGH).expect("a flush in time");
+    };
+    export();
+    wait_for_lines(&lines, 1);
+    // What is delivered before the quiet time is over does not end the loss; what is delivered later does.
+    std::thread::sleep(Duration::from_millis(150));
+    export();
+    wait_for_lines(&lines, 2);
+    worker.shutdown(ENOUGH).expect("an end in time");
+    assert_eq!((worker.stats().delivered, worker.stats().rejected), (10, 10));
     let lines = lines.lock().expect("no panic");
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("10 so far (refused by the collector 10)"), "{lines:?}");

@@ -72,7 +72,7 @@ fn native() -> clewline::Tracer {
 }
 
 fn flush() {
-    pipeline().flush(Duration::from_secs(30)).unwrap();
+    pipeline().flush(Duration::from_secs(300)).unwrap();
 }
 
 #[instrument(fields(rows = Empty))]

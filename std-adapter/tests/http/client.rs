@@ -84,8 +84,7 @@ async fn answers_from_400_are_errors_to_the_client() {
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_is_an_error_without_secrets() {
     serve(Router::new()).await;
-    // Bound and dropped, so that nobody listens there.
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = crate::nobody::nobody();
     let url = format!("http://{address}/client/unreachable?token=secret");
     let error = reqwest::Client::new().get(&url).send_traced().await.unwrap_err();
     assert!(error.is_connect());

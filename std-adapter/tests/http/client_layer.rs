@@ -84,7 +84,7 @@ async fn a_body_that_breaks_off_is_an_error() {
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_is_an_error() {
     crate::support::start();
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = crate::nobody::nobody();
     client().oneshot(request(address, "/layer/unreachable")).await.unwrap_err();
     let span = the_span(|span| is_of(span, "/layer/unreachable")).await;
     assert_eq!(verdict(&span), (ERROR, Some("_OTHER")));

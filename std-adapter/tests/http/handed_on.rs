@@ -104,7 +104,7 @@ async fn a_middleware_traces_every_request_of_a_client() {
     assert_eq!(client_span.parent_span_id, work.span_id);
     assert!(arrived.starts_with(&format!("00-{}-{}-03", hex(&work.trace_id), hex(&client_span.span_id))), "{arrived}");
 
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = crate::nobody::nobody();
     let error = client.get(format!("http://{address}/middleware/nobody")).send().await.unwrap_err();
     assert!(error.is_connect());
     let failed = the_span(|span| {

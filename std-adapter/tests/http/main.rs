@@ -6,6 +6,8 @@ mod concurrent;
 mod ending;
 mod grpc;
 mod handed_on;
+#[path = "../nobody/mod.rs"]
+mod nobody;
 mod options;
 mod server;
 mod support;

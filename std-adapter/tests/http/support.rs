@@ -21,7 +21,7 @@ pub(crate) const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 /// A caller's span.
 pub(crate) const PARENT_ID: &str = "b7ad6b7169203331";
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// `SpanKind` and `StatusCode` as OTLP numbers them.
 pub(crate) const SERVER: i32 = 2;

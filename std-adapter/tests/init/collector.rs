@@ -30,7 +30,7 @@ impl Collector {
 
     /// The head of the next request, in lower case.
     pub(crate) fn head(&self) -> String {
-        self.heads.recv_timeout(Duration::from_secs(20)).unwrap().to_ascii_lowercase()
+        self.heads.recv_timeout(Duration::from_secs(300)).unwrap().to_ascii_lowercase()
     }
 }
 

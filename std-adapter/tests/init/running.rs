@@ -7,7 +7,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::alone::{alone, alone_without_stderr};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(300);
 
 /// Starts a span in each of two threads at each of two levels, and answers the names of those that were recorded.
 fn recorded(guard: &clewline::Guard) -> Vec<String> {

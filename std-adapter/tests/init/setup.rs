@@ -9,7 +9,7 @@ use clewline_core::{SamplingDecision, SamplingParameters, SamplingResult};
 
 use crate::alone::alone;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(300);
 
 /// Marks what begins, and drops what is called `health`.
 struct Marks(&'static str);

@@ -9,7 +9,7 @@ use clewline::{InitError, TracingConfig};
 use crate::alone::alone;
 use crate::collector::Collector;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(300);
 
 #[test]
 fn spans_go_to_memory_with_the_resource_and_the_limits_of_the_configuration() {

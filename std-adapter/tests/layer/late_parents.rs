@@ -133,7 +133,7 @@ fn processors_learn_of_a_span_once_it_is_recorded() {
 #[test]
 fn after_shutdown_no_parent_brings_a_span_back() {
     let recorder = Recorder::with_sampler(ParentBased::new(AlwaysOff));
-    recorder.pipeline.shutdown(std::time::Duration::from_secs(20)).unwrap();
+    recorder.pipeline.shutdown(std::time::Duration::from_secs(300)).unwrap();
     tracing::dispatcher::with_default(&recorder.dispatch(), || {
         let span = info_span!("request", field = 1);
         span.set_parent(remote(SAMPLED));

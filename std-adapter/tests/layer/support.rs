@@ -22,7 +22,7 @@ pub(crate) use any_value::Value;
 pub(crate) use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 pub(crate) use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A pipeline whose exporter keeps what it gets.
 pub(crate) struct Recorder {

@@ -58,7 +58,7 @@ impl Recorder {
     }
 
     pub(crate) fn spans(&self) -> Vec<FinishedSpan> {
-        self.pipeline.flush(Duration::from_secs(30)).unwrap();
+        self.pipeline.flush(Duration::from_secs(300)).unwrap();
         self.memory.take()
     }
 }

@@ -9,7 +9,7 @@ use clewline_core::AlwaysOn;
 use opentelemetry::trace::{SpanId, TracerProvider as _};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SpanData};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A pipeline and what it exported.
 pub(crate) struct Recorder {

@@ -15,7 +15,7 @@ use clewline::exporter::{ExportOutcome, Request, SpanExporter, WorkerSettings};
 use clewline::{Ledger, Pipeline, PipelineOptions, Sampler, Scope, Tracer};
 use clewline_core::AlwaysOn;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Answers every request as `answer` says and counts the spans it saw.
 pub struct Exporter<F> {

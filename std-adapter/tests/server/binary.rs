@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::nobody::nobody;
 use crate::spans::{failed, request, service, span, trace_hex};
-use crate::support::TestServer;
+use crate::support::{PATIENCE, TestServer};
 
 fn clewline(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clewline"));
@@ -77,7 +78,7 @@ fn serve_says_where_it_is_and_ends_on_request() {
         let asked = Instant::now();
         assert!(Command::new("kill").arg(serve.child.id().to_string()).status().unwrap().success());
         let ended = loop {
-            assert!(asked.elapsed() < Duration::from_secs(10), "SIGTERM did not end it");
+            assert!(asked.elapsed() < PATIENCE, "SIGTERM did not end it");
             match serve.child.try_wait().unwrap() {
                 Some(status) => break status,
                 None => std::thread::sleep(Duration::from_millis(20)),
@@ -117,7 +118,7 @@ fn arguments_that_cannot_be_are_refused() {
 
 #[test]
 fn tail_says_when_nothing_is_there() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = nobody();
     let output = clewline(&["tail", "--from", &format!("http://{free}")]).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -152,13 +153,16 @@ fn tail_prints_the_finished_traces_that_match() {
 
 #[test]
 fn tail_finds_a_server_that_comes_back() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let serve = |port: &str| {
         let mut serve = Running::start(&["serve", "--port", port]);
-        assert!(serve.line().contains("viewer at"));
-        serve
+        serve.line().contains("viewer at").then_some(serve)
     };
-    let first = serve(&port);
+    // Below what systems give out themselves: nobody else gets the port while the server is away.
+    let start = 20_000 + std::process::id() % 10_000;
+    let (port, first) = (start..start + 1000)
+        .map(|port| port.to_string())
+        .find_map(|port| serve(&port).map(|server| (port, server)))
+        .expect("one of a thousand ports is free");
     let from = format!("http://127.0.0.1:{port}");
     let mut tail = Running::start(&["tail", "--from", &from]);
     let mut errors = BufReader::new(tail.child.stderr.take().unwrap());
@@ -172,7 +176,7 @@ fn tail_finds_a_server_that_comes_back() {
     said("Following");
     drop(first);
     said("is gone");
-    let _second = serve(&port);
+    let _second = serve(&port).expect("the port is free again");
     said("again");
     let client = TestClient(from.trim_start_matches("http://").to_owned());
     client.post(&request(vec![service("shop", vec![span(7, 1, 0, "after the return", 0, 1)])]));

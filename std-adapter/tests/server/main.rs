@@ -7,6 +7,8 @@ mod browsers;
 mod connections;
 mod grpc;
 mod json;
+#[path = "../nobody/mod.rs"]
+mod nobody;
 mod query;
 mod receive;
 mod spans;

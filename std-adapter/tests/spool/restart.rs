@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clewline::exporter::StartError;
+use clewline::exporter::{StartError, WorkerSettings};
 use clewline::spool::SpoolError;
 
 use super::support::{
@@ -34,18 +34,14 @@ fn what_a_shutdown_leaves_on_disk_leaves_first_after_the_next_start() {
 fn a_shutdown_keeps_what_a_hanging_collector_does_not_take_within_its_limit() {
     let directory = Directory::new("shutdown");
     let hanging = Collector::new(Mood::Hangs);
-    let (pipeline, tracer) = start(directory.options(), &hanging);
+    // The attempt itself would take for ever.
+    let settings = WorkerSettings { export_timeout: None, ..settings().0 };
+    let (pipeline, tracer) = start_with(directory.options(), &hanging, settings).unwrap();
     let open = tracer.span("ends too late").start();
     let expected = record(tracer, "work", 1000);
-    let started = Instant::now();
     // On a machine that is busy otherwise, the thread may end a moment after the limit, which the second call waits for.
     let _ = pipeline.shutdown(Duration::from_secs(2));
     pipeline.shutdown(PATIENCE).unwrap();
-    assert!(
-        started.elapsed() < Duration::from_secs(9),
-        "the attempt itself takes ten seconds: {:?}",
-        started.elapsed()
-    );
     drop(open);
     let ledger = pipeline.ledger();
     assert_sound(&ledger);

@@ -11,7 +11,7 @@ use clewline::spool::SpoolOptions;
 use clewline::{Ledger, Pipeline, Scope, Tracer};
 use clewline_core::{AlwaysOn, RequestView};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How the collector behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
