@@ -112,6 +112,20 @@ fn https_server(config: Arc<ServerConfig>) -> String {
     url
 }
 
+/// The URL of a server that refuses its first request without reading it all.
+fn refusing_server(config: Arc<ServerConfig>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}/v1/traces", listener.local_addr().expect("a bound socket"));
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut stream = StreamOwned::new(ServerConnection::new(config).expect("a connection"), stream);
+        stream.read_exact(&mut [0; 100]).expect("a request");
+        stream.write_all(b"HTTP/1.1 413 Scripted\r\ncontent-length: 0\r\n\r\n").expect("a client that listens");
+        stream.flush().expect("a client that listens");
+    });
+    url
+}
+
 fn grpc_server(config: Arc<ServerConfig>) -> (GrpcCollector, String) {
     let collector = GrpcCollector::start_with(Some(config.into()), |_| success(b""));
     let url = format!("https://localhost:{}", collector.port());
@@ -149,6 +163,18 @@ fn only_a_server_of_a_trusted_authority_gets_spans() {
         assert_eq!(export(&target), ExportOutcome::Delivered, "a file may hold several certificates");
     }
     assert_eq!(collector.received().len(), 2);
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_was_read_is_heard() {
+    let authority = Authority::new("refusing");
+    let mut target = Target::new(refusing_server(authority.server(false, b"http/1.1")));
+    target.tls.roots = authority.path("authority.pem");
+    let mut exporter = OtlpHttpExporter::with_target(&target, HttpEncoding::Protobuf).expect("a valid target");
+    // More than the buffers of both ends hold.
+    let outcome = exporter.export(&Request::new(&[&vec![7; 32 << 20]], 1), Some(Instant::now() + ENOUGH));
+    let ExportOutcome::Rejected { reason } = &outcome else { panic!("413 is final, not {outcome:?}") };
+    assert!(reason.ends_with("HTTP 413"), "{reason}");
 }
 
 #[test]

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use flate2::write::GzEncoder;
 use ureq::http::Uri;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
-use ureq::unversioned::transport::{Connector as _, DefaultConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 use ureq::{Agent, SendBody};
 
 use super::addresses::Addresses;
 use super::answer::{Answer, BodyKind};
-use super::early::HearEarlyAnswers;
+use super::tcp::TcpConnector;
 use crate::config::{Compression, Header};
 use crate::exporter::response::{RESPONSE_LIMIT, USER_AGENT};
 use crate::exporter::target::{Target, has_place, split_user, without_credentials};
@@ -64,7 +64,9 @@ impl Client {
             config = config.proxy(None);
         }
         let addresses = Addresses::default();
-        let connector = DefaultConnector::default().chain(HearEarlyAnswers);
+        // The client's own chain, but for its sockets.
+        let connector =
+            ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(RustlsConnector::default());
         Ok(Self {
             agent: Agent::with_parts(config.build(), connector, addresses.clone()),
             uri,

@@ -3,7 +3,7 @@
 mod addresses;
 mod answer;
 mod client;
-mod early;
+mod tcp;
 
 use std::time::{Instant, SystemTime};
 
