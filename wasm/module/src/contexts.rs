@@ -3,6 +3,8 @@
 //! A context outlives its span: children, links and headers may ask for it long after the end, and a span that is not sampled is
 //! nothing but a context. So contexts live in a ring of their own, in which the oldest that no live span uses makes room.
 
+use core::cell::Cell;
+
 use clewline_core::SpanContext;
 
 /// How many contexts are remembered.
@@ -17,7 +19,7 @@ pub(crate) struct Entry {
     handle: u32,
     pub(crate) slot: u8,
     /// Whether the slot holds the span.
-    pub(crate) live: bool,
+    pub(crate) live: Cell<bool>,
     /// `None` only where there was never one.
     pub(crate) context: Option<SpanContext>,
 }
@@ -32,14 +34,14 @@ pub(crate) struct Contexts {
 impl Contexts {
     pub(crate) const fn new() -> Self {
         Self {
-            entries: [const { Entry { handle: 0, slot: 0, live: false, context: None } }; CONTEXTS as usize],
+            entries: [const { Entry { handle: 0, slot: 0, live: Cell::new(false), context: None } }; CONTEXTS as usize],
             last: 0,
         }
     }
 
     #[inline]
-    fn at(&mut self, number: u32) -> Option<&mut Entry> {
-        self.entries.get_mut((number & (CONTEXTS - 1)) as usize)
+    fn at(&self, number: u32) -> Option<&Entry> {
+        self.entries.get((number & (CONTEXTS - 1)) as usize)
     }
 
     /// Remembers a context in place of the oldest that no live span uses, and the slot of its span if it records; its handle.
@@ -49,12 +51,12 @@ impl Contexts {
             self.last = self.last % LAST_NUMBER + 1;
             let number = self.last;
             // Fewer slots than contexts: one is found.
-            if let Some(entry) = self.at(number)
-                && !entry.live
+            if let Some(entry) = self.entries.get_mut((number & (CONTEXTS - 1)) as usize)
+                && !entry.live.get()
             {
-                entry.live = slot.is_some();
+                entry.live = Cell::new(slot.is_some());
                 entry.slot = slot.unwrap_or_default();
-                entry.handle = number << 1 | u32::from(entry.live);
+                entry.handle = number << 1 | u32::from(slot.is_some());
                 entry.context = Some(context);
                 return entry.handle;
             }
@@ -63,22 +65,21 @@ impl Contexts {
 
     /// What a handle names, unless its place was given to another.
     #[inline(never)]
-    pub(crate) fn get(&mut self, handle: u32) -> Option<&mut Entry> {
+    pub(crate) fn get(&self, handle: u32) -> Option<&Entry> {
         self.at(handle >> 1).filter(|entry| entry.handle == handle)
     }
 
     /// Takes the slot from the span that began first among the live ones: after so many others, it was most likely forgotten.
     #[cold]
     #[inline(never)]
-    pub(crate) fn abandon_oldest(&mut self) -> Option<u8> {
+    pub(crate) fn abandon_oldest(&self) -> Option<&Entry> {
         let mut number = self.last;
         for _ in 0..CONTEXTS {
             number += 1;
             if let Some(entry) = self.at(number)
-                && entry.live
+                && entry.live.replace(false)
             {
-                entry.live = false;
-                return Some(entry.slot);
+                return Some(entry);
             }
         }
         None
@@ -109,7 +110,7 @@ mod tests {
         assert!(ring.get(other).is_some(), "the ring was not full yet");
         let newest = ring.insert(new(), None);
         assert!(ring.get(other).is_none() && ring.get(newest).is_some());
-        assert!(ring.get(live).is_some_and(|entry| entry.live && entry.slot == 7));
+        assert!(ring.get(live).is_some_and(|entry| entry.live.get() && entry.slot == 7));
         assert_eq!(ring.get(newest).unwrap().context.unwrap().span_id().to_bytes()[6..], [0x20, 0x02]);
         for nonsense in [0, 1, u32::MAX, live ^ 1] {
             assert!(ring.get(nonsense).is_none());
@@ -120,11 +121,12 @@ mod tests {
     fn the_oldest_live_one_is_abandoned() {
         let mut new = contexts();
         let mut ring = Contexts::new();
-        assert_eq!(ring.abandon_oldest(), None);
+        let abandoned = |ring: &Contexts| ring.abandon_oldest().map(|entry| entry.slot);
+        assert_eq!(abandoned(&ring), None);
         for slot in [None, Some(1), Some(2)] {
             ring.insert(new(), slot);
         }
-        assert_eq!((ring.abandon_oldest(), ring.abandon_oldest(), ring.abandon_oldest()), (Some(1), Some(2), None));
+        assert_eq!([(); 3].map(|()| abandoned(&ring)), [Some(1), Some(2), None]);
     }
 
     #[test]

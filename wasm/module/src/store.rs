@@ -104,32 +104,28 @@ impl Store {
 
     /// Starts a span below a local `parent`, or below the `traceparent` that the text `remote` is, or else a new trace; its handle.
     pub fn start(&mut self, name: u32, kind: u32, parent: u32, remote: u32) -> u32 {
-        let parent = if remote > 0 {
-            self.parse(remote)
-        } else if parent > 0 {
-            self.context(parent)
-        } else {
-            None
-        };
-        let context = child_of(parent.as_ref(), &self.ids, self.root);
+        let remote = if remote > 0 { self.parse(remote) } else { None };
+        let Self { counters, contexts, slots, written, .. } = self;
+        let parent = if parent > 0 { context(counters, contexts, parent) } else { remote.as_ref() };
+        let new = child_of(parent, &self.ids, self.root);
         let mut slot = None;
-        if context.is_sampled() {
-            self.counters.started += 1;
-            slot = self.slots.take();
+        if new.is_sampled() {
+            counters.started += 1;
+            slot = slots.take();
             if slot.is_some() {
-                self.counters.live += 1;
+                counters.live += 1;
             } else {
-                self.counters.abandoned += 1;
-                slot = self.contexts.abandon_oldest();
+                counters.abandoned += 1;
+                slot = contexts.abandon_oldest().map(|entry| entry.slot);
             }
             if let Some(slot) = slot {
                 let kind = SpanKind::from_number(kind.into());
-                self.slots.span(slot).start(&context, parent.as_ref(), kind, self.written.text(name));
+                slots.span(slot).start(&new, parent, kind, written.text(name));
             }
         } else {
-            self.counters.not_sampled += 1;
+            counters.not_sampled += 1;
         }
-        self.contexts.insert(context, slot)
+        contexts.insert(new, slot)
     }
 
     /// Sets the attributes that the run of records `attributes` is.
@@ -192,9 +188,8 @@ impl Store {
         let end = self.unix_nanos(end).max(start);
         let Self { counters, contexts, slots, batch, .. } = self;
         if let Some(entry) = contexts.get(handle & (u32::MAX >> 1))
-            && entry.live
+            && entry.live.replace(false)
         {
-            entry.live = false;
             let span = slots.span(entry.slot);
             if abandoned {
                 counters.abandoned += 1;
@@ -214,14 +209,14 @@ impl Store {
 
     /// Writes a span's `traceparent` to the front of the texts; false if the span is forgotten.
     pub fn traceparent(&mut self, handle: u32) -> bool {
-        let Some(context) = self.contexts.get(handle).and_then(|entry| entry.context.as_ref()) else {
-            self.counters.stale_handles += 1;
-            return false;
-        };
-        if let Some(front) = self.written.texts.first_chunk_mut() {
+        let Self { counters, contexts, written, .. } = self;
+        let context = context(counters, contexts, handle);
+        if let Some(context) = context
+            && let Some(front) = written.texts.first_chunk_mut()
+        {
             traceparent::write(context, front);
         }
-        true
+        context.is_some()
     }
 
     /// Makes a request of at most `max` bytes from the oldest ended spans; its length, 0 for none.
@@ -254,14 +249,6 @@ impl Store {
         self.anchor.cast_signed().wrapping_add(offset as i64).max(0).cast_unsigned()
     }
 
-    /// The context of a span, live or ended.
-    #[inline]
-    fn context(&mut self, handle: u32) -> Option<SpanContext> {
-        let context = self.contexts.get(handle).and_then(|entry| entry.context);
-        self.counters.stale_handles += u32::from(context.is_none());
-        context
-    }
-
     #[inline(never)]
     fn parse(&mut self, text: u32) -> Option<SpanContext> {
         let context = parse_traceparent(self.written.text(text));
@@ -270,16 +257,24 @@ impl Store {
     }
 }
 
+/// The context of a span, live or ended; a handle without one is counted.
+#[inline]
+fn context<'a>(counters: &mut Counters, contexts: &'a Contexts, handle: u32) -> Option<&'a SpanContext> {
+    let context = contexts.get(handle).and_then(|entry| entry.context.as_ref());
+    counters.stale_handles += u32::from(context.is_none());
+    context
+}
+
 /// The live span of a handle; a handle without one is counted.
 #[inline(never)]
 fn live<'a>(
     counters: &mut Counters,
-    contexts: &mut Contexts,
+    contexts: &Contexts,
     slots: &'a mut Slots,
     handle: u32,
 ) -> Option<&'a mut DirectSpan<SPAN_BYTES>> {
     match contexts.get(handle) {
-        Some(entry) if entry.live => Some(slots.span(entry.slot)),
+        Some(entry) if entry.live.get() => Some(slots.span(entry.slot)),
         _ => {
             counters.stale_handles += 1;
             None
