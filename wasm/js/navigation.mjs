@@ -15,7 +15,14 @@ export const traceNavigation = ({ route } = {}) => () => {
   installed = true;
   const listening = new AbortController();
   const byApi = !!globalThis.navigation?.addEventListener;
-  const nameOf = () => (route ? String(route(new URL(location.href))) : location.pathname);
+  const nameOf = () => {
+    try {
+      if (route) return String(route(new URL(location.href)));
+    } catch {
+      // A page goes on whatever becomes of a name.
+    }
+    return location.pathname;
+  };
   let name = nameOf();
   let span;
 
@@ -71,11 +78,13 @@ export const traceNavigation = ({ route } = {}) => () => {
     const patched = { pushState: "push", replaceState: "replace" };
     for (const [method, type] of Object.entries(patched)) {
       const original = (originals[method] = history[method]);
-      patched[method] = history[method] = function () {
-        const answer = original.apply(this, arguments);
-        if (!listening.signal.aborted) changed(type);
-        return answer;
-      };
+      patched[method] = history[method] = new Proxy(original, {
+        apply(_, self, args) {
+          const answer = Reflect.apply(original, self, args);
+          if (!listening.signal.aborted) changed(type);
+          return answer;
+        },
+      });
     }
     for (const type of ["popstate", "hashchange"]) addEventListener(type, () => changed("traverse"), listening);
     return () => {
