@@ -41,5 +41,5 @@ test("a bundle for Workers takes the module as a file, and no copy of it as text
   const files = await build("worker");
   assert.deepEqual(Object.keys(files).sort(), ["core.wasm", "worker.js"]);
   assert.match(files["worker.js"], /from "\.\/core\.wasm"/);
-  assert.ok(!files["worker.js"].includes("charCodeAt()"), "the text's reader is not there");
+  assert.ok(!files["worker.js"].includes("[#$]?."), "the text's reader is not there");
 });

@@ -1,9 +1,10 @@
 /** `init`: defaults, and an error that names the option. */
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 
-import { load, start } from "./support.mjs";
+import { DIST, load, start } from "./support.mjs";
 
 const { readOptions } = await load("options.mjs");
 const { init, stats } = await load("index.mjs");
@@ -120,4 +121,19 @@ test("an instrumentation that fails is said, and stops neither the others nor th
   assert.equal(tracer.stats().started, 1);
   await tracer.shutdown();
   assert.deepEqual(seen, ["a", "b", "b off", "a off"]);
+});
+
+test("clewline/slim takes a module or the exports of an instance, and says so to everything else", async () => {
+  const slim = await load("slim.mjs");
+  const bytes = await readFile(new URL("core.wasm", DIST));
+  for (const wrong of [undefined, null, bytes, WebAssembly.compile(bytes), new WebAssembly.Instance(new WebAssembly.Module(bytes)), "core.wasm"]) {
+    assert.throws(() => slim.init({ serviceName: "s" }, wrong), { name: "TypeError", message: /^clewline: init's second argument is to be core\.wasm, compiled/ });
+  }
+  const module = new WebAssembly.Module(bytes);
+  for (const right of [module, new WebAssembly.Instance(module).exports]) {
+    const tracer = slim.init({ serviceName: "s" }, right);
+    tracer.startSpan("one").end();
+    assert.equal(slim.stats().started, 1);
+    await tracer.shutdown();
+  }
 });

@@ -10,6 +10,8 @@ import { sendGzip } from "clewline/gzip";
 import { sendJson, toJson } from "clewline/json";
 import { keepOffline } from "clewline/offline";
 import { browser, session } from "clewline/session";
+import { init as initSlim, SpanKind as SlimKind } from "clewline/slim";
+import type { Tracer as SlimTracer } from "clewline/slim";
 import { traceWeb } from "clewline/web";
 import { traceXhr } from "clewline/xhr";
 
@@ -41,6 +43,13 @@ const options: InitOptions = {
 export const tracer: Tracer = init(options);
 export const later: Promise<Tracer> = initAnywhere(options);
 
+/** Not every platform's types know WebAssembly. */
+export function slim(module: object): SlimTracer {
+  const same: Tracer = initSlim(options, module);
+  same.startSpan("slim", { kind: SlimKind.SERVER }).end();
+  return same;
+}
+
 const attributes: Attributes = { text: "a", number: 1.5, flag: true, list: ["a", 1, null], none: undefined };
 const context: SpanContext = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
 
@@ -68,6 +77,10 @@ export function spans(): string {
 
 // @ts-expect-error A name is required.
 init({});
+// @ts-expect-error Without its module it cannot start.
+initSlim({ serviceName: "types" });
+// @ts-expect-error An address is no module.
+initSlim({ serviceName: "types" }, "/core.wasm");
 // @ts-expect-error There is no such option.
 init({ serviceName: "types", serviceVersion: "1" });
 // @ts-expect-error An attribute is no object.
