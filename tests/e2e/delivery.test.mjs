@@ -126,6 +126,18 @@ test("a browser without keepalive sends a beacon where it may arrive, and keeps 
   }
 });
 
+test("what listeners of the application end while a page is left leaves with it, whenever they began to listen", async () => {
+  for (const type of ["pagehide", "visibilitychange"]) {
+    await withSender({}, async ({ site, open, arrived, indices }) => {
+      const opened = await open();
+      await opened.evaluate((type) => window.addEventListener(type, () => window.record(1)), type);
+      await opened.goto(`${site.url}/elsewhere`);
+      await arrived(1);
+      assert.deepEqual(indices(), [0]);
+    });
+  }
+});
+
 test("JSON and gzip by choice, also when a page is left", async () => {
   const imports = `import { sendGzip } from "/clewline/gzip.mjs"; import { sendJson } from "/clewline/json.mjs";`;
   const others = `sendGzip(), ...(location.search === "?json" ? [sendJson()] : [])`;

@@ -291,6 +291,11 @@ function keep({ name, most, atLeastOnce }) {
     for (const key of unheard.splice(0)) void store.remove(key).catch(ignore);
     void drain();
   };
+  // Once more behind all other listeners: what those of the application end when the page is left shall leave too.
+  for (const type of ["visibilitychange", "pagehide"]) {
+    const again = () => (type === "pagehide" || document.visibilityState === "hidden") && leave(type);
+    globalThis.addEventListener?.(type, () => addEventListener(type, again, { once: true }), { capture: true, signal: listening.signal });
+  }
   on("pageshow", ({ persisted }) => persisted && isBack());
   on("visibilitychange", () => document.visibilityState === "visible" && isBack());
   on("online", () => void flush());
