@@ -118,6 +118,8 @@ fn refusing_server(config: Arc<ServerConfig>) -> String {
     let url = format!("https://{}/v1/traces", listener.local_addr().expect("a bound socket"));
     thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a connection");
+        // Otherwise the answer may wait for the client to confirm the handshake's last message, and closing throws it away.
+        stream.set_nodelay(true).expect("a socket");
         let mut stream = StreamOwned::new(ServerConnection::new(config).expect("a connection"), stream);
         stream.read_exact(&mut [0; 100]).expect("a request");
         stream.write_all(b"HTTP/1.1 413 Scripted\r\ncontent-length: 0\r\n\r\n").expect("a client that listens");
