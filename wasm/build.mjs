@@ -25,8 +25,6 @@ const FEATURES = MutableGlobals | SignExt | NontrappingFPToInt | BulkMemory | (b
 const SURPLUS = ["__data_end", "__heap_base"];
 /** What a panic or an allocator would leave in the module. */
 const TRACES = /panick|\.rs\b|unwrap|overflow|out of range|alloc/;
-/** Where the module's text will stand. */
-const PLACE = "the text of the module";
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 const [input, dist] = process.argv.slice(2);
@@ -45,8 +43,7 @@ copyFileSync(join(HERE, "README.md"), join(dist, "README.md"));
 writeFileSync(join(dist, "core.wasm"), wasm);
 writeFileSync(join(dist, "core-js.mjs"), await asJavaScript(wasm));
 writeFileSync(join(dist, "version.mjs"), `/** The version of this package, by build.mjs. */\n\nexport const VERSION = "${manifest.version}";\n`);
-writeFileSync(join(dist, "wasm.mjs"), inlined({ text: PLACE, digits: 89, turn: -40 }));
-writeFileSync(join(dist, "wasm.mjs"), inlined(asText(wasm, await within())));
+writeFileSync(join(dist, "wasm.mjs"), inlined(await asText(wasm, within)));
 const { scripts, devDependencies, private: _, ...published } = manifest;
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
 console.log(`core.wasm: ${wasm.length} bytes, ${brotliCompressSync(wasm).length} with brotli`);
@@ -121,14 +118,14 @@ async function asJavaScript(bytes) {
   }
 }
 
-/** The module's text within the code that usually stands around it. */
-async function within() {
+/** The code that usually stands around the module's text, with it: names in it depend on the text, too. */
+async function within(found) {
   const contents = `import { init } from "./index.mjs"; import { traceFetch } from "./fetch.mjs";
 init({ serviceName: "shop", endpoint: "/otlp", instrumentations: [traceFetch()] });`;
   const options = { bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser", write: false };
+  writeFileSync(join(dist, "wasm.mjs"), inlined(found));
   const { outputFiles } = await build({ stdin: { contents, resolveDir: dist }, ...options });
-  const [before, after] = outputFiles[0].text.split(PLACE);
-  return ({ text }) => before + JSON.stringify(text).slice(1, -1) + after;
+  return outputFiles[0].text;
 }
 
 function inlined({ text, digits, turn }) {

@@ -30,13 +30,15 @@ function turned(bytes, digits, turn) {
  * The text that compresses best, by gzip and brotli in the proportion of what we promise of them, within `code(text, digits, turn)`, and with which `digits` and `turn` it is read:
  * `byte = code of the digit + turn`, and with a mark `+ digits * (code of the mark - 34)`, modulo 256.
  */
-export function asText(bytes, code) {
-  const texts = DIGITS.flatMap((digits) =>
-    Array.from({ length: TURNS }, (_, index) => {
+export async function asText(bytes, code) {
+  let best = { size: Infinity };
+  for (const digits of DIGITS) {
+    for (let index = 0; index < TURNS; index++) {
       const found = { text: turned(bytes, digits, index), digits, turn: -37 - index };
-      const whole = code(found);
-      return { ...found, size: Math.max((gzipSync(whole, { level: 9 }).length * 8) / 9, brotliCompressSync(whole).length) };
-    }),
-  );
-  return texts.sort((one, other) => one.size - other.size)[0];
+      const whole = await code(found);
+      const size = Math.max((gzipSync(whole, { level: 9 }).length * 8) / 9, brotliCompressSync(whole).length);
+      if (size < best.size) best = { ...found, size };
+    }
+  }
+  return best;
 }

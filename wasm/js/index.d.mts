@@ -92,7 +92,7 @@ export interface Stats {
   delivered: number;
   /** Refused by the collector for good. */
   rejected: number;
-  /** Dropped: nobody can end them any more, or they did not end while 256 others were live. */
+  /** Dropped: nobody can end them any more, or they did not end while 2048 others were live. */
   abandoned: number;
   /** Dropped: ended while 256 KiB of others were waiting. */
   batchFull: number;

@@ -2,12 +2,8 @@
  * What no budget took when a page was hidden or left waits in localStorage: for the next page of this origin, or for this one if it lives on.
  */
 
+import { MOST_LEFTOVERS, RESPITE } from "./limits.mjs";
 import { count, endpoint, enqueue, leave, next, release, takeBack } from "./transport.mjs";
-
-/** Of more requests than these only the number of spans is kept: localStorage is the application's. */
-const MOST = 8;
-/** How long a page that lives on leaves them there, in milliseconds: perhaps it is gone by then. */
-const RESPITE = 1000;
 
 /** Another application of this origin has another collector. */
 const prefix = () => `clewline ${endpoint()} `;
@@ -18,7 +14,7 @@ export function leavePage(type) {
   let kept = 0;
   for (let request; (request = next()); kept++) {
     try {
-      localStorage[`${prefix() + Math.random()} ${request.spans}`] = kept < MOST ? String.fromCharCode(...request.bytes) : "";
+      localStorage[`${prefix() + Math.random()} ${request.spans}`] = kept < MOST_LEFTOVERS ? String.fromCharCode(...request.bytes) : "";
     } catch {
       // There is no room, or no localStorage.
       return takeBack(request);

@@ -50,12 +50,12 @@ export class Span {
   }
 
   isRecording() {
+    begin();
     return this.#live && this.#wasm === wasm;
   }
 
   setAttribute(key, value) {
     if (value != null && this.isRecording()) {
-      begin();
       record(0, word(key), value);
       wasm.set(this.#handle, 1);
     }
@@ -64,7 +64,6 @@ export class Span {
 
   setAttributes(attributes) {
     if (this.isRecording()) {
-      begin();
       wasm.set(this.#handle, run(attributes));
     }
     return this;
@@ -72,7 +71,6 @@ export class Span {
 
   addEvent(name, attributes, time) {
     if (this.isRecording()) {
-      begin();
       wasm.event(this.#handle, word(name), timeOf(time), run(attributes));
     }
     return this;
@@ -80,7 +78,6 @@ export class Span {
 
   addLink({ context, attributes }) {
     if (this.isRecording()) {
-      begin();
       wasm.link(this.#handle, write(parentText(context)), run(attributes));
     }
     return this;
@@ -88,7 +85,6 @@ export class Span {
 
   setStatus({ code, message }) {
     if (this.isRecording()) {
-      begin();
       wasm.status(this.#handle, code, write(textOf(message || "")));
     }
     return this;
@@ -102,7 +98,6 @@ export class Span {
 
   updateName(name) {
     if (this.isRecording()) {
-      begin();
       wasm.rename(this.#handle, word(name));
     }
     return this;
@@ -118,7 +113,7 @@ export class Span {
 
   /** The W3C header value that continues this trace elsewhere; of zeros for a span of long ago. */
   traceparent() {
-    return (this.#wasm === wasm && traceparentOf(this.#handle)) || "00-00000000000000000000000000000000-0000000000000000-00";
+    return traceparentOf(this.#wasm === wasm && this.#handle);
   }
 
   spanContext() {

@@ -1,12 +1,8 @@
 /** Sends ended spans to the collector: in batches, within the budget of a leaving page, with bounded retry, and counts every outcome. */
 
 import { checkClock } from "./clock.mjs";
+import { ATTEMPTS, LONGEST_PAUSE, TIMEOUT } from "./limits.mjs";
 import { LARGEST, batched, done, take } from "./module.mjs";
-
-const TIMEOUT = 10_000;
-const ATTEMPTS = 5;
-/** Pauses between attempts double up to this, in milliseconds; a collector may ask for as much. */
-const LONGEST_PAUSE = 60_000;
 
 let options, send;
 /** The largest request, which is also the keepalive budget. A batch of half as many bytes is sent at once instead of after the interval. */

@@ -17,7 +17,7 @@ const LAST_NUMBER: u32 = (1 << 29) - 1;
 pub(crate) struct Entry {
     /// The number of the start, and in bit 0 whether it records; 0: nothing is here.
     handle: u32,
-    pub(crate) slot: u8,
+    pub(crate) slot: u16,
     /// Whether the slot holds the span.
     pub(crate) live: Cell<bool>,
     /// `None` only where there was never one.
@@ -46,7 +46,7 @@ impl Contexts {
 
     /// Remembers a context in place of the oldest that no live span uses, and the slot of its span if it records; its handle.
     #[inline]
-    pub(crate) fn insert(&mut self, context: SpanContext, slot: Option<u8>) -> u32 {
+    pub(crate) fn insert(&mut self, context: SpanContext, slot: Option<u16>) -> u32 {
         loop {
             self.last = self.last % LAST_NUMBER + 1;
             let number = self.last;

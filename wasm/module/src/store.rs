@@ -211,10 +211,11 @@ impl Store {
     pub fn traceparent(&mut self, handle: u32) -> bool {
         let Self { counters, contexts, written, .. } = self;
         let context = context(counters, contexts, handle);
-        if let Some(context) = context
-            && let Some(front) = written.texts.first_chunk_mut()
-        {
-            traceparent::write(context, front);
+        if let Some(front) = written.texts.first_chunk_mut() {
+            match context {
+                Some(context) => traceparent::write(context, front),
+                None => *front = *b"00-00000000000000000000000000000000-0000000000000000-00",
+            }
         }
         context.is_some()
     }

@@ -184,12 +184,12 @@ fn a_span_that_nobody_can_end_makes_room_once() {
         }
         let counters = page.store.counters;
         assert_eq!((counters.abandoned, counters.live, counters.batched, counters.stale_handles), (1, 0, 1, 0));
-        for _ in 0..256 {
+        for _ in 0..2048 {
             page.store.start(name, 1, 0, 0);
         }
         assert_eq!(
             (page.store.counters.abandoned, page.store.counters.live),
-            (1, 256),
+            (1, 2048),
             "every place is free again, once"
         );
     });
@@ -201,17 +201,17 @@ fn the_oldest_of_too_many_live_spans_is_abandoned() {
         let first = page.start("first", 0);
         let second = page.start("second", 0);
         page.store.end(first, 0.0, 1.0);
-        let rest: Vec<_> = (0..255).map(|_| page.start("rest", 0)).collect();
-        assert_eq!((page.store.counters.abandoned, page.store.counters.live), (0, 256));
+        let rest: Vec<_> = (0..2047).map(|_| page.start("rest", 0)).collect();
+        assert_eq!((page.store.counters.abandoned, page.store.counters.live), (0, 2048));
         let newest = page.start("newest", 0);
-        assert_eq!((page.store.counters.abandoned, page.store.counters.live), (1, 256));
+        assert_eq!((page.store.counters.abandoned, page.store.counters.live), (1, 2048));
         assert!(page.traceparent(second).is_some(), "its context lives on");
         page.store.end(second, 0.0, 2.0);
         assert_eq!(page.store.counters.stale_handles, 1);
         for span in rest.into_iter().chain([newest]) {
             page.store.end(span, 0.0, 2.0);
         }
-        assert_eq!((page.store.counters.live, page.store.counters.batched), (0, 257));
+        assert_eq!((page.store.counters.live, page.store.counters.batched), (0, 2049));
     });
 }
 
