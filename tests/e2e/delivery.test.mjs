@@ -14,31 +14,48 @@ const AT_ONCE = 270;
 
 const withSender = senders();
 
+/** How a page records so many spans, and goes. */
+const WAYS = {
+  async "is closed"({ open }, count) {
+    const opened = await open();
+    await opened.evaluate((count) => window.record(count), count);
+    await opened.close();
+  },
+  async "is left"({ open, site }, count) {
+    const opened = await open();
+    await opened.evaluate((count) => window.record(count), count);
+    await opened.goto(`${site.url}/elsewhere`);
+  },
+  async "closes itself in the same task"({ open }, count) {
+    const opener = await open("/elsewhere");
+    const opening = opener.waitForEvent("popup");
+    // Only a page that was opened by another one may do that.
+    await opener.evaluate(() => void window.open("/"));
+    const opened = await opening;
+    await opened.waitForFunction(() => window.record);
+    const closed = opened.waitForEvent("close");
+    await opened.evaluate((count) => void setTimeout(() => window.close(window.record(count))), count);
+    await closed;
+  },
+};
+
 for (const isSameOrigin of [true, false]) {
-  for (const way of ["closed", "left"]) {
-    test(`a page that is ${way}, collector of ${isSameOrigin ? "its own origin" : "another origin behind a slow preflight"}: every span arrives once or is counted`, async () => {
-      const all = [];
+  for (const [way, go] of Object.entries(WAYS)) {
+    test(`a page that ${way}, collector of ${isSameOrigin ? "its own origin" : "another origin behind a slow preflight"}: every span arrives once, or is counted`, async () => {
       await Promise.all(PENDING.map((count) =>
-        withSender({ isSameOrigin }, async ({ site, open, indices, collector }) => {
-          const opened = await open();
-          await opened.evaluate((count) => window.record(count), count);
-          if (way === "closed") await opened.close();
-          else await opened.goto(`${site.url}/elsewhere`);
-          // Time for what left at once; a browser under load does not let all of that through.
-          await new Promise((resolve) => setTimeout(resolve, 1000));
+        withSender({ isSameOrigin }, async (sender) => {
+          const { open, indices, collector } = sender;
+          await go(sender, count);
           const next = await open();
-          const stats = await until(() => `${count} spans, of which ${indices().length} are there`, async () => {
-            const stats = await settled(next);
-            return indices().length + (stats.handedOver ?? 0) >= count ? stats : undefined;
-          });
-          assert.ok(isBalanced(stats) && stats.undelivered + stats.rejected === 0, JSON.stringify(stats));
+          const stats = await settled(next);
+          // What the browser had in hand arrives, too, but for what it cuts off when a machine is very busy; all else is there for certain.
+          const isThere = () => (indices().length + (stats.handedOver ?? 0) >= count ? true : undefined);
+          await until(() => `${count} spans, of which ${indices().length} are there: ${JSON.stringify(stats)}`, isThere);
           assert.equal(new Set(indices()).size, indices().length, "none twice");
-          all.push(...indices());
+          assert.ok(isBalanced(stats) && stats.undelivered + stats.rejected === 0, JSON.stringify(stats));
           assert.equal(collector.preflights.length > 0, !isSameOrigin, "none where it can be avoided");
         }),
       ));
-      const pending = PENDING.reduce((sum, count) => sum + count);
-      assert.ok(all.length >= 0.8 * pending, `${all.length} of ${pending} arrived`);
     });
   }
 }
@@ -58,10 +75,53 @@ test("more than the module's memory holds, recorded in one task: kept, and sent 
   });
 });
 
+test("what was put into the database right before the page goes arrives, though the browser loses it", async () => {
+  await withSender({}, async ({ context, open, arrived, indices }) => {
+    await context.addInitScript(`if (location.hash === "#loses") {
+      IDBObjectStore.prototype.put = () => {};
+      Object.defineProperty(IDBTransaction.prototype, "oncomplete", { set() {} });
+    }`);
+    const opened = await open("/#loses");
+    await opened.evaluate(() => window.tracer.flush());
+    await opened.evaluate(() => window.record(1000));
+    const { kept } = await opened.evaluate(() => window.tracer.stats());
+    assert.ok(kept > 500, `${kept} are in the database`);
+    await opened.close();
+    await settled(await open());
+    await arrived(1000);
+    assert.deepEqual(indices(), upTo(1000));
+  });
+});
+
+test("what was sent out of the database right before the page goes does not arrive twice, though the browser forgets that", async () => {
+  await withSender({}, async ({ context, collector, open, arrived, indices }) => {
+    await context.addInitScript(`if (location.hash === "#forgets") {
+      IDBObjectStore.prototype.delete = function () {
+        Object.defineProperty(this.transaction, "oncomplete", { set() {} });
+      };
+    }`);
+    collector.state.down = true;
+    const first = await open();
+    await first.evaluate(() => {
+      window.record(10);
+      return window.tracer.flush();
+    });
+    assert.equal((await first.evaluate(() => window.tracer.stats())).kept, 10);
+    await first.close();
+    collector.state.down = false;
+    const second = await open("/#forgets");
+    await arrived(10);
+    await until("the page's word", async () => ((await second.evaluate(() => window.tracer.stats())).delivered === 10 ? true : undefined));
+    await second.close();
+    await settled(await open());
+    assert.deepEqual(indices(), upTo(10));
+  });
+});
+
 test("a page that is hidden and shown again goes on where it was", async () => {
   await withSender({}, async ({ open, arrived, indices }) => {
     const opened = await open();
-    const [hidden, shown] = await opened.evaluate(async () => {
+    const hidden = await opened.evaluate(async () => {
       await window.tracer.flush();
       const show = (state) => {
         Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
@@ -72,11 +132,15 @@ test("a page that is hidden and shown again goes on where it was", async () => {
       const hidden = window.tracer.stats();
       show("visible");
       await window.tracer.flush();
-      return [hidden, window.tracer.stats()];
+      return hidden;
     });
     assert.ok(isBalanced(hidden) && hidden.kept > 100, JSON.stringify(hidden));
     await arrived(1000);
     assert.deepEqual(indices(), upTo(1000));
+    const shown = await until("the page's word", async () => {
+      const stats = await settled(opened);
+      return stats.delivered >= 1000 ? stats : undefined;
+    });
     assert.ok(isBalanced(shown) && shown.restored === shown.kept && shown.delivered === 1000, JSON.stringify(shown));
   });
 });

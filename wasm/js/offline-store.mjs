@@ -1,6 +1,7 @@
 /**
  * A store for requests that outlives the page: IndexedDB. What is put in the moment in which a page is left stands in localStorage until
- * the next look: of that, browsers lose nothing, while every tenth transaction of such a moment is lost with the page.
+ * the next look, and so does what was put so shortly before that its transaction is not done: of that, browsers lose nothing, while every
+ * tenth transaction of such a moment is lost with the page.
  */
 
 const STORE = "requests";
@@ -26,6 +27,13 @@ const answer = (request) =>
     request.onerror = () => reject(request.error);
   });
 
+/** Until a transaction is done. */
+const finished = (transaction) =>
+  new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = reject;
+  });
+
 /** `undefined` in a worker, and where it is forbidden to ask. */
 function early() {
   try {
@@ -37,7 +45,9 @@ function early() {
 
 /** localStorage takes texts: a character for each byte. */
 function asText({ bytes, ...others }) {
-  const text = bytes && Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  let text = bytes && "";
+  // A page that is left has not much time: this is the quickest way.
+  for (const byte of bytes ?? "") text += String.fromCharCode(byte);
   return JSON.stringify({ ...others, text });
 }
 
@@ -57,8 +67,23 @@ export function openStore(name) {
   let database;
   let isOpening = true;
   let last = 0;
+  /** Records by keys: those whose transactions are not done; and empty ones for those that are being removed. */
+  const undone = new Map();
 
   const objects = (mode) => database.transaction(STORE, mode).objectStore(STORE);
+
+  /** Writes records to localStorage; false if there is no room, or none at all. */
+  function putEarly(entries) {
+    const local = early();
+    try {
+      for (const [key, record] of entries) local.setItem(prefix + key, asText(record));
+      for (const [key] of entries) undone.delete(key);
+      return true;
+    } catch {
+      for (const [key] of entries) local?.removeItem(prefix + key);
+      return false;
+    }
+  }
 
   const ready = open(name).then((found) => {
     isOpening = false;
@@ -89,9 +114,13 @@ export function openStore(name) {
       if (!database) return isOpening && store.putNow(entries);
       try {
         const all = objects("readwrite");
-        all.transaction.onabort = lost;
+        // Not those that are elsewhere meanwhile.
+        const settle = () => entries.filter(([key]) => undone.delete(key)).length;
+        all.transaction.oncomplete = settle;
+        all.transaction.onabort = () => settle() && lost();
         for (const [key, record] of entries) all.put(record, key);
         all.transaction.commit?.();
+        for (const [key, record] of entries) undone.set(key, record);
         return true;
       } catch {
         // It was closed meanwhile.
@@ -101,25 +130,25 @@ export function openStore(name) {
 
     /** The same for a page that may be gone in a moment. */
     putNow(entries, lost) {
-      if (!store.isUsable()) return false;
-      const local = early();
-      try {
-        for (const [key, record] of entries) local.setItem(prefix + key, asText(record));
-        return true;
-      } catch {
-        // There is no room, or none at all.
-        for (const [key] of entries) local?.removeItem(prefix + key);
-        return database !== undefined && store.put(entries, lost);
-      }
+      return store.isUsable() && (putEarly(entries) || (database !== undefined && store.put(entries, lost)));
     },
+
+    /** Sees to it that what `put` and `remove` do just now is not lost with the page. */
+    secure: () => putEarly([...undone]),
 
     /** Whether what `putNow` kept is where only this page has put its hand on it. */
     isUntouched: (key) => early()?.getItem(prefix + key) != null,
 
     /** Forgets a record. */
     async remove(key) {
+      undone.delete(key);
       early()?.removeItem(prefix + key);
-      if (database) await answer(objects("readwrite").delete(key));
+      if (!database) return;
+      const all = objects("readwrite");
+      all.delete(key);
+      undone.set(key, {});
+      await finished(all.transaction);
+      undone.delete(key);
     },
 
     /** Moves what pages left in localStorage into the database. For one page at a time. */
@@ -130,12 +159,12 @@ export function openStore(name) {
       const all = objects("readwrite");
       for (const name of names) {
         const record = fromText(local.getItem(name));
-        if (record) all.put(record, Number(name.slice(prefix.length)));
+        const key = Number(name.slice(prefix.length));
+        if (!key || !record) continue;
+        if (record.spans) all.put(record, key);
+        else all.delete(key);
       }
-      await new Promise((resolve, reject) => {
-        all.transaction.oncomplete = resolve;
-        all.transaction.onabort = reject;
-      });
+      await finished(all.transaction);
       for (const name of names) local.removeItem(name);
     },
 

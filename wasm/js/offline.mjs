@@ -8,7 +8,10 @@ import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, next, paus
 
 /** More bytes than this in the batch are kept at once: so many spans came in one task that none could be sent in between. */
 const CROWDED = 128 * 1024;
-/** How long a page that lives on waits before it sends what it kept, in milliseconds: perhaps it is gone by then. */
+/**
+ * How long a page waits before it sends what was kept, in milliseconds: perhaps it is gone by then; or another one goes just now, and has not
+ * said yet what it handed over.
+ */
 const RESPITE = 1000;
 /** How long a flush waits for another page that sends what both kept, in milliseconds. */
 const PATIENCE = 1000;
@@ -192,6 +195,11 @@ function keep({ name, most, atLeastOnce }) {
       wake?.();
     } else if (recent.length) void drain(RESPITE);
     if (traces.length) store.putNow(traces.map(({ request, key }) => [key, trace(request)]), ignore);
+    if (isLeft) {
+      store.secure();
+      // It may be in both places now, of which the next page empties one.
+      recent = [];
+    }
   }
 
   /** Keeps all that is in the batch, in one of the store's ways. */
@@ -289,7 +297,7 @@ function keep({ name, most, atLeastOnce }) {
     wake?.();
     // This page lives, and counts itself what it handed over.
     for (const key of unheard.splice(0)) void store.remove(key).catch(ignore);
-    void drain();
+    void drain(RESPITE);
   };
   // Once more behind all other listeners: what those of the application end when the page is left shall leave too.
   for (const type of ["visibilitychange", "pagehide"]) {
@@ -299,7 +307,7 @@ function keep({ name, most, atLeastOnce }) {
   on("pageshow", ({ persisted }) => persisted && isBack());
   on("visibilitychange", () => document.visibilityState === "visible" && isBack());
   on("online", () => void flush());
-  void drain();
+  void drain(RESPITE);
   return () => {
     listening.abort();
     clearTimeout(timer);

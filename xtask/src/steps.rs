@@ -25,7 +25,10 @@ use crate::workspace::{With, Workspace};
 const LIMIT: Duration = Duration::from_secs(1500);
 
 /// The seconds that one file of browser tests may take.
-const BROWSER_TEST_LIMIT: &str = "120";
+const BROWSER_TEST_LIMIT: &str = "300";
+
+/// The seconds that the browser's driver may take to begin.
+const DRIVER_LIMIT: &str = "60";
 
 /// How many random spans are held against the official messages.
 const DIFFERENTIAL_SPANS: &str = "100000";
@@ -313,6 +316,7 @@ fn wasm_tests(context: &mut Context<'_>) -> Result<(), Error> {
         .env("CHROMEDRIVER", &browser.driver)
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser::write_webdriver_file(workspace, &browser)?)
         .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_LIMIT)
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", DRIVER_LIMIT)
         // A test file that does not say where it runs means the browser, not Node.
         .env("WASM_BINDGEN_USE_BROWSER", "1")
         .env_remove("NO_HEADLESS");

@@ -128,6 +128,13 @@ export async function start(test, options = {}, respond) {
   return { tracer, network, patched: globalThis.fetch };
 }
 
+/** Waits until something is so, for a minute at most. */
+export async function until(what, isSo) {
+  for (const deadline = Date.now() + 60_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 2))) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+  }
+}
+
 /** Spans that ended and have not arrived anywhere. */
 export const pending = (tracer) => tracer.stats().batched + tracer.stats().waiting;
 

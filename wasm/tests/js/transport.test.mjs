@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { gunzipSync } from "node:zlib";
 
-import { balance, load, pending, start, withGlobals } from "./support.mjs";
+import { balance, load, pending, start, until, withGlobals } from "./support.mjs";
 
 const { rejectedSpans } = await load("transport.mjs");
 
@@ -127,7 +127,7 @@ test("a request in flight leaves room for the spans that come after it", async (
   const { respond } = pendingAnswers();
   const { tracer, network } = await start(t, { flushInterval: 1 }, respond);
   spans(tracer, 30, "x".repeat(1000));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until("a request", () => network.calls.length);
   assert.equal(network.calls.length, 1);
   spans(tracer, 10);
   leaving.leave();
@@ -219,7 +219,7 @@ test("a page that is left does not believe that its requests failed", async (t) 
   const { answers, respond } = pendingAnswers();
   const { tracer, network } = await start(t, { flushInterval: 1 }, respond);
   spans(tracer, 1);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until("a request", () => network.calls.length);
   assert.equal(network.calls.length, 1);
   // As Chromium does in the task in which it throws a page away.
   answers.pop().reject(new TypeError("Failed to fetch"));
@@ -229,7 +229,7 @@ test("a page that is left does not believe that its requests failed", async (t) 
   assert.equal(network.calls.length, 1, "the request goes on without the page");
   assert.equal(pending(tracer), 1);
   const end = tracer.shutdown();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until("another attempt", () => answers.length);
   answers.pop().resolve(new Response());
   await end;
   assert.equal(tracer.stats().delivered, 1);

@@ -141,9 +141,9 @@ pub(crate) async fn sleep(millis: u32) {
     JsFuture::from(promise).await.unwrap();
 }
 
-/// Waits until something is so, for ten seconds at most.
+/// Waits until something is so, for a minute at least.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if is_so() {
             return;
         }
