@@ -69,6 +69,7 @@ export function openStore(name) {
   let last = 0;
   /** Records by keys: those whose transactions are not done; and empty ones for those that are being removed. */
   const undone = new Map();
+  let isLeft = false;
 
   const objects = (mode) => database.transaction(STORE, mode).objectStore(STORE);
 
@@ -133,8 +134,11 @@ export function openStore(name) {
       return store.isUsable() && (putEarly(entries) || (database !== undefined && store.put(entries, lost)));
     },
 
-    /** Sees to it that what `put` and `remove` do just now is not lost with the page. */
-    secure: () => putEarly([...undone]),
+    /** The page is left: sees to it that what `put` and `remove` do just now is not lost with it, nor what it removes from here on. */
+    secure() {
+      isLeft = true;
+      putEarly([...undone]);
+    },
 
     /** Whether what `putNow` kept is where only this page has put its hand on it. */
     isUntouched: (key) => early()?.getItem(prefix + key) != null,
@@ -147,12 +151,14 @@ export function openStore(name) {
       const all = objects("readwrite");
       all.delete(key);
       undone.set(key, {});
+      if (isLeft) store.secure();
       await finished(all.transaction);
       undone.delete(key);
     },
 
     /** Moves what pages left in localStorage into the database. For one page at a time. */
     async gather() {
+      isLeft = false;
       const local = early();
       const names = Object.keys(local ?? {}).filter((name) => name.startsWith(prefix));
       if (!names.length) return;
