@@ -1,6 +1,7 @@
 //! `Span`: a span on a host with a heap, that ends when told to or when dropped.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 
 use clewline_core::{Attribute, EntryBuilder, Link, Otlp, SpanContext, SpanKind, Status, Value};
 
@@ -16,25 +17,31 @@ pub type Entry<'s> = EntryBuilder<'s, GrowingBuffer, Otlp>;
 /// A span that is going on. It may move between threads; it ends on the thread that ends or drops it.
 ///
 /// One that is not recorded, because the sampler dropped it or nothing was initialised, accepts everything without effect.
+// What it owns is dropped by `drop` alone: a span that owns nothing then leaves no trace in the program where it goes out of scope.
 pub struct Span {
-    recording: Option<Box<Recording>>,
+    recording: ManuallyDrop<Option<Box<Recording>>>,
     /// Its context if it is not recorded, or no more. Without a pipeline it is the parent's.
     unrecorded: Option<SpanContext>,
     /// What it hands on beside its own context.
-    carried: Shared,
+    carried: ManuallyDrop<Shared>,
 }
 
 impl Span {
+    #[inline(always)]
+    fn new(recording: Option<Box<Recording>>, unrecorded: Option<SpanContext>, carried: Shared) -> Self {
+        Self { recording: ManuallyDrop::new(recording), unrecorded, carried: ManuallyDrop::new(carried) }
+    }
+
     /// A span that is recorded.
     #[inline]
     pub(crate) fn recorded(recording: Box<Recording>, carried: Shared) -> Self {
-        Self { recording: Some(recording), unrecorded: None, carried }
+        Self::new(Some(recording), None, carried)
     }
 
     /// A span that is not recorded: with a context of its own or, without a pipeline, what its parent handed to it.
     #[inline]
     pub(crate) fn passing(context: Option<SpanContext>, carried: Shared) -> Self {
-        Self { recording: None, unrecorded: context, carried }
+        Self::new(None, context, carried)
     }
 
     /// A span that records nothing and has no context.
@@ -75,14 +82,14 @@ impl Span {
     /// Puts the recording back.
     #[cfg(feature = "opentelemetry")]
     pub(crate) fn put_recording(&mut self, recording: Box<Recording>) {
-        self.recording = Some(recording);
+        *self.recording = Some(recording);
     }
 
     /// The span's own context, to hand to children and to other processes. Without a pipeline it is the parent's.
     #[inline]
     #[must_use]
     pub fn context(&self) -> Option<SpanContext> {
-        match &self.recording {
+        match &*self.recording {
             Some(recording) => Some(recording.span.context()),
             None => self.unrecorded,
         }
@@ -92,7 +99,7 @@ impl Span {
     #[inline]
     #[must_use]
     pub fn hand_on(&self) -> Context {
-        Context::with_carried(self.context(), self.carried.clone())
+        Context::with_carried(self.context(), (*self.carried).clone())
     }
 
     /// Whether anything is recorded.
@@ -258,6 +265,14 @@ impl Span {
         }
     }
 
+    #[inline(never)]
+    fn let_go(&mut self) {
+        let _carried = self.carried.take();
+        if let Some(recording) = self.recording.take() {
+            recording.finish(None);
+        }
+    }
+
     /// Takes the recording out. The context stays, as a span that has ended can still be a parent.
     #[inline]
     fn take_ended(&mut self) -> Option<Box<Recording>> {
@@ -268,10 +283,10 @@ impl Span {
 }
 
 impl Drop for Span {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(recording) = self.recording.take() {
-            recording.finish(None);
+        if self.recording.is_some() || self.carried.is_some() {
+            self.let_go();
         }
     }
 }
