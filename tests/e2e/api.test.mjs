@@ -346,7 +346,7 @@ test("contexts: values, arguments, receivers, functions and emitters that are bo
 
 test("headers: what is extracted, and that nothing malformed is", async () => {
   const extract = (carrier) => trace.getSpanContext(propagation.extract(ROOT_CONTEXT, carrier));
-  await recorded((api) => {
+  const { named } = await recorded((api) => {
     const found = extract({ traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: "a=1,b=2" });
     assert.deepEqual({ ...found, traceState: found.traceState.serialize() }, { ...REMOTE, traceState: "a=1,b=2" });
     assert.equal(extract({ traceparent: `cc-${TRACE}-${SPAN}-ff-later` }).traceFlags, 3, "a later version; only known flags");
@@ -359,6 +359,8 @@ test("headers: what is extracted, and that nothing malformed is", async () => {
     const carrier = {};
     propagation.inject(trace.setSpan(ROOT_CONTEXT, span), carrier);
     assert.deepEqual(carrier, { traceparent: `00-${TRACE}-${span.spanContext().spanId}-01`, tracestate: "a=1,b=2" });
+    api.startSpan("grandchild", {}, trace.setSpan(ROOT_CONTEXT, span)).end();
+    api.startSpan("root").end();
     span.end();
     const map = new Map();
     propagation.inject(trace.setSpanContext(ROOT_CONTEXT, { ...REMOTE, traceState: createTraceState("x=y") }), map, { set: (to, key, value) => to.set(key, value) });
@@ -369,6 +371,7 @@ test("headers: what is extracted, and that nothing malformed is", async () => {
     assert.deepEqual(nothing, {});
     assert.deepEqual(propagation.fields(), ["traceparent", "tracestate", "baggage"]);
   });
+  assert.deepEqual(["child", "grandchild", "root"].map((name) => named(name).traceState), ["a=1,b=2", "a=1,b=2", ""]);
 });
 
 test("baggage travels, and what breaks its rules is counted", async () => {

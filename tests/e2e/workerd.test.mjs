@@ -97,7 +97,7 @@ test("a request is a span of the trace that it brings, and what it asks for cont
   const traceparent = await response.text();
   const spans = await arrived(5);
   assert.equal(spans.length, 5);
-  assert.ok(spans.every(({ traceId }) => traceId === TRACE));
+  assert.ok(spans.every(({ traceId, traceState }) => traceId === TRACE && traceState === "a=1,b=2"));
   const named = (name) => spans.find((span) => span.name === name);
   const server = named("POST");
   assert.deepEqual([server.kind, server.parentSpanId, server.spanId], [2, "b7ad6b7169203331", traceparent.slice(36, 52)]);
@@ -140,6 +140,7 @@ test("twenty requests at once, each with its own spans, in traces of their own",
     const [, traceId, server] = traceparents[index].split("-");
     const mine = spans.filter((span) => span.traceId === traceId);
     assert.deepEqual(mine.map((span) => span.name).sort(), ["GET", "GET", "GET", `end ${name}`, `work ${name}`]);
+    assert.ok(mine.every(({ traceState }) => traceState === ((index && states[index].tracestate) || "")));
     const work = mine.find((span) => span.name === `work ${name}`);
     assert.equal(work.parentSpanId, server);
     const requests = mine.filter((span) => span.parentSpanId === work.spanId);

@@ -8,6 +8,8 @@ import { INVALID_SPAN_CONTEXT, context, propagation, trace } from "@opentelemetr
 import { Stack, contextManager, isSuppressed, spanIn, suppressed, wrapBy } from "./api-context.mjs";
 import { propagator } from "./api-propagation.mjs";
 import { keepContextIn } from "./context.mjs";
+import { recordTraceState } from "./module.mjs";
+import { handleOf } from "./span.mjs";
 import { startSpan } from "./tracer.mjs";
 import { wrapSend } from "./transport.mjs";
 
@@ -94,7 +96,9 @@ class ApiTracer {
     const { root, kind, attributes, links, startTime } = options ?? {};
     const parent = (!root && spanIn(around)) || null;
     const inner = startSpan(name, { parent, kind, attributes, links, startTime: timeOf(startTime) });
-    const span = new ApiSpan(inner, parent ? trace.getSpanContext(around).traceState : undefined);
+    const traceState = parent ? trace.getSpanContext(around).traceState : undefined;
+    if (traceState && inner.isRecording()) recordTraceState(handleOf(inner), traceState.serialize());
+    const span = new ApiSpan(inner, traceState);
     wrapped.set(inner, span);
     inner.setAttributes(this.scope);
     return span;

@@ -9,9 +9,15 @@ const FEW = 32;
 /** Workers have none before the compatibility date 2025-05-05: there the oldest makes room when too many are live. */
 const registry = globalThis.FinalizationRegistry && new FinalizationRegistry(([exports, handle]) => exports.end(handle | (1 << 31), 0, 0));
 
+function watch(span, handle) {
+  // Bit 0: it records.
+  if (handle & 1 && live() > FEW) registry?.register(span, [wasm, handle]);
+}
+
+let isWatching;
+
 /** From here on. */
-export const freeForgotten = () =>
-  watchBy((span, handle) => {
-    // Bit 0: it records.
-    if (handle & 1 && live() > FEW) registry?.register(span, [wasm, handle]);
-  });
+export function freeForgotten() {
+  if (!isWatching) watchBy(watch);
+  isWatching = true;
+}

@@ -134,6 +134,14 @@ export function record(index, key, value) {
   else words[place + 2] = number;
 }
 
+/** For this package's other entries: records the `tracestate` of a span's context. */
+export function recordTraceState(span, list) {
+  begin();
+  record(0, 0, list);
+  words[(RECORDS >> 2) + 1] = 6;
+  wasm.set(span, 1);
+}
+
 /** Writes attributes as a run of records and answers its number. `null` and `undefined` mean "not set". */
 export function run(attributes) {
   let count = 0;

@@ -5,6 +5,11 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import { activeSpan } from "./context.mjs";
+import { recordTraceState } from "./module.mjs";
+import { handleOf } from "./span.mjs";
+import { watchBy } from "./tracer.mjs";
+
 const store = new AsyncLocalStorage();
 /** Requests that are passed on, with the `traceparent` that they brought. */
 const passedOn = new WeakMap();
@@ -13,6 +18,7 @@ let original;
 /** Puts the header where `traceparent` is of the same trace. To be called before anything else wraps `fetch`. */
 export function handOnTraceState() {
   if (original) return;
+  watchBy(note);
   original = globalThis.fetch;
   globalThis.fetch = function (input, init) {
     const [trace, state] = store.getStore() ?? [];
@@ -60,6 +66,16 @@ export function tracePassedOn() {
   return () => globalThis.fetch === fetch && (globalThis.fetch = traced);
 }
 
-/** Calls `fn` for a request with these headers. */
+/** Calls `fn` for a request with these headers, in the span that is active. */
 export const withTraceState = (headers, fn) =>
-  store.run([headers.get("traceparent")?.slice(3, 35), headers.get("tracestate"), headers.get("traceparent")], fn);
+  store.run([headers.get("traceparent")?.slice(3, 35), headers.get("tracestate"), headers.get("traceparent")], () => {
+    const span = activeSpan();
+    note(span, handleOf(span));
+    return fn();
+  });
+
+/** Has a span of the request's trace say the header too. */
+function note(span, handle) {
+  const [trace, state] = store.getStore() ?? [];
+  if (state && handle & 1 && span.traceparent().slice(3, 35) === trace) recordTraceState(handle, state);
+}

@@ -6,9 +6,17 @@ import { begin, counts, run, wasm, word, write } from "./module.mjs";
 import { Span, handleOf, parentText } from "./span.mjs";
 import { idle, ledger } from "./transport.mjs";
 
-/** For this package's other entries: is told of each span that starts, with its handle. */
+/** For this package's other entries: who is told of each span that starts, with its handle. */
 let watch;
-export const watchBy = (given) => (watch = given);
+export function watchBy(given) {
+  const before = watch;
+  watch = before
+    ? (span, handle) => {
+        before(span, handle);
+        given(span, handle);
+      }
+    : given;
+}
 
 export function startSpan(name, options = {}) {
   const { parent = activeSpan(), startTime, kind = 0, attributes, links } = options;

@@ -8,7 +8,7 @@
  *   somebody else is harmless: the call does nothing and is counted.
  * - Text: `place << 14 | length`; UTF-8 in the text memory, written before the call. Words that are used again stay where they are.
  * - Run: `first << 14 | count`; records in the record memory, each of key (Text, 4 bytes), kind (4 bytes: 0 empty, 1 text, 2 integer,
- *   3 double, 4 boolean, 5 array, others: without OTLP form) and value (integers and doubles as a double in 8 bytes; 0 or 1, the Text,
+ *   3 double, 4 boolean, 5 array, 6 no attribute but the tracestate, others: without OTLP form) and value (integers and doubles as a double in 8 bytes; 0 or 1, the Text,
  *   or the Run of elements in the first 4 of them).
  * - Time: nanoseconds since the anchor, as a double (exact to the nanosecond for 104 days).
  */

@@ -9,7 +9,7 @@
 //! - Keys within one event, link or resource are distinct; the caller sees to that.
 //! - The limits are fixed, see [`LIMITS`].
 //! - A value that is set again needs room beside the old one before it takes its place.
-//! - There is no tracestate, and no view while the span lives.
+//! - A context has no tracestate; what a span's is, the host says. There is no view while the span lives.
 //!
 //! ```
 //! use clewline_core::direct::{DirectBatch, DirectSpan, child_of};

@@ -3,7 +3,9 @@
 use super::buffer::{DirectBuffer, RESERVED, field_at};
 use super::{LIMITS, NAME_LENGTH};
 use crate::bytes::begins_with;
-use crate::form::otlp::{ATTRIBUTE, EVENT, EVENT_ATTRIBUTE, LINK, LINK_ATTRIBUTE, NAME, STATUS, otlp_flags};
+use crate::form::otlp::{
+    ATTRIBUTE, EVENT, EVENT_ATTRIBUTE, LINK, LINK_ATTRIBUTE, NAME, STATUS, TRACE_STATE, otlp_flags,
+};
 use crate::wire::{FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, tag};
 use crate::{IdSource, SpanContext, SpanKind, StatusCode, TraceFlags, TraceIdRatio};
 
@@ -93,6 +95,14 @@ impl<const N: usize> DirectSpan<N> {
             Some(old) if self.buffer.commit(mark) => self.buffer.remove(old),
             _ => self.buffer.count_truncated(),
         }
+    }
+
+    /// Records the tracestate of the span's context, once; nothing if it does not fit.
+    #[inline]
+    pub fn set_trace_state(&mut self, list: &[u8]) {
+        let mark = self.buffer.len();
+        self.buffer.field(TRACE_STATE, list);
+        self.buffer.commit(mark);
     }
 
     /// Sets an attribute, which `write` writes by [`DirectBuffer::attribute`] with the tag it is given and the same key; what
@@ -324,6 +334,17 @@ mod tests {
             let text = |key| view.attributes().get(key).and_then(|value| value.as_str());
             assert_eq!((view.attributes().count(), text("a"), text("b")), (2, Some("3"), Some("2")));
             assert_eq!(view.dropped_attributes_count(), 2);
+        });
+    }
+
+    #[test]
+    fn a_tracestate_is_said_if_there_is_room() {
+        span::<200>(b"n", |span| {
+            span.set_trace_state(&[b'x'; 200]);
+            span.set_trace_state(b"a=1,b=2");
+            set(span, "key", "text");
+            let view = SpanView::parse(span.end(1, 2)).unwrap();
+            assert_eq!((view.trace_state(), view.name(), view.attributes().count()), ("a=1,b=2", "n", 1));
         });
     }
 

@@ -30,7 +30,7 @@ impl Record {
     /// The value, if it is no double.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the first half is all of it")]
-    const fn number(&self) -> u32 {
+    pub(crate) const fn number(&self) -> u32 {
         self.value.to_bits() as u32
     }
 }
@@ -51,6 +51,8 @@ pub enum Kind {
     Boolean = 4,
     /// An array: a run of records whose kinds are not this one.
     Array = 5,
+    /// No attribute: the text is the tracestate of the span's context.
+    TraceState = 6,
 }
 
 const EMPTY: u32 = Kind::Empty as u32;

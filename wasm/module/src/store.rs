@@ -5,7 +5,7 @@ use clewline_core::{SpanContext, SpanKind, StatusCode, TraceIdRatio, traceparent
 
 use crate::contexts::Contexts;
 use crate::ids::Ids;
-use crate::records::Written;
+use crate::records::{Kind, Written};
 use crate::slots::{SPAN_BYTES, Slots};
 
 /// How many bytes of ended spans can wait to be taken, the envelope's room included.
@@ -133,6 +133,10 @@ impl Store {
         let Self { counters, contexts, slots, written, .. } = self;
         if let Some(span) = live(counters, contexts, slots, handle) {
             for record in written.run(attributes) {
+                if record.kind == Kind::TraceState as u32 {
+                    span.set_trace_state(written.text(record.number()));
+                    continue;
+                }
                 span.set(written.text(record.key), |buffer, tag| written.attribute(buffer, tag, record));
             }
         }

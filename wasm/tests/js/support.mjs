@@ -63,6 +63,7 @@ function span(message) {
   return {
     traceId: hex(last(message, 1)),
     spanId: hex(last(message, 2)),
+    traceState: text(last(message, 3)),
     parentSpanId: hex(last(message, 4) ?? []),
     name: text(last(message, 5)),
     kind: count(message, 6),
