@@ -315,7 +315,10 @@ async fn what_cannot_be_done_is_said() {
     let mut harness = Harness::start().await;
     assert_eq!(harness.send("", 0).await.len(), 0);
     assert!(harness.post("", "{}").await.starts_with("HTTP/1.1 400 "));
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Taken, but nobody listens there.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let nobody = socket.local_addr().unwrap();
     let body = json!([{"url": format!("http://{nobody}/"), "arguments": []}]).to_string();
     assert!(harness.post("", &body).await.starts_with("HTTP/1.1 502 "));
 }

@@ -82,7 +82,8 @@ fn a_thread_whose_spans_end_elsewhere() {
     });
     drop(hand_over);
     elsewhere.join().unwrap();
-    // Where both threads want the depot at the same moment, one of them goes to the allocator instead of waiting.
-    assert!(count < 200, "{count} allocations for {} spans", 200 * AT_ONCE);
+    // Where both threads want the depot at the same moment, one of them goes to the allocator instead of waiting; on a busy machine the
+    // other may be held up right then, for as many spans as are under way.
+    assert!(count < 50 * AT_ONCE as u64, "{count} allocations for {} spans", 200 * AT_ONCE);
     assert!(pipeline.shutdown(Duration::from_secs(300)).is_ok());
 }

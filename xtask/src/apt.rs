@@ -8,7 +8,7 @@ use crate::process::{self, Show};
 use crate::workspace::With;
 
 /// Downloads of a browser are large and lines can be slow.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 /// The command a person would type.
 pub(crate) fn command_line(packages: &[&str]) -> String {

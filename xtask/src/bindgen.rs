@@ -10,7 +10,7 @@ use crate::process::{self, Show};
 use crate::workspace::{With, Workspace};
 
 /// Compiling it takes one to four minutes.
-const LIMIT: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 const GENERATOR: &str = "wasm-bindgen";
 const TEST_RUNNER: &str = "wasm-bindgen-test-runner";

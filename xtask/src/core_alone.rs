@@ -22,7 +22,7 @@ use crate::workspace::{With, Workspace};
 pub(crate) const NEEDS: [Need; 1] = [Need::CoreTargets];
 
 /// A first build from source compiles `core` four times.
-const LIMIT: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 /// The canary crate, and the features that are its mistakes: each is named as the crate it asks for.
 const CANARY: &str = "tests/gates/core-alone/Cargo.toml";

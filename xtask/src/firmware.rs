@@ -17,7 +17,7 @@ use crate::workspace::{With, Workspace};
 pub(crate) const NEEDS: [Need; 2] = [Need::CoreTargets, Need::Emulators];
 
 /// A first build compiles `core` for each chip.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 /// QEMU's programs, and Debian's packages that hold them.
 const EMULATORS: [&str; 2] = ["qemu-system-arm", "qemu-system-riscv32"];

@@ -13,7 +13,7 @@ use crate::workspace::{With, Workspace};
 pub(crate) const OLDEST_MAJOR: u32 = 20;
 
 /// A slow registry must not block for ever.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 /// The version of a usable Node.js, or why there is none.
 pub(crate) fn find() -> Result<String, String> {

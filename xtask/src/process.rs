@@ -14,9 +14,9 @@ use crate::report::{self, LiveLine};
 use crate::signal::{self, OnInterrupt};
 
 /// A program asked to end gets this long before it is killed.
-const END_GRACE: Duration = Duration::from_secs(5);
+const END_GRACE: Duration = Duration::from_secs(15);
 /// How long output is awaited after the program itself ended (a grandchild may hold the pipe open).
-const DRAIN_GRACE: Duration = Duration::from_secs(2);
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
 /// How often the program and the clock are looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -59,11 +59,13 @@ pub(crate) fn run(label: &str, mut command: Command, show: Show, limit: Duration
     });
 
     let mut text = String::new();
+    let mut latest_line = started;
     let mut ended: Option<(Instant, std::process::ExitStatus)> = None;
     let mut asked_to_end: Option<(Instant, Error)> = None;
     let status = loop {
         let connected = match lines.recv_timeout(POLL) {
             Ok(line) => {
+                latest_line = Instant::now();
                 text.push_str(&line);
                 text.push('\n');
                 match show {
@@ -85,7 +87,8 @@ pub(crate) fn run(label: &str, mut command: Command, show: Show, limit: Duration
             ended = Some((Instant::now(), status));
         }
         if let Some((when, status)) = ended
-            && (!connected || when.elapsed() > DRAIN_GRACE)
+            // On a busy machine the lines of a program that has ended may take long to arrive.
+            && (!connected || when.max(latest_line).elapsed() > DRAIN_GRACE)
         {
             break status;
         }
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn both_streams_are_kept_in_order_and_the_code_is_known() {
         let finished =
-            run("test", shell("echo one; echo two >&2; echo three; exit 7"), Show::Latest, Duration::from_secs(20))
+            run("test", shell("echo one; echo two >&2; echo three; exit 7"), Show::Latest, Duration::from_secs(300))
                 .unwrap();
         assert_eq!(finished.output, "one\ntwo\nthree\n");
         assert_eq!((finished.success, finished.code), (false, Some(7)));
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_failure_carries_the_output() {
-        let error = check("the test", shell("echo broken pipe dream; exit 1"), Show::Latest, Duration::from_secs(20))
+        let error = check("the test", shell("echo broken pipe dream; exit 1"), Show::Latest, Duration::from_secs(300))
             .unwrap_err();
         assert!(error.to_string().contains("broken pipe dream"), "{error}");
     }
@@ -247,9 +250,9 @@ mod tests {
     #[test]
     fn a_hanging_program_and_its_children_are_ended() {
         let started = Instant::now();
-        let result = run("test", shell("sleep 60 & sleep 60"), Show::Latest, Duration::from_millis(100));
+        let result = run("test", shell("sleep 600 & sleep 600"), Show::Latest, Duration::from_millis(100));
         assert!(matches!(result, Err(Error::TimeLimit { .. })));
-        assert!(started.elapsed() < Duration::from_secs(20));
+        assert!(started.elapsed() < Duration::from_secs(300));
     }
 
     #[test]

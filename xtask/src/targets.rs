@@ -26,7 +26,7 @@ const SYSTEM_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// Where those packages put their programs.
 const SYSTEM_PROGRAMS: &str = "/usr/bin";
 /// `rustup target add` fetches some 30 MB; on a machine that cannot reach its server it must not hang.
-const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
+const RUSTUP_LIMIT: Duration = Duration::from_secs(600);
 
 /// How a target gets its standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]

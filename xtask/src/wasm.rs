@@ -19,8 +19,8 @@ pub(crate) const NEEDS: [Need; 3] = [Need::WasmTarget, Need::Node, Need::Package
 const PROFILE: &str = "wasm";
 
 /// A first build from source compiles std too.
-const BUILD_LIMIT: Duration = Duration::from_secs(1200);
-const TOOL_LIMIT: Duration = Duration::from_secs(300);
+const BUILD_LIMIT: Duration = Duration::from_secs(3600);
+const TOOL_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Builds the package into `wasm/dist`; answers what the script that assembles it says of its size.
 pub(crate) fn build(workspace: &Workspace) -> Result<String, Error> {
