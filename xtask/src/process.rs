@@ -17,6 +17,8 @@ use crate::signal::{self, OnInterrupt};
 const END_GRACE: Duration = Duration::from_secs(15);
 /// How long output is awaited after the program itself ended (a grandchild may hold the pipe open).
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
+/// … and this long if it never falls silent.
+const LONGEST_DRAIN: Duration = Duration::from_secs(60);
 /// How often the program and the clock are looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -88,7 +90,7 @@ pub(crate) fn run(label: &str, mut command: Command, show: Show, limit: Duration
         }
         if let Some((when, status)) = ended
             // On a busy machine the lines of a program that has ended may take long to arrive.
-            && (!connected || when.max(latest_line).elapsed() > DRAIN_GRACE)
+            && (!connected || when.max(latest_line).elapsed() > DRAIN_GRACE || when.elapsed() > LONGEST_DRAIN)
         {
             break status;
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use clewline::server::{DEFAULT_GRPC_PORT, DEFAULT_PORT, Server, ServerConfig};
 
 use crate::size::parse_size;
-use crate::streams::print;
+use crate::streams::{note, print};
 
 /// Receive traces over OTLP/HTTP and show them in a web page.
 #[derive(Debug, Args)]
@@ -89,7 +89,9 @@ pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
             }
             Err(error) if is_grpc_asked_for => return Err(cannot_listen(grpc, &error)),
             // Nobody asked for it, and the first address takes them too.
-            Err(error) => eprintln!("clewline: OTLP/gRPC only at {address}: {grpc} cannot be listened on: {error}"),
+            Err(error) => {
+                note(format_args!("clewline: OTLP/gRPC only at {address}: {grpc} cannot be listened on: {error}"))
+            }
         }
     }
     server.run(end).await.map_err(|error| format!("the server stopped: {error}"))

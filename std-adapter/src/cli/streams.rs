@@ -1,4 +1,4 @@
-//! stdin as a whole and stdout as a whole, with errors in words.
+//! stdin as a whole and stdout as a whole, with errors in words; notes on stderr.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -25,4 +25,9 @@ pub(crate) fn print(text: impl fmt::Display) -> Result<(), String> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("stdout cannot be written: {error}")),
         _ => Ok(()),
     }
+}
+
+/// Says something on stderr, if anybody reads it; where nobody does, `eprintln!` would end the program in a panic.
+pub(crate) fn note(text: impl fmt::Display) {
+    let _nobody_reads_it = writeln!(io::stderr(), "{text}");
 }

@@ -260,7 +260,8 @@ impl TracingConfig {
         self
     }
 
-    /// What was wrong with the values given so far.
+    /// What was wrong with the values given so far. Headers that the protocol in force does not take are known once all is set:
+    /// [`print_warnings`](Self::print_warnings) and the [report](Self::report) name them.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

@@ -82,7 +82,10 @@ impl fmt::Debug for Target {
 /// A URL without the user in front of its host, and that user as the value of `authorization` (RFC 7617), decoded as RFC 3986,
 /// section 3.2.1 writes it.
 pub(super) fn split_user(url: &str) -> (Cow<'_, str>, Option<String>) {
-    let start = url.find("://").map_or(0, |scheme| scheme + 3);
+    let start = match url.find("://") {
+        Some(scheme) if !url[..scheme].contains(['/', '?', '#']) => scheme + 3,
+        _ => 0,
+    };
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
     let Some(at) = url[start..end].rfind('@') else { return (Cow::Borrowed(url), None) };
     let (user, rest) = (&url[start..start + at], &url[start + at + 1..]);
@@ -132,6 +135,7 @@ mod tests {
         let table = [
             ("http://host:4318/a@b", "http://host:4318/a@b", None),
             ("https://user:secret@host/a@b", "https://host/a@b", Some("Basic dXNlcjpzZWNyZXQ=")),
+            ("host:4317/?x=http://a@b", "host:4317/?x=http://a@b", None),
             ("user@host:4317", "host:4317", Some("Basic dXNlcjo=")),
             // `p@ss:é`, and a `%` that stands for itself
             ("http://u:p%40ss:%C3%A9@host?@", "http://host?@", Some("Basic dTpwQHNzOsOp")),

@@ -12,7 +12,7 @@
 //!   newest go ([`WhenFull`]) and are counted.
 //! - **When the file is damaged**, it is put aside under the ending `.damaged` and a new one begun. A line says so; spans of this
 //!   process that were in it are counted as dropped.
-//! - **Who can read it**: on Unix, the user that the program runs as.
+//! - **Who can read it**: on Unix, the user that the program runs as; a file that is there already keeps its permissions.
 //! - **One process at a time** has a file; a second one gets [`SpoolError::InUse`].
 //!
 //! The store is [redb](https://www.redb.org): pure Rust, one dependency, one file, copy on write, a file format that is stable since

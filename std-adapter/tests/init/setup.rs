@@ -5,7 +5,7 @@ use std::time::Duration;
 use clewline::config::{ExporterKind, SamplerConfig};
 use clewline::exporter::MemoryExporter;
 use clewline::{ReadWriteSpan, Sampler, Setup, SpanProcessor, SpanView, TracingConfig, Verdict};
-use clewline_core::{SamplingDecision, SamplingParameters, SamplingResult};
+use clewline_core::{ParentDecisions, SamplingDecision, SamplingParameters, SamplingResult};
 
 use crate::alone::alone;
 
@@ -96,13 +96,21 @@ fn an_exporter_can_be_the_only_one_and_needs_no_subscriber() {
     });
 }
 
-/// Has a mistake that some names meet.
+/// Has a mistake that some names meet, and cannot say anything of itself.
 struct Mistaken;
 
 impl Sampler for Mistaken {
     fn should_sample(&self, asked: &SamplingParameters<'_>) -> SamplingResult<'_> {
         assert!(!asked.name.starts_with("bad"), "as intended");
         if asked.name == "dropped" { SamplingDecision::Drop } else { SamplingDecision::RecordAndSample }.into()
+    }
+
+    fn by_parent(&self) -> ParentDecisions {
+        panic!("as intended")
+    }
+
+    fn sees_attributes(&self) -> bool {
+        panic!("as intended")
     }
 }
 

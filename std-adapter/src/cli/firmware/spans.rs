@@ -13,6 +13,7 @@ use super::read;
 use super::recording::{Boot, Recording, Spans};
 use super::table::Table;
 use crate::inspect::otlp::{Output, write_request};
+use crate::streams::note;
 
 /// What one span and one request may grow to.
 const LONGEST_SPAN: usize = 1 << 20;
@@ -160,7 +161,7 @@ fn report(recording: &Recording, problems: &[String]) -> Result<(), String> {
         (counts.dropped_spans, "spans were dropped by the chip"),
     ] {
         if number > 0 {
-            eprintln!("clewline: {number} {what}");
+            note(format_args!("clewline: {number} {what}"));
         }
     }
     let Some(first) = problems.first() else { return Ok(()) };

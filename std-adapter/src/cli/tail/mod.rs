@@ -13,6 +13,7 @@ use clap::Args;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::streams::note;
 use client::{Endpoint, RequestError};
 use document::TraceDocument;
 use events::{Event, Follower};
@@ -73,17 +74,17 @@ async fn follow(arguments: &TailArguments, style: Style) -> Result<(), String> {
     // Also tells of a filter that the server does not understand, before anything is waited for.
     endpoint.get(&format!("/api/traces?{filters}limit=0")).await.map_err(|error| explained(endpoint, &error))?;
     let mut follower = Follower::connect(endpoint, None).await.map_err(|error| explained(endpoint, &error))?;
-    eprintln!("Following {endpoint} …");
+    note(format_args!("Following {endpoint} …"));
     let mut pending = Pending::default();
     loop {
         tokio::select! {
             event = follower.next() => match event {
                 Some(Event::Trace(change)) => pending.changed(change.trace_id, change.root_received, Instant::now()),
-                Some(Event::Skipped(traces)) => eprintln!("({traces} traces went by too fast to be printed)"),
+                Some(Event::Skipped(traces)) => note(format_args!("({traces} traces went by too fast to be printed)")),
                 None => {
-                    eprintln!("{endpoint} is gone; waiting for it …");
+                    note(format_args!("{endpoint} is gone; waiting for it …"));
                     follower = reconnected(endpoint, follower.last_event_id()).await;
-                    eprintln!("Following {endpoint} again …");
+                    note(format_args!("Following {endpoint} again …"));
                 }
             },
             () = tokio::time::sleep(TICK), if !pending.is_empty() => {
