@@ -78,13 +78,14 @@ test("what does not fit when a page is left, the next one sends, once", async ()
   });
 });
 
-test("a page that is only hidden goes on by itself", async () => {
+test("a page that is only hidden sends the rest when it is shown again", async () => {
   await withPage(async ({ opened, stats, indices }) => {
     const hidden = await opened.evaluate((text) => {
       window.record(100, text);
       return window.show("hidden");
     }, TEXT);
     assert.ok(isBalanced(hidden) && hidden.kept > 50, JSON.stringify(hidden));
+    await opened.evaluate(() => window.show("visible"));
     const later = await stats(({ delivered }) => delivered === 100);
     assert.ok(isBalanced(later) && later.restored === later.kept, JSON.stringify(later));
     assert.deepEqual(indices(), upTo(100));

@@ -2,7 +2,7 @@
 
 import { traceFetch } from "./fetch.mjs";
 import { readOptions } from "./options.mjs";
-import { SpanKind } from "./span.mjs";
+import { SpanKind, describe as describeError } from "./span.mjs";
 import { handOnTraceState, tracePassedOn, withTraceState } from "./trace-state.mjs";
 import { startActiveSpan } from "./tracer.mjs";
 import { init } from "./workerd.mjs";
@@ -138,8 +138,8 @@ async function recorded(span, judge, handle) {
     judge?.(span, answer);
     return answer;
   } catch (error) {
-    span.setAttribute("error.type", error?.name ?? typeof error).recordException(error);
-    span.setStatus({ code: 2, message: String(error?.message ?? error) });
+    const { name = typeof error, message } = describeError(error);
+    span.setAttribute("error.type", name).recordException(error).setStatus({ code: 2, message });
     throw error;
   } finally {
     span.end();

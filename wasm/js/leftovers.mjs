@@ -1,8 +1,8 @@
 /**
- * What no budget took when a page was hidden or left waits in localStorage: for the next page of this origin, or for this one if it lives on.
+ * What no budget took when a page was hidden or left waits in localStorage: for the next page of this origin, or for this one when it is shown again.
  */
 
-import { MOST_LEFTOVERS, RESPITE } from "./limits.mjs";
+import { MOST_LEFTOVERS } from "./limits.mjs";
 import { count, endpoint, enqueue, leave, next, release, takeBack } from "./transport.mjs";
 
 /** Another application of this origin has another collector. */
@@ -21,14 +21,14 @@ export function leavePage(type) {
     }
     release(request);
     count("kept", request.spans);
-    setTimeout(takeLeftovers, RESPITE);
   }
 }
 
 /** Sends what pages kept, and counts what they could not. */
 export function takeLeftovers() {
   try {
-    for (const key in localStorage) {
+    // Servers may have a localStorage, too, which is none of a tracer's business: they have no window, so this throws there.
+    for (const key in window.localStorage) {
       if (key.startsWith(prefix())) {
         const bytes = Uint8Array.from(localStorage[key], (character) => character.charCodeAt());
         const spans = +key.split(" ")[3];
@@ -39,6 +39,6 @@ export function takeLeftovers() {
       }
     }
   } catch {
-    // Forbidden, as in a sandboxed frame.
+    // On a server, or forbidden, as in a sandboxed frame.
   }
 }

@@ -9,5 +9,3 @@ export const LONGEST_PAUSE = 60_000;
 
 /** Of more requests than these that a page leaves behind, only the number of spans is kept: localStorage is the application's. */
 export const MOST_LEFTOVERS = 8;
-/** How long a page that lives on leaves them there, in milliseconds: perhaps it is gone by then. */
-export const RESPITE = 1000;

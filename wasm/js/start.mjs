@@ -44,7 +44,11 @@ export function start(given, source) {
   for (const type of ["visibilitychange", "pagehide"]) {
     globalThis.addEventListener?.(
       type,
-      () => (type === "pagehide" || document.visibilityState === "hidden" ? leavePage : checkClock)(type),
+      () => {
+        if (type === "pagehide" || document.visibilityState === "hidden") return leavePage(type);
+        checkClock();
+        takeLeftovers();
+      },
       listening,
     );
   }

@@ -137,3 +137,13 @@ test("clewline/slim takes a module or the exports of an instance, and says so to
     await tracer.shutdown();
   }
 });
+
+test("a server's localStorage is left alone", async (t) => {
+  let reads = 0;
+  const own = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, get: () => void reads++ });
+  t.after(() => (own ? Object.defineProperty(globalThis, "localStorage", own) : delete globalThis.localStorage));
+  const { tracer } = await start(t);
+  await tracer.shutdown();
+  assert.equal(reads, 0);
+});
