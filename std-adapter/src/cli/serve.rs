@@ -90,7 +90,7 @@ pub(crate) async fn serve(arguments: ServeArguments) -> Result<(), String> {
             Err(error) if is_grpc_asked_for => return Err(cannot_listen(grpc, &error)),
             // Nobody asked for it, and the first address takes them too.
             Err(error) => {
-                note(format_args!("clewline: OTLP/gRPC only at {address}: {grpc} cannot be listened on: {error}"))
+                note(format_args!("clewline: OTLP/gRPC only at {address}: {grpc} cannot be listened on: {error}"));
             }
         }
     }
