@@ -11,8 +11,8 @@ async function compressed(body) {
 }
 
 /**
- * The instrumentation, for `init`'s list; before `sendJson`, if that is used too: what is compressed already leaves as JSON without compression. Across origins `content-encoding` must be among the
- * headers that the collector allows.
+ * The instrumentation, for `init`'s list; before `sendJson`, if that is used too: what is compressed already leaves as JSON without
+ * compression. Across origins `content-encoding` must be among the headers that the collector allows.
  */
 export const sendGzip = () => () => {
   if (!globalThis.CompressionStream) return;

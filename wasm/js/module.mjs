@@ -152,7 +152,7 @@ export function run(attributes) {
   return count;
 }
 
-/** The `traceparent` of a span; something false when the span is long forgotten. */
+/** The `traceparent` of a span; one whose ids are zeros when the span is long forgotten. */
 export const traceparentOf = (span) => (wasm.traceparent(span), String.fromCharCode(...bytes.subarray(0, 55)));
 
 /** Memory of requests that are done: to get new memory takes longer than to fill it. */

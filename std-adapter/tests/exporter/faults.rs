@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use clewline::exporter::{
-    Destination, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, SpanExporter, Stats, Target, Worker, WorkerSettings,
+    Destination, HttpEncoding, OtlpGrpcExporter, OtlpHttpExporter, ScopeIndex, SpanExporter, Stats, Target, Worker,
+    WorkerSettings,
 };
 
 use crate::collector::{self, Collector, PROTOBUF, answer};
@@ -44,8 +45,8 @@ struct Seen {
     lines: Vec<String>,
 }
 
-/// Exports five spans with this time limit for all attempts together.
-fn export(exporter: impl SpanExporter + 'static, limit: Duration) -> (Stats, Vec<String>) {
+/// A worker with this time limit for all attempts together, the scope of its spans, and what it writes to stderr.
+fn worker(exporter: impl SpanExporter + 'static, limit: Duration) -> (Worker, ScopeIndex, Arc<Mutex<Vec<String>>>) {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let sink = Arc::clone(&lines);
     let report = Box::new(move |line: &str| sink.lock().expect("no panic").push(line.to_owned()));
@@ -53,7 +54,12 @@ fn export(exporter: impl SpanExporter + 'static, limit: Duration) -> (Stats, Vec
     let envelope = payload::envelope();
     let scope = payload::scope(&envelope, "shop");
     let destination = Destination::new("", Box::new(exporter)).settings(settings);
-    let worker = Worker::spawn(destination, envelope, Box::new(())).expect("a thread");
+    (Worker::spawn(destination, envelope, Box::new(())).expect("a thread"), scope, lines)
+}
+
+/// Exports five spans with this time limit for all attempts together.
+fn export(exporter: impl SpanExporter + 'static, limit: Duration) -> (Stats, Vec<String>) {
+    let (worker, scope, lines) = worker(exporter, limit);
     worker.submit(chunk(scope, &names("a", 5)));
     worker.shutdown(ENOUGH).expect("an end in time");
     let lines = lines.lock().expect("no panic").clone();
@@ -257,14 +263,7 @@ fn a_collector_that_asked_for_silence_gets_it_also_from_the_next_batch() {
         let silence = move || status_with(14, &retry_info(u8::try_from(asked).expect("a minute or so")));
         let collector = GrpcCollector::start(move |index| if index == 0 { silence() } else { success(b"") });
         let exporter = OtlpGrpcExporter::with_target(&Target::new(collector.url())).expect("a valid target");
-        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-        let sink = Arc::clone(&lines);
-        let report = Box::new(move |line: &str| sink.lock().expect("no panic").push(line.to_owned()));
-        let settings = WorkerSettings { export_timeout: Some(limit), report, ..WorkerSettings::default() };
-        let envelope = payload::envelope();
-        let scope = payload::scope(&envelope, "shop");
-        let destination = Destination::new("", Box::new(exporter)).settings(settings);
-        let worker = Worker::spawn(destination, envelope, Box::new(())).expect("a thread");
+        let (worker, scope, lines) = worker(exporter, limit);
         for _ in 0..2 {
             worker.submit(chunk(scope, &names("a", 5)));
             worker.flush(ENOUGH).expect("a flush in time");
