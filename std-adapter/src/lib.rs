@@ -38,6 +38,8 @@ compile_error!(
 pub mod config;
 mod current;
 pub mod exporter;
+#[cfg(any(feature = "http", feature = "otlp-grpc"))]
+mod grpc_status;
 pub mod helpers;
 #[cfg(feature = "http")]
 pub mod http;

@@ -12,6 +12,7 @@ use super::options::{self, Shared};
 use super::{TARGET, grpc};
 use crate::SpanExt as _;
 use crate::current::Place;
+use crate::grpc_status::GrpcStatus;
 use crate::propagation::{Context, ContextGuard};
 
 /// Who looks at the exchange.
@@ -74,10 +75,10 @@ impl Exchange {
         self.span.record("http.response.status_code", status.as_u16());
         options::record_response(&self.options, &self.span, headers);
         if self.method.is_some() {
-            if grpc::status(headers).is_some() {
+            if GrpcStatus::read(headers).is_some() {
                 self.trailers(headers);
             } else if status != StatusCode::OK {
-                self.end_call(grpc::status_of_http(status), None);
+                self.end_call(GrpcStatus::of_http(status), None);
             }
             return;
         }
@@ -89,7 +90,7 @@ impl Exchange {
 
     /// The trailers of the body.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
-        if let Some(status) = grpc::status(trailers) {
+        if let Some(status) = GrpcStatus::read(trailers) {
             self.end_call(status, Some(trailers));
         }
     }
@@ -106,12 +107,12 @@ impl Exchange {
     pub(super) fn complete(&mut self) {
         self.is_complete = true;
         if self.method.is_some() {
-            self.end_call(grpc::UNKNOWN, None);
+            self.end_call(GrpcStatus::UNKNOWN, None);
         }
     }
 
     /// Records the status of a gRPC call; the first counts.
-    fn end_call(&mut self, status: usize, headers: Option<&HeaderMap>) {
+    fn end_call(&mut self, status: GrpcStatus, headers: Option<&HeaderMap>) {
         if let Some(method) = self.method.take() {
             grpc::record(&self.span, self.side, status, headers);
             if self.side == Side::Server {
@@ -132,7 +133,7 @@ impl Drop for Exchange {
             self.span.set_status(Status::error(message));
             return;
         }
-        self.end_call(grpc::CANCELLED, None);
+        self.end_call(GrpcStatus::CANCELLED, None);
         // Whoever drops a response half-way has no more use for it: mostly because the client has gone.
         self.span.in_scope(|| match self.side {
             Side::Server => {

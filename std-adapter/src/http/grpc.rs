@@ -1,47 +1,25 @@
 //! What gRPC puts into HTTP: methods in paths, statuses in trailers (gRPC over HTTP2; semantic conventions, "gRPC").
 
 use clewline_core::Status;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use tracing::Span;
 
 use super::exchange::Side;
 use crate::SpanExt as _;
+use crate::grpc_status::GrpcStatus;
 use crate::propagation::decoded;
 
 const CONTENT_TYPE: &str = "application/grpc";
 
-/// The names of the status codes, by number (gRPC, "Status codes and their use in gRPC").
-const NAMES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
-const OK: usize = 0;
-pub(super) const CANCELLED: usize = 1;
-pub(super) const UNKNOWN: usize = 2;
-const PERMISSION_DENIED: usize = 7;
-const UNIMPLEMENTED: usize = 12;
-const INTERNAL: usize = 13;
-const UNAVAILABLE: usize = 14;
-const UNAUTHENTICATED: usize = 16;
-
 /// What is an error on a server: its own failures, not its clients' (semantic conventions, "gRPC: span status").
-const SERVER_ERRORS: [usize; 6] = [UNKNOWN, 4, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, 15];
+const SERVER_ERRORS: [GrpcStatus; 6] = [
+    GrpcStatus::UNKNOWN,
+    GrpcStatus::DEADLINE_EXCEEDED,
+    GrpcStatus::UNIMPLEMENTED,
+    GrpcStatus::INTERNAL,
+    GrpcStatus::UNAVAILABLE,
+    GrpcStatus::DATA_LOSS,
+];
 
 /// Whether a request is a gRPC call: `application/grpc`, with a suffix or parameters or not, but not `application/grpc-web`.
 pub(super) fn is_call(headers: &HeaderMap) -> bool {
@@ -57,35 +35,16 @@ pub(super) fn method(path: &str) -> &str {
     path.strip_prefix('/').unwrap_or(path)
 }
 
-/// The status that headers or trailers hold: its number, or `None` if they hold none. One that cannot be read is UNKNOWN.
-pub(super) fn status(headers: &HeaderMap) -> Option<usize> {
-    let value = headers.get("grpc-status")?;
-    let number = value.to_str().ok().and_then(|text| text.parse().ok());
-    Some(number.filter(|number| *number < NAMES.len()).unwrap_or(UNKNOWN))
-}
-
-/// The status of a response that is none of gRPC's (gRPC, "HTTP to gRPC Status Code Mapping").
-pub(super) const fn status_of_http(status: StatusCode) -> usize {
-    match status.as_u16() {
-        400 => INTERNAL,
-        401 => UNAUTHENTICATED,
-        403 => PERMISSION_DENIED,
-        404 => UNIMPLEMENTED,
-        429 | 502 | 503 | 504 => UNAVAILABLE,
-        _ => UNKNOWN,
-    }
-}
-
 /// Records how a call ended.
-pub(super) fn record(span: &Span, side: Side, status: usize, headers: Option<&HeaderMap>) {
-    let Some(name) = NAMES.get(status) else { return };
-    span.set_attribute("rpc.response.status_code", *name);
+pub(super) fn record(span: &Span, side: Side, status: GrpcStatus, headers: Option<&HeaderMap>) {
+    let name = status.name();
+    span.set_attribute("rpc.response.status_code", name);
     let is_error = match side {
-        Side::Client => status != OK,
+        Side::Client => status != GrpcStatus::OK,
         Side::Server => SERVER_ERRORS.contains(&status),
     };
     if is_error {
-        span.set_attribute("error.type", *name);
+        span.set_attribute("error.type", name);
         let message = headers.and_then(|headers| headers.get("grpc-message"));
         // Percent-encoded (gRPC over HTTP2, "Status-Message").
         let message = message.map(|message| decoded(message.as_bytes())).unwrap_or_default();
@@ -95,8 +54,8 @@ pub(super) fn record(span: &Span, side: Side, status: usize, headers: Option<&He
 
 /// Hides a method that the server does not know, or perhaps does not: a stranger cannot make up names without end (semantic
 /// conventions, "rpc.method").
-pub(super) fn hide_unknown_method(span: &Span, status: usize, method: &str) {
-    if status == UNIMPLEMENTED {
+pub(super) fn hide_unknown_method(span: &Span, status: GrpcStatus, method: &str) {
+    if status == GrpcStatus::UNIMPLEMENTED {
         span.set_name("grpc");
         span.set_attribute("rpc.method", "_OTHER");
         span.set_attribute("rpc.method_original", method);
@@ -127,15 +86,5 @@ mod tests {
             assert_eq!(is_call(&headers("content-type", value)), expected, "{value}");
         }
         assert!(!is_call(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn statuses_are_read_by_number() {
-        for (value, expected) in
-            [("0", "OK"), ("16", "UNAUTHENTICATED"), ("17", "UNKNOWN"), ("-1", "UNKNOWN"), ("x", "UNKNOWN")]
-        {
-            assert_eq!(status(&headers("grpc-status", value)).map(|number| NAMES[number]), Some(expected), "{value}");
-        }
-        assert_eq!(status(&HeaderMap::new()), None);
     }
 }

@@ -36,6 +36,6 @@ pub use clewline_core::baggage::BaggageError;
 pub use clewline_core::propagation::{Format, HeaderSink, HeaderSource, PropagationErrors};
 pub use clewline_core::tracestate::TraceStateError;
 pub use future::{InContext, WithContext};
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "otlp-grpc"))]
 pub(crate) use percent::decoded;
 pub use propagators::{Extraction, Propagators, UnknownPropagator, chosen, global, set_global};

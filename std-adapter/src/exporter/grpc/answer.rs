@@ -8,6 +8,8 @@ use http::{HeaderMap, StatusCode};
 use super::message::unframe;
 use crate::exporter::ExportOutcome;
 use crate::exporter::response::{RpcStatus, partial_success, shorten};
+use crate::grpc_status::GrpcStatus;
+use crate::propagation::decoded;
 
 /// Binary metadata comes with padding or without (gRPC over HTTP/2, "Requests").
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -15,76 +17,23 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The names of the status codes, by number (gRPC, "Status codes and their use in gRPC").
-const NAMES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
-/// The status code of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Code(pub(super) u8);
-
-impl Code {
-    pub(super) const OK: Self = Self(0);
-    pub(super) const CANCELLED: Self = Self(1);
-    pub(super) const UNKNOWN: Self = Self(2);
-    pub(super) const PERMISSION_DENIED: Self = Self(7);
-    pub(super) const RESOURCE_EXHAUSTED: Self = Self(8);
-    pub(super) const UNIMPLEMENTED: Self = Self(12);
-    pub(super) const INTERNAL: Self = Self(13);
-    pub(super) const UNAVAILABLE: Self = Self(14);
-    pub(super) const UNAUTHENTICATED: Self = Self(16);
-
-    /// Reads `grpc-status`; what is no code that exists is UNKNOWN.
-    fn parse(text: &[u8]) -> Self {
-        let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-        let number = str::from_utf8(text).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
-        number.filter(|number| usize::from(*number) < NAMES.len()).map_or(Self::UNKNOWN, Self)
-    }
-
-    /// The code for an answer that has none, as one that never reached a gRPC server (gRPC, "HTTP to gRPC Status Code Mapping").
-    fn of_http(status: StatusCode) -> Self {
-        match status.as_u16() {
-            400 => Self::INTERNAL,
-            401 => Self::UNAUTHENTICATED,
-            403 => Self::PERMISSION_DENIED,
-            404 => Self::UNIMPLEMENTED,
-            429 | 502..=504 => Self::UNAVAILABLE,
-            _ => Self::UNKNOWN,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        NAMES.get(usize::from(self.0)).copied().unwrap_or("UNKNOWN")
-    }
-
-    /// Whether the same request may succeed later, by the code alone.
-    const fn is_retryable(self) -> bool {
-        // CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS
-        matches!(self.0, 1 | 4 | 10 | 11 | 14 | 15)
-    }
+/// Whether the same request may succeed later, by the code alone.
+const fn is_retryable(code: GrpcStatus) -> bool {
+    matches!(
+        code,
+        GrpcStatus::CANCELLED
+            | GrpcStatus::DEADLINE_EXCEEDED
+            | GrpcStatus::ABORTED
+            | GrpcStatus::OUT_OF_RANGE
+            | GrpcStatus::UNAVAILABLE
+            | GrpcStatus::DATA_LOSS
+    )
 }
 
 /// A complete answer.
 #[derive(Debug)]
 pub(super) struct Answer {
-    code: Code,
+    code: GrpcStatus,
     /// `None`: the HTTP status stood in for the code.
     http: Option<StatusCode>,
     status: RpcStatus,
@@ -94,22 +43,22 @@ pub(super) struct Answer {
 impl Answer {
     /// Reads headers, body and trailers of an answer. Without a body, the headers may be the trailers.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, trailers: Option<&HeaderMap>, body: Vec<u8>) -> Self {
-        let has_code = |headers: &&HeaderMap| headers.contains_key("grpc-status");
-        match trailers.into_iter().chain([headers]).find(has_code) {
-            Some(fields) => Self { code: code(fields), http: None, status: status_of(fields), body },
-            None => Self { code: Code::of_http(status), http: Some(status), status: RpcStatus::default(), body },
+        let read = |fields| GrpcStatus::read(fields).map(|code| (code, fields));
+        match trailers.into_iter().chain([headers]).find_map(read) {
+            Some((code, fields)) => Self { code, http: None, status: status_of(fields), body },
+            None => Self { code: GrpcStatus::of_http(status), http: Some(status), status: RpcStatus::default(), body },
         }
     }
 
     pub(super) fn outcome(self) -> ExportOutcome {
-        if self.code == Code::OK && self.http.is_none() {
+        if self.code == GrpcStatus::OK && self.http.is_none() {
             // A message that cannot be read says nothing.
             return unframe(&self.body).and_then(partial_success).unwrap_or(ExportOutcome::Delivered);
         }
         let after = self.status.retry_delay;
         let reason = self.reason();
         // A collector that is only busy for now says so with a delay.
-        if self.code.is_retryable() || (self.code == Code::RESOURCE_EXHAUSTED && after.is_some()) {
+        if is_retryable(self.code) || (self.code == GrpcStatus::RESOURCE_EXHAUSTED && after.is_some()) {
             ExportOutcome::Retryable { after, reason }
         } else {
             ExportOutcome::Rejected { reason }
@@ -127,37 +76,15 @@ impl Answer {
     }
 }
 
-fn code(fields: &HeaderMap) -> Code {
-    fields.get("grpc-status").map_or(Code::UNKNOWN, |code| Code::parse(code.as_bytes()))
-}
-
 /// Message and delay: of the details where they are, which hold the message too.
 fn status_of(fields: &HeaderMap) -> RpcStatus {
     let details = fields.get("grpc-status-details-bin").and_then(|text| BASE64.decode(text.as_bytes()).ok());
     let mut status = RpcStatus::parse(&details.unwrap_or_default());
+    // Percent-encoded (gRPC over HTTP/2, "Responses").
     if let Some(message) = fields.get("grpc-message") {
-        status.message = shorten(&percent_decoded(message.as_bytes()));
+        status.message = shorten(decoded(message.as_bytes()).as_bytes());
     }
     status
-}
-
-/// `grpc-message` is UTF-8 with `%` before two digits for what a header cannot hold; a lone `%` stands for itself (gRPC over
-/// HTTP/2, "Responses").
-fn percent_decoded(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [byte, tail @ ..] = rest {
-        let escape = match rest {
-            [b'%', high, low, ..] => str::from_utf8(&[*high, *low])
-                .ok()
-                .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
-            _ => None,
-        };
-        decoded.push(escape.unwrap_or(*byte));
-        rest = if escape.is_some() { &tail[2..] } else { tail };
-    }
-    decoded
 }
 
 #[cfg(test)]
@@ -166,7 +93,7 @@ mod tests {
 
     use http::{HeaderMap, HeaderValue, StatusCode};
 
-    use super::{Answer, ExportOutcome, percent_decoded};
+    use super::{Answer, ExportOutcome};
 
     fn trailers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
@@ -243,15 +170,6 @@ mod tests {
             let outcome = Answer::new(status, &HeaderMap::new(), None, Vec::new()).outcome();
             assert_eq!(matches!(outcome, ExportOutcome::Retryable { .. }), retry, "{status}");
             assert_eq!(matches!(outcome, ExportOutcome::Rejected { .. }), !retry, "{status}");
-        }
-    }
-
-    #[test]
-    fn messages_are_percent_decoded_leniently() {
-        let table: [(&str, &[u8]); 5] =
-            [("a%20b", b"a b"), ("%C3%A9", b"\xc3\xa9"), ("100%", b"100%"), ("%zz%+1", b"%zz%+1"), ("%4", b"%4")];
-        for (text, expected) in table {
-            assert_eq!(percent_decoded(text.as_bytes()), expected, "{text}");
         }
     }
 }

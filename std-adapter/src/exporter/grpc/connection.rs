@@ -20,13 +20,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::answer::{Answer, Code};
+use super::answer::Answer;
 use super::message::PREFIX;
 use crate::config::Compression;
 use crate::exporter::response::{self, RESPONSE_LIMIT};
 use crate::exporter::target::{Target, has_place, split_user};
 use crate::exporter::tls::{Credentials, Identity, TlsFile, TlsFileProblem, provider};
 use crate::exporter::{ExportOutcome, ExporterError};
+use crate::grpc_status::GrpcStatus;
 
 /// `opentelemetry/proto/collector/trace/v1/trace_service.proto`
 const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -37,7 +38,7 @@ pub(super) enum Failure {
     /// There is no connection, or it broke.
     Connection(String),
     /// The collector ended the call and not the connection.
-    Reset(Code, String),
+    Reset(GrpcStatus, String),
     /// The answer is longer than any may be.
     AnswerTooLong,
     /// The request cannot be sent to anybody.
@@ -48,7 +49,7 @@ impl Failure {
     pub(super) fn outcome(self) -> ExportOutcome {
         match self {
             Self::Connection(reason) => ExportOutcome::Retryable { after: None, reason },
-            Self::Reset(code, reason) if code == Code::UNAVAILABLE || code == Code::CANCELLED => {
+            Self::Reset(code, reason) if code == GrpcStatus::UNAVAILABLE || code == GrpcStatus::CANCELLED => {
                 ExportOutcome::Retryable { after: None, reason: format!("gRPC {}: {reason}", code.name()) }
             }
             Self::Reset(code, reason) => ExportOutcome::Rejected { reason: format!("gRPC {}: {reason}", code.name()) },
@@ -234,11 +235,11 @@ fn broken(error: &hyper::Error) -> Failure {
     match cause {
         Some(cause) if cause.is_reset() && cause.is_remote() => {
             let code = match cause.reason() {
-                Some(h2::Reason::REFUSED_STREAM) => Code::UNAVAILABLE,
-                Some(h2::Reason::CANCEL) => Code::CANCELLED,
-                Some(h2::Reason::ENHANCE_YOUR_CALM) => Code::RESOURCE_EXHAUSTED,
-                Some(h2::Reason::INADEQUATE_SECURITY) => Code::PERMISSION_DENIED,
-                _ => Code::INTERNAL,
+                Some(h2::Reason::REFUSED_STREAM) => GrpcStatus::UNAVAILABLE,
+                Some(h2::Reason::CANCEL) => GrpcStatus::CANCELLED,
+                Some(h2::Reason::ENHANCE_YOUR_CALM) => GrpcStatus::RESOURCE_EXHAUSTED,
+                Some(h2::Reason::INADEQUATE_SECURITY) => GrpcStatus::PERMISSION_DENIED,
+                _ => GrpcStatus::INTERNAL,
             };
             Failure::Reset(code, reason)
         }
