@@ -7,8 +7,8 @@ import { byTestId, checkOut, keepScreenshot, openPage, startBrowser } from "./su
 import { startShop, startViewer } from "./support/processes.mjs";
 import { newTrace, spanNamed, spansOf, until } from "./support/viewer.mjs";
 
-/** How far the browser's clock may be from the server's: both are this machine's, but a page only knows milliseconds. */
-const CLOCK_ERROR = 20_000_000n;
+/** How far the browser's clock may be from the server's: both are this machine's, but a page may have to wait between the readings that relate its clock to it. */
+const CLOCK_ERROR = 500_000_000n;
 /** Within one process: spans that end at different times may be dated by different readings of the system clock. */
 const OWN_CLOCK_ERROR = 50_000n;
 
@@ -169,7 +169,6 @@ test("a checkout that fails says so in every span it passes, with the exception"
 
 test("the viewer lists the traces and draws the one that was clicked", async () => {
   const { traceId } = await newTrace(viewer, { errors: "true" }).then((trace) => ({ traceId: trace.trace_id }));
-  const spans = await spansOf(viewer, traceId, VISIT);
   const view = await openPage(browser, viewer.url);
   const row = view.locator(`[data-testid="trace-row"][data-trace-id="${traceId}"]`);
   await row.waitFor();
@@ -180,11 +179,16 @@ test("the viewer lists the traces and draws the one that was clicked", async () 
 
   await row.click();
   await byTestId(view, "waterfall").waitFor();
-  await view.waitForFunction((count) => document.querySelectorAll('[data-testid="span-row"]').length === count, spans.length);
-  const rows = await byTestId(view, "span-row").evaluateAll((elements) => elements.map((element) => {
-    const { spanId, service, kind, status } = element.dataset;
-    return { spanId, service, kind, status, title: element.querySelector(".span-title").textContent };
-  }));
+  // What a busy machine tells of late frames may come later than the visit's own spans.
+  let spans, rows;
+  await until(() => `${spans?.length} rows, there are ${rows?.length}`, async () => {
+    spans = await spansOf(viewer, traceId, VISIT);
+    rows = await byTestId(view, "span-row").evaluateAll((elements) => elements.map((element) => {
+      const { spanId, service, kind, status } = element.dataset;
+      return { spanId, service, kind, status, title: element.querySelector(".span-title").textContent };
+    }));
+    return rows.length === spans.length || undefined;
+  });
   const expected = spans.map((span) => (
     { spanId: span.span_id, service: span.service, kind: span.kind, status: span.status.code, title: span.name }));
   assert.deepEqual(rows, expected);

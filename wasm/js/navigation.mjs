@@ -2,6 +2,7 @@
 
 import { epochOf } from "./clock.mjs";
 import { activeSpan, enter } from "./context.mjs";
+import { describe } from "./span.mjs";
 import { startSpan } from "./tracer.mjs";
 
 let installed;
@@ -65,10 +66,9 @@ export const traceNavigation = ({ route } = {}) => () => {
     on("currententrychange", ({ navigationType }) => changed(navigationType ?? "replace", epochOf(begun ?? performance.now())));
     on("navigatesuccess", () => setTimeout(end));
     on("navigateerror", ({ error }) => {
+      const { name = typeof error, message } = describe(error);
       // Overtaken by another one is no failure.
-      if (span && error?.name !== "AbortError") {
-        span.recordException(error).setAttribute("error.type", String(error?.name ?? typeof error)).setStatus({ code: 2, message: error?.message });
-      }
+      if (name !== "AbortError") span?.recordException(error).setAttribute("error.type", name).setStatus({ code: 2, message });
       end();
     });
   }

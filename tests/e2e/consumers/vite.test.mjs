@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 
 import { createServer } from "vite";
 
-import { openPage, startBrowser } from "../support/browser.mjs";
+import { openPage, painted, startBrowser } from "../support/browser.mjs";
 import { COLLECTOR, arrival, build, directoryOf, evaluation, install, serve } from "../support/consumer.mjs";
 import { snippets } from "../support/readme.mjs";
 import { startCollector } from "../support/site.mjs";
@@ -33,6 +33,7 @@ after(async () => {
 async function visit(url, requests) {
   collector.requests.length = 0;
   const page = await openPage(browser, url);
+  await painted(page);
   await page.click("#cart");
   await page.waitForSelector("#failed");
   await page.click("#checkout");

@@ -6,6 +6,8 @@ import path from "node:path";
 import { chromium } from "playwright-core";
 
 import { ARTIFACTS } from "./processes.mjs";
+import { RUNNING } from "./site.mjs";
+import { until } from "./viewer.mjs";
 
 const USUAL_PLACES = [
   "/usr/bin/chromium",
@@ -34,7 +36,10 @@ export async function startBrowser(options = {}) {
   return chromium.launch({ executablePath, args: ARGUMENTS, chromiumSandbox, timeout: 60_000, ...options });
 }
 
-/** A page whose errors (exceptions, refused requests, policy violations) are gathered in `page.problems`. */
+/**
+ * A page whose errors (exceptions, refused requests, policy violations) are gathered in `page.problems`. Here and whenever it goes somewhere
+ * else or is reloaded, it is there when the module script of a page of site.mjs is over.
+ */
 export async function openPage(profile, url) {
   const page = await profile.newPage();
   await page.setViewportSize({ width: 1280, height: 860 });
@@ -44,9 +49,33 @@ export async function openPage(profile, url) {
   page.on("console", (message) => {
     if (message.type() === "error") page.problems.push(message.text());
   });
+  for (const way of ["goto", "reload"]) {
+    const go = page[way].bind(page);
+    page[way] = async (...args) => {
+      const answer = await go(...args);
+      await scriptOver(page);
+      return answer;
+    };
+  }
   await page.goto(url, { waitUntil: "load" });
   return page;
 }
+
+/** Waits until the page that is shown has been read, and its module script is over if it is one of site.mjs. */
+async function scriptOver(page) {
+  const isOver = (mark) => document.readyState !== "loading" && !document.documentElement.hasAttribute(mark);
+  await until(
+    () => `the end of the script of ${page.url()}, whose problems are: ${page.problems.join("; ")}`,
+    // Playwright's own waiting needs what strict policies forbid.
+    async () => (await page.evaluate(isOver, RUNNING)) || undefined,
+  );
+}
+
+/** Waits until the browser has told a page of its largest paint, which it does until somebody touches the page. */
+export const painted = (page) =>
+  page.evaluate(() => new Promise((resolve) => {
+    new PerformanceObserver(() => resolve()).observe({ type: "largest-contentful-paint", buffered: true });
+  }));
 
 /** The element with this `data-testid`. */
 export function byTestId(page, id) {

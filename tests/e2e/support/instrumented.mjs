@@ -40,7 +40,7 @@ const script = (collector, use, options) => {
 export async function startInstrumented(routes = {}, foreign = {}) {
   const [browser, stranger] = await Promise.all([startBrowser(), startSite(foreign)]);
   const collectors = [];
-  let collector;
+  let collector, last;
   let shown = {};
   const own = () => {
     const { use = "", options = "{}", head, body, headers } = shown;
@@ -66,7 +66,7 @@ export async function startInstrumented(routes = {}, foreign = {}) {
       site.requests.length = stranger.requests.length = 0;
       const profile = context ?? (await browser.newContext());
       if (first) await profile.addInitScript(first);
-      const opened = await openPage(profile, site.url + path);
+      const opened = (last = await openPage(profile, site.url + path));
       opened.finish = async () => {
         assert.deepEqual(opened.problems.filter((problem) => !tolerate?.test(problem)), []);
         await profile.close();
@@ -74,11 +74,11 @@ export async function startInstrumented(routes = {}, foreign = {}) {
       return opened;
     },
     profile: () => browser.newContext(),
-    /** All spans of a name, as soon as there are `count`, and none more shortly afterwards. */
-    async exactly(name, count, rest = 150) {
+    /** All spans of a name, as soon as there are `count`, and none more of what the page that was opened last recorded shortly afterwards. */
+    async exactly(name, count, rest) {
       const named = () => spans().filter((span) => span.name === name);
       await until(() => `${count} spans named ${name}, of ${spans().map((span) => span.name)}`, () => (named().length >= count ? true : undefined));
-      await new Promise((resolve) => setTimeout(resolve, rest));
+      await delivered(last, rest);
       assert.equal(named().length, count, `spans named ${name}`);
       return named();
     },
@@ -88,6 +88,13 @@ export async function startInstrumented(routes = {}, foreign = {}) {
     },
   };
 }
+
+/** Lets a page go on for a while, by its own time, and waits until all that it has recorded by then is delivered. */
+export const delivered = (page, rest = 150) =>
+  page.evaluate(async (rest) => {
+    await new Promise((resolve) => setTimeout(resolve, rest));
+    await globalThis.tracer?.flush();
+  }, rest);
 
 /** Milliseconds from a span's start to its end. */
 export const duration = ({ start, end }) => Number(end - start) / 1e6;

@@ -47,7 +47,7 @@ async function start(name, program, args, environment = {}) {
     }, START_LIMIT);
     const read = (text) => {
       output += text;
-      const address = /http:\/\/[\d.]+:\d+/.exec(output);
+      const address = /http:\/\/[\d.]+:\d+(?=\D)/.exec(output);
       if (!address) return;
       clearTimeout(timer);
       resolve(address[0]);

@@ -104,6 +104,10 @@ export async function startCollector() {
   };
 }
 
-/** A page that runs a module script. */
+/** What a page carries from its first byte until its module script is over, which a browser calls loaded before: it waits for no `await` of it. */
+export const RUNNING = "data-running";
+
+/** A page that runs a module script, which has to come to its end: `openPage` waits for that. */
 export const page = (script, head = "", body = "") =>
-  `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">${head}</head><body>${body}<script type="module">${script}</script></body></html>`;
+  `<!doctype html><html ${RUNNING}><head><meta charset="utf-8"><link rel="icon" href="data:,">${head}</head><body>${body}<script type="module">${script};
+document.documentElement.removeAttribute("${RUNNING}");</script></body></html>`;

@@ -60,7 +60,7 @@ const worker :Workerd.Worker = (compatibilityDate = "${date}", compatibilityFlag
       let events = "";
       child.stdio[3].setEncoding("utf8").on("data", (text) => {
         events += text;
-        for (const [, socket, port] of events.matchAll(/"socket":"(\w+)","port":(\d+)/g)) ports[socket] = port;
+        for (const [, socket, port] of events.matchAll(/"socket":"(\w+)","port":(\d+)(?=\D)/g)) ports[socket] = port;
         if (ports.worker && ports.driver) resolve(clearTimeout(timer));
       });
       void ended.then(([code]) => reject(new Error(`workerd ended at once (${code}): ${output}`)), reject).finally(() => clearTimeout(timer));

@@ -16,14 +16,18 @@ before(async () => {
 
 after(() => all?.end());
 
-/** Collects what nothing refers to, until the page's ledger is as wanted. */
+/** Collects what nothing refers to, until the page has heard of it and its ledger is as wanted. */
 async function collected(page, isRight) {
+  await page.evaluate(() => {
+    window.registry = new FinalizationRegistry(() => setTimeout(() => (window.isCollected = true)));
+    registry.register({});
+  });
   const session = await page.context().newCDPSession(page);
   let stats;
-  return until(() => `a collection of garbage that leaves more than ${JSON.stringify(stats)}`, async () => {
+  return until(() => `a collection of garbage that leaves what is wanted, not ${JSON.stringify(stats)}`, async () => {
     await session.send("HeapProfiler.collectGarbage");
-    stats = await page.evaluate(() => tracer.stats());
-    return isRight(stats) ? stats : undefined;
+    stats = await page.evaluate(() => window.isCollected && tracer.stats());
+    return stats && isRight(stats) ? stats : undefined;
   });
 }
 

@@ -44,6 +44,26 @@ for (const [how, first] of [["the Navigation API", undefined], ["the History API
   });
 }
 
+test("a route that fails with something that is hardly an error ends all the same, and says what can be read of it", async () => {
+  const page = await all.open({ use: "traceNavigation(), traceErrors()" });
+  const live = await page.evaluate(async () => {
+    const odd = [{ get name() { throw new Error("no name"); } }, { name: Object.create(null) }, Object.create(null), null, undefined, Symbol("sign"), "text"];
+    navigation.addEventListener("navigate", (event) => {
+      const error = odd[new URL(event.destination.url).searchParams.get("odd")];
+      event.intercept({ handler: () => Promise.reject(error) });
+    });
+    for (const index in odd) await navigation.navigate(`/broken/${index}?odd=${index}`).finished.catch(() => {});
+    return tracer.stats().live;
+  });
+  assert.equal(live, 0);
+  const spans = await all.exactly("navigation", 7);
+  assert.deepEqual(spans.map(({ attributes }) => attributes["error.type"]), ["object", undefined, "object", "object", "undefined", "symbol", "string"]);
+  assert.ok(spans.every(({ status, events }) => status.code === 2 && events.length === 1));
+  assert.equal(spans.at(-1).status.message, "text");
+  assert.ok(!all.spans().some(({ name }) => name === "uncaught exception"));
+  await page.finish();
+});
+
 test("the History API's functions keep their names and lengths", async () => {
   const page = await all.open({ use: "traceNavigation()", first: `${WITHOUT_API} window.native = history.pushState;` });
   const shapes = await page.evaluate(() => [history.pushState !== native, ...[history.pushState, history.replaceState].map(({ name, length }) => [name, length])]);

@@ -34,10 +34,9 @@ const SERVED = {
   }),
   "/register": (request) =>
     document(`await navigator.serviceWorker.register("/worker.js${new URL(request.url, "http://site").search}", { type: "module" });
-      if (!navigator.serviceWorker.controller) await new Promise((resolve) => (navigator.serviceWorker.oncontrollerchange = resolve));
-      window.isReady = true;`),
+      if (!navigator.serviceWorker.controller) await new Promise((resolve) => (navigator.serviceWorker.oncontrollerchange = resolve));`),
   "/moved": { status: 302, headers: { location: "/served" }, body: "" },
-  "/served": document('await fetch("/echo", { method: "POST", body: "x" }); window.isReady = true;', '<link rel="stylesheet" href="/style.css">', '<img src="/picture.png">'),
+  "/served": document('await fetch("/echo", { method: "POST", body: "x" });', '<link rel="stylesheet" href="/style.css">', '<img src="/picture.png">'),
   "/style.css": "",
   "/picture.png": "",
 };
@@ -350,11 +349,9 @@ test("a service worker hands on navigations, files and requests as it would with
   for (const search of ["", "?traced"]) {
     const profile = await all.profile();
     const page = await openPage(profile, `${all.site.url}/register${search}`);
-    await page.waitForFunction(() => window.isReady, undefined, PATIENT);
     all.site.requests.length = 0;
     await page.goto(`${all.site.url}/moved`, PATIENT);
-    await page.waitForFunction(() => window.isReady, undefined, PATIENT);
-    const worker = profile.serviceWorkers()[0];
+    const worker = profile.serviceWorkers()[0] ?? (await profile.waitForEvent("serviceworker", PATIENT));
     assert.equal(await worker.evaluate(() => self.tracer?.stats().started ?? 0), search ? 5 : 0);
     // Besides, there are exports, and the browser looks for a newer worker whenever it likes.
     const requests = all.site.requests.filter(({ path }) => PASSED_ON.includes(path));

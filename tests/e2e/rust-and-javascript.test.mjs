@@ -53,8 +53,6 @@ const spans = (address) => site.requests.filter((request) => request.path === `$
 
 test("what Rust sends is a span of Rust, what JavaScript sends is one of JavaScript, and exports are none", async () => {
   const page = await openPage(await browser.newContext(), site.url);
-  // A page is loaded before its script is over, which waits for Rust.
-  await page.waitForFunction(() => window.checkout);
   await page.evaluate(() => window.checkout());
   // Rust's first export, which `traceFetch` sees, is over before JavaScript's last.
   await until("the spans of Rust", () => (spans("").length >= 4 ? true : undefined));
