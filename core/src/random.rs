@@ -45,6 +45,12 @@ impl RandomIds {
         Self { state: Cell::new(state) }
     }
 
+    /// Goes on from other entropy, as [`from_seed`](Self::from_seed): for a process or a machine of which there is a copy now
+    /// that would make the same ids.
+    pub fn reseed(&self, seed: [u64; 2]) {
+        self.state.set(Self::from_seed(seed).state.get());
+    }
+
     /// Starts from a generator of the host's, such as a chip's own.
     #[cfg(feature = "rand_core")]
     #[must_use]

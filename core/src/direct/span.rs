@@ -97,12 +97,15 @@ impl<const N: usize> DirectSpan<N> {
         }
     }
 
-    /// Records the tracestate of the span's context, once; nothing if it does not fit.
+    /// Records the tracestate of the span's context, once. If it does not fit, nothing of it is recorded, as half a list would be
+    /// another one, and [`take_truncated`](Self::take_truncated) counts it.
     #[inline]
     pub fn set_trace_state(&mut self, list: &[u8]) {
         let mark = self.buffer.len();
         self.buffer.field(TRACE_STATE, list);
-        self.buffer.commit(mark);
+        if !self.buffer.commit(mark) {
+            self.buffer.count_truncated();
+        }
     }
 
     /// Sets an attribute, which `write` writes by [`DirectBuffer::attribute`] with the tag it is given and the same key; what
@@ -211,7 +214,7 @@ impl<const N: usize> DirectSpan<N> {
         self.buffer.as_slice()
     }
 
-    /// How many texts were cut since this was asked last. OTLP has no field for it; the host's ledger may.
+    /// How many texts were cut, and lists left out, since this was asked last. OTLP has no field for it; the host's ledger may.
     #[must_use]
     pub fn take_truncated(&mut self) -> u32 {
         self.buffer.take_truncated()
@@ -341,7 +344,9 @@ mod tests {
     fn a_tracestate_is_said_if_there_is_room() {
         span::<200>(b"n", |span| {
             span.set_trace_state(&[b'x'; 200]);
+            assert_eq!(span.take_truncated(), 1);
             span.set_trace_state(b"a=1,b=2");
+            assert_eq!(span.take_truncated(), 0);
             set(span, "key", "text");
             let view = SpanView::parse(span.end(1, 2)).unwrap();
             assert_eq!((view.trace_state(), view.name(), view.attributes().count()), ("a=1,b=2", "n", 1));

@@ -1,7 +1,8 @@
 //! Jaeger's `uber-trace-id`, both ways, by Jaeger's "Client Libraries: Propagation Format".
 //!
 //! `{trace-id}:{span-id}:{parent-span-id}:{flags}` in hexadecimal digits of either case; leading zeros may be missing, and
-//! the colons may have been percent-encoded on the way. The parent span id is checked, but not used.
+//! the colons may have been percent-encoded on the way. The parent span id is deprecated and says nothing that is needed, so whatever
+//! stands there is ignored, as most Jaeger clients and OpenTelemetry's propagators do.
 
 use core::fmt;
 
@@ -27,8 +28,6 @@ pub enum JaegerError {
     TraceId,
     /// The span id is not 1 to 16 hexadecimal digits, or zero.
     SpanId,
-    /// The parent span id is not 1 to 16 hexadecimal digits.
-    ParentSpanId,
     /// The flags are not one or two hexadecimal digits.
     Flags,
 }
@@ -40,7 +39,6 @@ impl fmt::Display for JaegerError {
             Self::Parts => "uber-trace-id: not four parts with ':' between them",
             Self::TraceId => "uber-trace-id: the trace id is not 1 to 32 hexadecimal digits, or zero",
             Self::SpanId => "uber-trace-id: the span id is not 1 to 16 hexadecimal digits, or zero",
-            Self::ParentSpanId => "uber-trace-id: the parent span id is not 1 to 16 hexadecimal digits",
             Self::Flags => "uber-trace-id: the flags are not one or two hexadecimal digits",
         })
     }
@@ -74,7 +72,7 @@ pub fn parse(value: &[u8]) -> Result<JaegerContext, JaegerError> {
         rest = tail;
         Some(head)
     };
-    let (Some(trace_id), Some(span_id), Some(parent), Some(flags)) = (part(), part(), part(), part()) else {
+    let (Some(trace_id), Some(span_id), Some(_), Some(flags)) = (part(), part(), part(), part()) else {
         return Err(JaegerError::Parts);
     };
     if rest.is_some() {
@@ -82,7 +80,6 @@ pub fn parse(value: &[u8]) -> Result<JaegerContext, JaegerError> {
     }
     let trace_id = digits::<16>(trace_id).and_then(TraceId::from_bytes).ok_or(JaegerError::TraceId)?;
     let span_id = digits::<8>(span_id).and_then(SpanId::from_bytes).ok_or(JaegerError::SpanId)?;
-    digits::<8>(parent).ok_or(JaegerError::ParentSpanId)?;
     let [flags] = digits::<1>(flags).ok_or(JaegerError::Flags)?;
     let debug = flags & DEBUG != 0;
     let sampled = TraceFlags::NONE.with_sampled(debug || flags & SAMPLED != 0);
@@ -162,11 +159,11 @@ mod tests {
             ("1::0:1", Err(E::SpanId)),
             ("1:0b7ad6b7169203331:0:1", Err(E::SpanId)),
             ("1:+2:0:1", Err(E::SpanId)),
-            // Parent: 0 means a root; 64 bits.
+            // Parent: deprecated, ignored.
             ("1:2:b7ad6b7169203331:1", Ok("00000000000000000000000000000001:0000000000000002:0:1")),
-            ("1:2::1", Err(E::ParentSpanId)),
-            ("1:2:x:1", Err(E::ParentSpanId)),
-            ("1:2:0b7ad6b7169203331:1", Err(E::ParentSpanId)),
+            ("1:2::1", Ok("00000000000000000000000000000001:0000000000000002:0:1")),
+            ("1:2:x:1", Ok("00000000000000000000000000000001:0000000000000002:0:1")),
+            ("1:2:0b7ad6b7169203331:1", Ok("00000000000000000000000000000001:0000000000000002:0:1")),
             // Flags: one or two digits; 1 sampled, 2 debug, others unused.
             ("1:2:0:01", Ok("00000000000000000000000000000001:0000000000000002:0:1")),
             ("1:2:0:3", Ok("00000000000000000000000000000001:0000000000000002:0:3")),

@@ -9,6 +9,8 @@ use crate::storage::{Storage, StorageView};
 /// Turns an OTLP/JSON `ExportTraceServiceRequest` of anybody into the same message in protobuf, behind the content of `out`,
 /// so that a [`RequestView`](crate::RequestView) can read it. It is shorter than the JSON, if no enum has a negative number.
 ///
+/// A number in `intValue` that no 64-bit integer can hold, as JavaScript writes it, becomes a `doubleValue`; a text there does not.
+///
 /// Escapes are resolved in place, so `json` is not the same afterwards.
 ///
 /// ```

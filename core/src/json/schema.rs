@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Base64,
     /// `bool`.
     Bool,
-    /// `int64`.
+    /// The `int64` of an `AnyValue`.
     Int64,
     /// `uint32`.
     Uint32,
@@ -170,6 +170,9 @@ const STATUS_CODE: Kind = Kind::Enum(
 
 static KEY_VALUE: Message = message(&[member("key", 1, Kind::Text), member("value", 2, Kind::Message(&ANY_VALUE))]);
 
+/// The field of an `AnyValue` that holds a `double`.
+pub(super) const DOUBLE_VALUE: u8 = 4;
+
 /// `AnyValue`. A member that is `null` counts as absent, so `{"doubleValue":null}`, which is how `JSON.stringify` spells
 /// every number that is not finite, is the empty value.
 pub(super) static ANY_VALUE: Message = Message {
@@ -177,7 +180,7 @@ pub(super) static ANY_VALUE: Message = Message {
         member("stringValue", 1, Kind::Text),
         member("boolValue", 2, Kind::Bool),
         member("intValue", 3, Kind::Int64),
-        member("doubleValue", 4, Kind::Double),
+        member("doubleValue", DOUBLE_VALUE, Kind::Double),
         member("arrayValue", 5, Kind::Message(&ARRAY_VALUE)),
         member("kvlistValue", 6, Kind::Message(&KEY_VALUE_LIST)),
         member("bytesValue", 7, Kind::Base64),

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::JsonErrorKind;
 use super::output::Output;
-use super::schema::{ANY_VALUE, Kind, Message, REQUEST};
+use super::schema::{ANY_VALUE, DOUBLE_VALUE, Kind, Message, REQUEST};
 use super::text;
 use crate::MAX_VALUE_DEPTH;
 use crate::storage::{Cursor, StorageView};
@@ -161,6 +161,14 @@ impl<V: StorageView + ?Sized> Field<'_, '_, V> {
         Ok(true)
     }
 
+    /// Writes a number that stands where an `int64` should and is beyond it. JavaScript has doubles only, and writers there that
+    /// call the whole ones integers, as OpenTelemetry's does, do so at any size: it is that double, and no reason to lose the
+    /// request around it.
+    fn beyond_int64<E: Error>(mut self, number: f64) -> Result<bool, E> {
+        self.place.number = DOUBLE_VALUE;
+        self.double(number)
+    }
+
     fn double<E: Error>(self, number: f64) -> Result<bool, E> {
         self.output.field(self.place.number, FIXED64, 8, |cursor| cursor.bytes(&number.to_le_bytes()))?;
         Ok(true)
@@ -210,14 +218,17 @@ impl<'de, V: StorageView + ?Sized> Visitor<'de> for Field<'_, '_, V> {
     fn visit_u64<E: Error>(self, number: u64) -> Result<bool, E> {
         match self.place.kind {
             Kind::Double => self.double(number as f64),
+            Kind::Int64 if i64::try_from(number).is_err() => self.beyond_int64(number as f64),
             _ => self.integer((false, number), Unexpected::Unsigned(number)),
         }
     }
 
     /// A number with an exponent or a fraction counts as an integer when it is one (`1e3`, `5.0`).
     fn visit_f64<E: Error>(self, number: f64) -> Result<bool, E> {
+        const INT64: core::ops::Range<f64> = -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
         match (self.place.kind, text::whole(number)) {
             (Kind::Double, _) => self.double(number),
+            (Kind::Int64, _) if !INT64.contains(&number) => self.beyond_int64(number),
             (_, Some(whole)) => self.integer(whole, Unexpected::Float(number)),
             _ => Err(self.wrong_type(Unexpected::Float(number))),
         }

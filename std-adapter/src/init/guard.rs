@@ -54,7 +54,7 @@ impl Guard {
     pub fn set_sampler(&self, sampler: &SamplerConfig) -> Result<(), SamplerError> {
         sampler.check()?;
         if let Some(pipeline) = self.pipeline {
-            pipeline.set_sampler(sampler::build(sampler));
+            pipeline.set_own_sampler(sampler::build(sampler));
         }
         Ok(())
     }

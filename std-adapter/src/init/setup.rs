@@ -12,7 +12,6 @@ use crate::config::TracingConfig;
 use crate::exporter::{Destination, MemoryExporter, SpanExporter};
 use crate::pipeline::{Pipeline, PipelineBuilder, PipelineOptions, SharedProcessor, SharedSampler};
 use crate::propagation::{self, Propagators};
-use crate::sampler::Guarded;
 use crate::{sampler, tracer};
 
 /// A configuration, and what no file can say: processors, exporters and a sampler of the program's own.
@@ -60,7 +59,7 @@ impl<'c> Setup<'c> {
     /// Decides which spans are recorded, in place of the sampler that is configured. [`Guard::set_sampler`] can replace it again.
     /// Where it panics, spans do as their parents do, and roots are recorded.
     pub fn sampler(mut self, sampler: impl Sampler + Send + Sync + 'static) -> Self {
-        self.sampler = Some(Box::new(Guarded(sampler)));
+        self.sampler = Some(Box::new(sampler));
         self
     }
 
@@ -159,8 +158,11 @@ impl<'c> Setup<'c> {
                 ..PipelineOptions::default()
             };
             config.memory.set(&mut options);
-            let sampler = sampler.unwrap_or_else(|| sampler::build(config.sampler.get()));
-            let builder = Pipeline::builder(resource).sampler(sampler).options(options);
+            let builder = Pipeline::builder(resource).options(options);
+            let builder = match sampler {
+                Some(sampler) => builder.sampler(sampler),
+                None => builder.own_sampler(sampler::build(config.sampler.get())),
+            };
             let builder = match config.tail.sampling() {
                 Some(tail) => builder.tail(tail),
                 None => builder,

@@ -131,10 +131,10 @@ pub(super) fn describe_location(
     }
 }
 
-/// Whether a span may be named after its function, as `#[instrument]` names it.
+/// Whether a span may be named after its function, as `#[instrument]` names it: letters of any script, digits and underscores.
 fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();
-    let starts = |first: char| first.is_ascii_alphabetic() || first == '_' || !first.is_ascii();
+    let starts = |first: char| first.is_alphabetic() || first == '_';
     characters.next().is_some_and(starts) && characters.all(|next| starts(next) || next.is_ascii_digit())
 }
 
@@ -149,4 +149,20 @@ const fn number_of(_: &Thread) -> Option<i64> {
 #[cfg(not(target_family = "wasm"))]
 fn number_of(thread: &Thread) -> Option<i64> {
     format!("{:?}", thread.id()).chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_identifier;
+
+    #[test]
+    fn functions_are_told_from_titles() {
+        for name in ["cart", "_cart2", "größe", "корзина", "買い物"] {
+            assert!(is_identifier(name), "{name}");
+        }
+        for name in ["", "2carts", "GET /cart", "http.request", "cart…", "→cart", "cart–checkout", "🛒", "a\u{a0}b"]
+        {
+            assert!(!is_identifier(name), "{name}");
+        }
+    }
 }

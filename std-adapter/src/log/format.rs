@@ -1,6 +1,6 @@
 //! Formats of `tracing-subscriber`'s `fmt` layer, with ids on every line within a span.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use clewline_core::SpanContext;
 use tracing_core::{Dispatch, Event, Subscriber};
@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::format::{Format, FormatEvent, FormatFields, Writer}
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::writer::{BeforeEnd, IntoObject};
+use super::writer::{BeforeEnd, IntoObject, NAMES, has_names};
 
 /// A format whose lines end with ` trace_id=… span_id=…`: for all of `tracing-subscriber`'s formats that write text.
 ///
@@ -27,6 +27,9 @@ pub fn text<L: Clone, T: Clone>(format: Format<L, T>) -> WithIds<Format<L, T>> {
 /// A format whose lines are JSON objects and have the members `trace_id`, `span_id` and `trace_flags`.
 ///
 /// `tracing-subscriber` writes JSON with its own feature `json`: `fmt::layer().json().map_event_format(clewline::log::json)`.
+///
+/// Where `flatten_event(true)` makes a member of one of these names of an event's own field, the line keeps that and gets none of
+/// the three: no name comes twice, and no ids of two spans stand side by side.
 pub fn json<F>(format: F) -> WithIds<F> {
     WithIds { plain: format, coloured: None, is_json: true }
 }
@@ -64,7 +67,14 @@ where
         #[cfg(feature = "log")]
         let _without_ids = ids.map(|_| super::without_ids());
         if self.is_json {
-            return format.format_event(context, Writer::new(&mut IntoObject::new(writer, ids)), event);
+            let mut object = IntoObject::new(writer, ids);
+            // Whether such a field becomes a member beside the ids or within another one is the format's affair.
+            if event.metadata().fields().iter().any(|field| NAMES.contains(&field.name())) {
+                let mut line = String::new();
+                format.format_event(context, Writer::new(&mut line), event)?;
+                return if has_names(&line) { object.pass(&line) } else { object.write_str(&line) };
+            }
+            return format.format_event(context, Writer::new(&mut object), event);
         }
         let mut line = BeforeEnd::new(writer);
         format.format_event(context, Writer::new(&mut line), event)?;

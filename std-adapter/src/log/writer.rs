@@ -64,6 +64,11 @@ impl<W: Write> IntoObject<W> {
         Self { inner, context, state: State::Before }
     }
 
+    /// Writes a whole object as it is.
+    pub(super) fn pass(mut self, object: &str) -> fmt::Result {
+        self.inner.write_str(object)
+    }
+
     /// Writes the ids if the object begins in `text`; answers what is left of it.
     fn begin<'t>(&mut self, text: &'t str) -> Result<&'t str, fmt::Error> {
         let Some(at) = text.find('{') else {
@@ -101,6 +106,41 @@ impl<W: Write> Write for IntoObject<W> {
     }
 }
 
+/// What the ids are called in JSON.
+pub(super) const NAMES: [&str; 3] = ["trace_id", "span_id", "trace_flags"];
+
+/// Whether an object has a member of one of the [`NAMES`] itself, not in an object within.
+pub(super) fn has_names(object: &str) -> bool {
+    let (mut rest, mut depth) = (object, 0_usize);
+    while let Some(at) = rest.find(['{', '}', '[', ']', '"']) {
+        let (found, after) = (rest.as_bytes()[at], &rest[at + 1..]);
+        rest = after;
+        match found {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {
+                let (text, after) = split_text(after);
+                if depth == 1 && NAMES.contains(&text) && after.trim_start().starts_with(':') {
+                    return true;
+                }
+                rest = after;
+            }
+        }
+    }
+    false
+}
+
+/// What stands before the quotation mark that ends a text, and behind it.
+fn split_text(text: &str) -> (&str, &str) {
+    let mut is_escaped = false;
+    let end = text.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.map_or((text, ""), |end| (&text[..end], &text[end + 1..]))
+}
+
 #[cfg(test)]
 mod tests {
     use clewline_core::traceparent;
@@ -131,6 +171,23 @@ mod tests {
         }
         writer.finish(context()).unwrap();
         assert_eq!(lines, format!("first\nsecond{IDS}\n\n"), "the last line has them");
+    }
+
+    #[test]
+    fn members_of_an_object_are_told_from_those_within() {
+        for (object, expected) in [
+            (r#"{"trace_id":"x"}"#, true),
+            (r#"{"a":{"b":[{}]}, "span_id" : 1}"#, true),
+            (r#"{"a":"\\\"{","trace_flags":"x"}"#, true),
+            (r#"{"fields":{"trace_id":"x"}}"#, false),
+            (r#"{"message":"\"trace_id\":","b":["trace_id"]}"#, false),
+            (r#"{"message":"trace_id"}"#, false),
+            (r#"{"a":"\\","b":"\"trace_id\":1"}"#, false),
+            (r#"{"trace_id"#, false),
+            ("", false),
+        ] {
+            assert_eq!(has_names(object), expected, "{object}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::source::{Buffers, LaneSource};
 use super::tail::{Hold, Tail, TailSampling};
 use super::{HostClock, Pipeline, PipelineOptions, SharedProcessor, SharedSampler, Wake};
 use crate::exporter::{Destination, Envelope, Outbox, OutboxLimits, StartError, Worker};
+use crate::sampler::guarded;
 
 /// How often a thread says how many spans it has finished while a batch comes together.
 const NEWS_PER_BATCH: usize = 8;
@@ -69,8 +70,13 @@ impl<'a> PipelineBuilder<'a> {
     }
 
     /// Decides which spans are recorded; otherwise all, except where a parent was not sampled. It can be changed while the
-    /// pipeline runs: [`Pipeline::set_sampler`].
-    pub fn sampler(mut self, sampler: SharedSampler) -> Self {
+    /// pipeline runs: [`Pipeline::set_sampler`]. Where it panics, spans do as their parents do, and roots are recorded.
+    pub fn sampler(self, sampler: SharedSampler) -> Self {
+        self.own_sampler(guarded(sampler))
+    }
+
+    /// A sampler of this crate's own, which does not panic.
+    pub(crate) fn own_sampler(mut self, sampler: SharedSampler) -> Self {
         self.sampler = sampler;
         self
     }

@@ -18,7 +18,36 @@ pub(super) fn with_ids<R>(work: impl FnOnce(&RandomIds) -> R) -> R {
 #[cold]
 #[inline(never)]
 fn seeded() -> RandomIds {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    forked::reseed_in_children();
     RandomIds::from_seed(entropy())
+}
+
+/// A fork has the generator of its parent's thread too, and would make the same ids.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod forked {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::{IDS, entropy};
+
+    /// Seeds the generator of the thread that forks anew, in the fork: what was not seeded before will be. Threads pay nothing
+    /// for it. Not for processes that are copied past the C library, by `clone` itself.
+    pub(super) fn reseed_in_children() {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        if DONE.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // SAFETY: `reseed` may be called at any time, and does what is allowed in a fork of a process with threads: it takes no
+        // lock and allocates nothing. Without memory for this entry there are forks with their parent's ids, and no other harm.
+        #[expect(unsafe_code, reason = "the standard library has no word for forks")]
+        unsafe {
+            libc::pthread_atfork(None, None, Some(reseed));
+        }
+    }
+
+    extern "C" fn reseed() {
+        let _ = IDS.try_with(|ids| ids.get().map(|ids| ids.reseed(entropy())));
+    }
 }
 
 /// 128 bits from the operating system or the browser.
@@ -35,7 +64,9 @@ fn entropy() -> [u64; 2] {
 fn second_best() -> [u64; 2] {
     use std::hash::{BuildHasher, RandomState};
     let keys = RandomState::new();
-    [keys.hash_one(1_u8), keys.hash_one(2_u8)]
+    // A fork has its parent's keys.
+    let process = std::process::id();
+    [keys.hash_one((process, 1_u8)), keys.hash_one((process, 2_u8))]
 }
 
 /// For a browser that has none: in a page, the hasher's keys are the same each time.
@@ -59,5 +90,37 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 6);
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    #[test]
+    fn a_fork_makes_ids_of_its_own() {
+        use std::io::{Read as _, Write as _};
+
+        let words = || with_ids(|ids| [ids.trace_id().to_bytes(), ids.trace_id().to_bytes()]);
+        with_ids(IdSource::span_id);
+        let (mut read, mut write) = std::io::pipe().unwrap();
+        // SAFETY: the fork makes ids, writes and ends, none of which takes a lock or allocates.
+        #[expect(unsafe_code, reason = "the standard library cannot fork")]
+        let process = unsafe { libc::fork() };
+        if process == 0 {
+            let has_written = write.write_all(words().as_flattened()).is_ok();
+            // SAFETY: ends the process, and runs nothing that belongs to its parent.
+            #[expect(unsafe_code, reason = "the standard library cannot end a process at once")]
+            unsafe {
+                libc::_exit(i32::from(!has_written))
+            }
+        }
+        assert!(process > 0, "{}", std::io::Error::last_os_error());
+        drop(write);
+        let mut theirs = Vec::new();
+        read.read_to_end(&mut theirs).unwrap();
+        let mut status = 0;
+        // SAFETY: waits for the process that was started above.
+        #[expect(unsafe_code, reason = "the standard library knows only of its own processes")]
+        let ended = unsafe { libc::waitpid(process, &raw mut status, 0) };
+        assert_eq!((ended, status, theirs.len()), (process, 0, 32));
+        let ours = words();
+        assert!(theirs.chunks(16).all(|id| !ours.iter().any(|own| own == id)), "{theirs:?} {ours:?}");
     }
 }

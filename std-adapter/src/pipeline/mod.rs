@@ -39,6 +39,7 @@ use clewline_core::{Attribute, Sampler, Scope, SpanLimits, SpanProcessor};
 use crate::exporter::{
     Counters, Destination, Envelope, SpanExporter, StartError, Stats, TimedOut, Worker, WorkerSettings,
 };
+use crate::sampler::guarded;
 
 #[cfg(feature = "tracing")]
 pub(crate) use adopt::{adopted_context, sample_again};
@@ -158,8 +159,14 @@ impl Pipeline {
     }
 
     /// Has `sampler` decide about the spans that start from now on, on every thread. Takes effect at once, and costs those
-    /// threads nothing until then: each keeps the sampler at hand and looks at a number that hardly ever changes.
+    /// threads nothing until then: each keeps the sampler at hand and looks at a number that hardly ever changes. Where it
+    /// panics, spans do as their parents do, and roots are recorded.
     pub fn set_sampler(&self, sampler: SharedSampler) {
+        self.set_own_sampler(guarded(sampler));
+    }
+
+    /// A sampler of this crate's own, which does not panic.
+    pub(crate) fn set_own_sampler(&self, sampler: SharedSampler) {
         let mut current = lock(&self.sampler);
         self.foreseen.set(&*sampler);
         let sampler = std::mem::replace(&mut *current, sampler.into());

@@ -4,11 +4,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clewline_core::{ParentDecisions, Sampler, SamplingDecision, SamplingParameters, SamplingResult};
 
+use crate::pipeline::SharedSampler;
+
 /// Asks another sampler. Where that panics, which the panic hook has then said, spans do as their parents do, and roots are
 /// recorded: instrumentation must not throw into the application (OpenTelemetry specification, "Error handling").
-pub(crate) struct Guarded<S>(pub(crate) S);
+struct Guarded(SharedSampler);
 
-impl<S: Sampler> Sampler for Guarded<S> {
+/// Guards `sampler`, where a panic can be caught at all.
+pub(crate) fn guarded(sampler: SharedSampler) -> SharedSampler {
+    if cfg!(panic = "unwind") { Box::new(Guarded(sampler)) } else { sampler }
+}
+
+impl Sampler for Guarded {
     fn should_sample(&self, parameters: &SamplingParameters<'_>) -> SamplingResult<'_> {
         // What a sampler leaves behind in itself is its own affair.
         catch_unwind(AssertUnwindSafe(|| self.0.should_sample(parameters))).unwrap_or_else(|_| {

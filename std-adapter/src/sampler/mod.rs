@@ -14,7 +14,7 @@ use clewline_core::{
 use crate::config::{RuleConfig, RulesConfig, SamplerConfig};
 use crate::pipeline::SharedSampler;
 use crate::stderr::say;
-pub(crate) use guarded::Guarded;
+pub(crate) use guarded::guarded;
 pub use rate::{SharedRateLimited, SteadyClock};
 
 /// Puts together the sampler that `config` names.

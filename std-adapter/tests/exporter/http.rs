@@ -101,6 +101,39 @@ fn a_request_is_read_as_one_whatever_the_size_of_the_reads() {
 }
 
 #[test]
+fn the_status_counts_where_the_rest_of_the_head_cannot_be_read() {
+    let crowded = |status| {
+        move |_| {
+            let fields: String = (0..200).map(|number| format!("x-field-{number}: {number}\r\n")).collect();
+            answer(status, &fields, b"")
+        }
+    };
+    let outcome = |status| {
+        let collector = Collector::start(crowded(status));
+        let outcome = export_to(&collector.url("/v1/traces"));
+        assert_eq!(collector.received().len(), 1);
+        outcome
+    };
+    assert_eq!(outcome(200), ExportOutcome::Delivered);
+    for status in [400, 429, 503] {
+        let (reason, is_retried) = match outcome(status) {
+            ExportOutcome::Rejected { reason } => (reason, false),
+            ExportOutcome::Retryable { reason, .. } => (reason, true),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(is_retried, status != 400);
+        assert!(reason.contains(&format!("HTTP {status}: protocol: ")) && reason.contains("header"), "{reason}");
+    }
+    // Nothing of it stays: the next answer is none.
+    let broken = move |index| if index == 0 { crowded(200)(index) } else { Step::Cut(b"HTTP".to_vec()) };
+    let collector = Collector::start(broken);
+    let mut exporter = exporter(&collector.url("/"));
+    let mut export = || exporter.export(&Request::new(&[b"spans"], 1), within(ENOUGH));
+    assert_eq!(export(), ExportOutcome::Delivered);
+    assert!(matches!(export(), ExportOutcome::Retryable { .. }));
+}
+
+#[test]
 fn answers_that_settle_a_request() {
     assert_eq!(outcome_of(|| answer(200, "", b"")), ExportOutcome::Delivered);
     let ExportOutcome::PartiallyRejected { rejected: 2, message } =

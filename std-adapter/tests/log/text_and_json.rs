@@ -125,6 +125,32 @@ fn all_formats_keep_what_they_write() {
 }
 
 #[test]
+fn a_field_with_the_name_of_an_id_stays_and_no_name_comes_twice() {
+    let (recorder, kept) = (Recorder::new(), Lines::default());
+    let line = |is_flat| {
+        let logs = fmt::layer().json().flatten_event(is_flat).with_writer(kept.clone()).map_event_format(json);
+        let subscriber = tracing_subscriber::registry().with(ClewlineLayer::new(recorder.pipeline)).with(logs);
+        let context = tracing::subscriber::with_default(subscriber, || {
+            let span = info_span!("span").entered();
+            info!(trace_id = "another", "told");
+            info!("told");
+            span.context()
+        });
+        (kept.take(), ids_of(context).expect("a context"))
+    };
+    for (is_flat, path) in [(true, "/trace_id"), (false, "/fields/trace_id")] {
+        let (lines, ids) = line(is_flat);
+        let [own, plain] = lines.as_slice() else { panic!("{lines:?}") };
+        let object: serde_json::Value = serde_json::from_str(own).unwrap();
+        assert_eq!(object.pointer(path), Some(&"another".into()), "{own}");
+        assert_eq!(own.matches(r#""trace_id":"#).count(), if is_flat { 1 } else { 2 }, "{own}");
+        assert_eq!(own.contains(&ids.1), !is_flat, "{own}");
+        let object: serde_json::Value = serde_json::from_str(plain).unwrap();
+        assert_eq!((object["trace_id"].as_str(), object["span_id"].as_str()), (Some(&*ids.0), Some(&*ids.1)));
+    }
+}
+
+#[test]
 fn colours_stay_and_ids_are_readable() {
     let (recorder, lines) = (Recorder::new(), Lines::default());
     let logs = fmt::layer().with_ansi(true).with_writer(lines.clone()).map_event_format(text);

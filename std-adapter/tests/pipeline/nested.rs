@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use clewline::exporter::ExportOutcome;
 use clewline::{Ledger, Pipeline, PipelineOptions, Sampler, Scope, SpanKind, SpanProcessor, SpanView, Tracer, Verdict};
-use clewline_core::{AlwaysOn, ReadWriteSpan, SamplingParameters, SamplingResult};
+use clewline_core::{AlwaysOff, AlwaysOn, ReadWriteSpan, SamplingParameters, SamplingResult};
 
 use super::{Exporter, PATIENCE, assert_sound, quiet};
 
@@ -86,6 +86,27 @@ fn spans_of_a_processor_are_recorded_and_shown_to_the_others() {
     // Each span, one for its start and one for its end.
     assert_eq!((ledger.started, ledger.delivered, ledger.refused_starts), (30, 30, 0), "{ledger:?}");
     assert_eq!(count.0.each_ref().map(|count| count.load(Ordering::Relaxed)), [30, 30]);
+}
+
+/// A sampler with a fault.
+struct Mistaken;
+
+impl Sampler for Mistaken {
+    fn should_sample(&self, _: &SamplingParameters<'_>) -> SamplingResult<'_> {
+        panic!("as intended")
+    }
+}
+
+#[test]
+fn a_sampler_that_panics_costs_neither_a_span_nor_the_program() {
+    let (count, door) = (Count::default(), Door::default());
+    let ledger = run(Mistaken, false, &count, &door);
+    assert_eq!((ledger.started, ledger.delivered), (10, 10), "{ledger:?}");
+    let pipeline = Pipeline::builder(&[]).sampler(Box::new(AlwaysOff)).start().unwrap();
+    let tracer = pipeline.tracer(&Scope::default());
+    assert!(!tracer.span("dropped").start().is_recording());
+    pipeline.set_sampler(Box::new(Mistaken));
+    assert!(tracer.span("root").start().is_recording());
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn values_of_every_spelling_are_read() {
         (r#"{"intValue":"12"}"#, json!(12)),
         (r#"{"intValue":12}"#, json!(12)),
         (r#"{"intValue":1.2e1}"#, json!(12)),
+        (r#"{"intValue":1e+300}"#, json!(1e300)),
         (r#"{"doubleValue":1}"#, json!(1.0)),
         (r#"{"doubleValue":0.5}"#, json!(0.5)),
         (r#"{"doubleValue":"0.5"}"#, json!(0.5)),

@@ -12,6 +12,7 @@ use ureq::{Agent, SendBody};
 
 use super::addresses::Addresses;
 use super::answer::{Answer, BodyKind};
+use super::status_line::StatusLine;
 use super::tcp::TcpConnector;
 use crate::config::{Compression, Header};
 use crate::exporter::response::{RESPONSE_LIMIT, USER_AGENT};
@@ -37,6 +38,7 @@ pub(in crate::exporter) struct Client {
     compression: Compression,
     compressed: Vec<u8>,
     addresses: Addresses,
+    status_line: StatusLine,
 }
 
 impl Client {
@@ -64,9 +66,13 @@ impl Client {
             config = config.proxy(None);
         }
         let addresses = Addresses::default();
-        // The client's own chain, but for its sockets.
+        let status_line = StatusLine::new(uri.clone());
+        // The client's own chain, but for its sockets and who looks on.
         let connector =
-            ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(RustlsConnector::default());
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector)
+                .chain(RustlsConnector::default())
+                .chain(status_line.clone());
         Ok(Self {
             agent: Agent::with_parts(config.build(), connector, addresses.clone()),
             uri,
@@ -76,6 +82,7 @@ impl Client {
             compression: target.compression,
             compressed: Vec::new(),
             addresses,
+            status_line,
         })
     }
 
@@ -84,19 +91,33 @@ impl Client {
         &self.shown_url
     }
 
-    /// Posts `body`, of the type `content_type`, and reads the answer, all before `deadline`.
+    /// Posts `body`, of the type `content_type`, and reads the answer, all before `deadline`; of one whose header fields cannot be
+    /// read, the status.
     pub(in crate::exporter) fn post(
         &mut self,
         content_type: &'static str,
         body: &Request<'_>,
         deadline: Option<Instant>,
     ) -> Result<Answer, ureq::Error> {
-        let answer = self.try_post(content_type, body, deadline);
-        if answer.is_err() {
-            // The collector may have moved.
-            self.addresses.doubt();
+        self.status_line.clear();
+        let error = match self.try_post(content_type, body, deadline) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        // The collector may have moved.
+        self.addresses.doubt();
+        // Or it has decided, and said so in a way that is not understood.
+        match self.status_line.of_unreadable(&error) {
+            Some(status) => Ok(Answer {
+                status,
+                retry_after: None,
+                kind: BodyKind::Other,
+                is_too_long: false,
+                is_complete: false,
+                body: error.to_string().into_bytes(),
+            }),
+            None => Err(error),
         }
-        answer
     }
 
     fn try_post(

@@ -3,6 +3,7 @@
 mod addresses;
 mod answer;
 mod client;
+mod status_line;
 mod tcp;
 
 use std::time::{Instant, SystemTime};
