@@ -3,12 +3,16 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::download;
 use crate::error::Error;
 use crate::process::{self, Show};
 use crate::workspace::With;
 
 /// Downloads of a browser are large and lines can be slow.
 const LIMIT: Duration = Duration::from_secs(3600);
+
+/// A mirror that fails once is asked again, and a fresh machine's own upgrades are waited for.
+const PATIENCE: [&str; 4] = ["-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=600"];
 
 /// The command a person would type.
 pub(crate) fn command_line(packages: &[&str]) -> String {
@@ -46,16 +50,16 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
         return Err("installing packages needs root (or sudo without a password)".to_owned());
     };
     let label = format!("apt-get install {}", packages.join(" "));
-    let install = || {
-        let command = apt(prefix).with(&["install", "-y", "--no-install-recommends"]).with(packages);
-        process::check(&label, command, Show::Latest, LIMIT)
-    };
-    match install() {
+    let install = || apt(prefix).with(&["install", "-y", "--no-install-recommends"]).with(packages);
+    match process::check(&label, install(), Show::Latest, LIMIT) {
         Ok(_) => Ok(()),
         Err(Error::Interrupted) => Err(Error::Interrupted.to_string()),
         // A fresh machine or container has no package lists yet, or stale ones.
-        Err(_) => process::check("apt-get update", apt(prefix).with(&["update"]), Show::Latest, LIMIT)
-            .and_then(|_| install())
+        Err(_) => download::check("apt-get update", LIMIT, || apt(prefix).with(&["update"]))
+            .and_then(|_| {
+                let is_offered = |output: &str| !output.contains("Unable to locate package");
+                download::check_if(&label, LIMIT, is_offered, install)
+            })
             .map(drop)
             .map_err(|error| error.to_string()),
     }
@@ -75,7 +79,7 @@ fn privilege() -> Option<&'static [&'static str]> {
 fn apt(prefix: &[&str]) -> Command {
     let mut words = prefix.iter().copied().chain(["apt-get"]);
     let mut command = Command::new(words.next().unwrap_or("apt-get"));
-    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(words).args(PATIENCE).env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
@@ -87,7 +91,7 @@ mod tests {
     fn sudo_stands_before_apt_get() {
         let command = apt(&["sudo", "-n"]);
         assert_eq!(command.get_program(), "sudo");
-        assert!(command.get_args().eq(["-n", "apt-get"]));
+        assert!(command.get_args().take(2).eq(["-n", "apt-get"]));
         assert_eq!(apt(&[]).get_program(), "apt-get");
     }
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::download;
 use crate::error::Error;
-use crate::process::{self, Show};
+use crate::process;
 use crate::workspace::{With, Workspace};
 
 /// Compiling it takes one to four minutes.
@@ -49,19 +50,23 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     let version = workspace.locked_version("wasm-bindgen")?;
     let build_dir = tools_dir(workspace).join("build");
     let label = format!("cargo install wasm-bindgen-cli {version}");
+    // A registry mirror may lag behind the versions in the tool's own lock file.
+    let is_behind = |output: &str| output.contains("failed to select a version");
     let attempt = |locked: bool| {
-        let mut command = install_command(workspace, &version);
-        command.arg("--target-dir").arg(&build_dir);
-        // They run for a second or two: what counts is how soon they are built (a third of the time).
-        command.args(["--config", "profile.release.opt-level=0"]);
-        if locked {
-            command.arg("--locked");
-        }
-        process::check(&label, command, Show::Latest, LIMIT)
+        let command = || {
+            let mut command = install_command(workspace, &version);
+            command.arg("--target-dir").arg(&build_dir);
+            // They run for a second or two: what counts is how soon they are built (a third of the time).
+            command.args(["--config", "profile.release.opt-level=0"]);
+            if locked {
+                command.arg("--locked");
+            }
+            command
+        };
+        download::check_if(&label, LIMIT, |output| !is_behind(output), command)
     };
     let installed = match attempt(true) {
-        // A registry mirror may lag behind the versions in the tool's own lock file.
-        Err(Error::Failed { output, .. }) if output.contains("failed to select a version") => attempt(false),
+        Err(Error::Failed { output, .. }) if is_behind(&output) => attempt(false),
         other => other,
     };
     match installed {

@@ -17,7 +17,7 @@ use crate::workspace::{With, Workspace};
 const PACKAGE: &str = "tests/fuzz";
 
 /// A first build compiles libFuzzer and everything below it.
-const BUILD: Duration = Duration::from_secs(900);
+const BUILD: Duration = Duration::from_secs(3600);
 
 /// The program of the package, which runs every target.
 const PROGRAM: &str = "any";

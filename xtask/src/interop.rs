@@ -14,7 +14,7 @@ use crate::report::{heading, line};
 use crate::workspace::{With, Workspace};
 
 /// A download or a build that hangs must not hang for ever. The OpenTelemetry Collector takes minutes.
-const LIMIT: Duration = Duration::from_secs(1800);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 const ROTEL: &str = "rotel==0.0.1a15";
 const ZIPKIN: &str = "io.zipkin:zipkin-server:3.6.1:jar:exec";
@@ -193,6 +193,8 @@ mod tests {
     #[test]
     fn what_is_there_is_got_again_for_another_version_or_after_a_failure() {
         let place = std::env::temp_dir().join(format!("clewline-interop-{}", std::process::id()));
+        // An earlier process with this number may have left one.
+        drop(fs::remove_dir_all(&place));
         fs::create_dir_all(&place).unwrap();
         let mut got = Vec::new();
         for (version, succeeds) in [("1", false), ("1", true), ("1", true), ("2", true), ("1", true)] {

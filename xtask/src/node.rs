@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::apt;
+use crate::download;
 use crate::error::Error;
-use crate::process::{self, Show};
+use crate::process;
 use crate::workspace::{With, Workspace};
 
 /// The oldest Node.js whose test runner and `fetch` are stable.
@@ -112,13 +113,16 @@ impl Packages {
     /// Installs the packages with `npm ci`.
     pub(crate) fn install(self, workspace: &Workspace) -> Result<(), Error> {
         let directory = self.directory(workspace);
-        let mut command = workspace.command("npm").with(&["ci", "--no-audit", "--no-fund", "--no-progress"]);
-        command
-            .current_dir(&directory)
-            // The browser is the system's, see `browser.rs`.
-            .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
-            .env("PUPPETEER_SKIP_DOWNLOAD", "1");
-        process::check("npm ci", command, Show::Latest, LIMIT).map_err(|error| match error {
+        let command = || {
+            let mut command = workspace.command("npm").with(&["ci", "--no-audit", "--no-fund", "--no-progress"]);
+            command
+                .current_dir(&directory)
+                // The browser is the system's, see `browser.rs`.
+                .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+                .env("PUPPETEER_SKIP_DOWNLOAD", "1");
+            command
+        };
+        download::check("npm ci", LIMIT, command).map_err(|error| match error {
             Error::Interrupted => Error::Interrupted,
             other => Error::Missing {
                 what: format!("the npm packages of {}", self.path()),
