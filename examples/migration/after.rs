@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::time::Duration;
 
 use clewline::propagation::{self, carrier};
 use clewline::{SpanExt as _, TracingConfig};
 use tracing::{Span, info, info_span, instrument};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let _guard = clewline::init_with(&TracingConfig::from_env().with_service_name("orders"))?;
+    let guard = clewline::init_with(&TracingConfig::from_env().with_service_name("orders"))?;
 
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let message = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
     process(&message, 17)?;
 
+    guard.shutdown(Duration::from_secs(30))?;
     Ok(())
 }
 

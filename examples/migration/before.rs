@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::time::Duration;
 
 use opentelemetry::global;
 use opentelemetry::trace::TracerProvider as _;
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let message = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
     process(&message, 17)?;
 
-    provider.shutdown()?;
+    provider.shutdown_with_timeout(Duration::from_secs(30))?;
     Ok(())
 }
 
