@@ -45,7 +45,7 @@ pub(super) struct Exporting {
 }
 
 /// Announces the end of the exporter thread even if it ends by a panic, so that nobody waits for it in vain.
-struct End(Arc<Queue>);
+pub(super) struct End(pub(super) Arc<Queue>);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -56,7 +56,6 @@ impl Drop for End {
 
 impl Exporting {
     pub(super) fn run(mut self) {
-        let _end = End(Arc::clone(&self.queue));
         let mut due_at = after(self.schedule_delay);
         let mut naps = 0;
         loop {
@@ -80,6 +79,7 @@ impl Exporting {
         if let Some(disk) = &self.disk {
             disk.keep_rest();
         }
+        self.tell_notes();
         self.queue.finish();
         shielded(|| self.exporter.shutdown());
         self.reporter.finish(Instant::now(), &self.queue.counters.read());

@@ -43,4 +43,8 @@ impl Exporting {
     /// Delivers what is on disk: nothing.
     #[expect(clippy::unused_self, reason = "as with the feature `spool`")]
     pub(super) fn replay(&mut self) {}
+
+    /// Tells what has become known of the disk: nothing.
+    #[expect(clippy::unused_self, reason = "as with the feature `spool`")]
+    pub(super) fn tell_notes(&mut self) {}
 }

@@ -16,7 +16,7 @@ impl Exporting {
         let Some(disk) = self.disk.clone() else { return };
         while disk.is_away() {
             self.reporter.away(Instant::now());
-            disk.take_notes().iter().for_each(|note| self.reporter.say(note));
+            self.tell_notes();
             if !self.wait_for_permission() {
                 return;
             }
@@ -34,7 +34,13 @@ impl Exporting {
             }
             observe(&mut self.reporter, &self.queue);
         }
-        disk.take_notes().iter().for_each(|note| self.reporter.say(note));
+        self.tell_notes();
+    }
+
+    /// Tells the operator what has become known of the disk since the last time.
+    pub(super) fn tell_notes(&mut self) {
+        let notes = self.disk.as_ref().map(|disk| disk.take_notes()).unwrap_or_default();
+        notes.iter().for_each(|note| self.reporter.say(note));
     }
 
     /// Makes one attempt at a request that lies on disk, where it stays if it may be taken later.

@@ -174,7 +174,7 @@ impl Counters {
     /// Spans have reached the disk. Counted before they can be settled.
     #[cfg(feature = "spool")]
     pub(crate) fn spooled(&self, spans: u64) {
-        self.spooled.fetch_add(spans, Ordering::Relaxed);
+        self.spooled.fetch_add(spans, Ordering::Release);
     }
 
     /// Spans are no longer on disk.

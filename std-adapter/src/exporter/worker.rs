@@ -11,7 +11,7 @@ use super::destination::Destination;
 #[cfg(feature = "spool")]
 use super::disk::Disk;
 use super::envelope::Envelope;
-use super::exporting::{Exporting, shielded};
+use super::exporting::{End, Exporting, shielded};
 use super::outbox::{Outbox, OutboxLimits};
 use super::queue::{Queue, QueueLimits};
 use super::report::Reporter;
@@ -137,6 +137,9 @@ impl Worker {
         let run = move || {
             // Exporters whose clients are traced would otherwise have their own requests to export, for ever.
             let _suppressed = crate::current::suppress();
+            // Gone after the exporter is: what that does at its end is part of the thread's, for which a shutdown waits so long
+            // and no longer.
+            let _end = End(Arc::clone(&exporting.queue));
             exporting.run();
         };
         let thread = thread::Builder::new().name("clewline-exporter".to_owned()).spawn(run)?;
@@ -185,12 +188,16 @@ impl Worker {
 
     /// Has the exporter thread drain its [`Source`] at once: threads are about to run out of memory.
     pub(crate) fn press(&self) {
-        self.queue.press();
+        if !self.is_in_a_fork() {
+            self.queue.press();
+        }
     }
 
     /// Has the exporter thread drain its [`Source`] soon. Cheap enough to be called often.
     pub fn wake(&self) {
-        self.queue.wake();
+        if !self.is_in_a_fork() {
+            self.queue.wake();
+        }
     }
 
     /// Counts spans that the caller had to drop before they could be handed over.
@@ -328,6 +335,33 @@ mod tests {
             let interrupted = Arc::clone(&self.1);
             Some(Box::new(move || interrupted.store(true, Ordering::Relaxed)))
         }
+    }
+
+    /// Takes its time when it is let go.
+    struct Lingers(Receiver<()>);
+
+    impl SpanExporter for Lingers {
+        fn export(&mut self, _: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+            ExportOutcome::Delivered
+        }
+    }
+
+    impl Drop for Lingers {
+        fn drop(&mut self) {
+            let _ = self.0.recv_timeout(Duration::from_secs(60));
+        }
+    }
+
+    #[test]
+    fn a_shutdown_waits_for_the_end_of_an_exporter_no_longer_than_its_limit() {
+        let (let_go, told) = channel();
+        let destination = Destination::new("lingers", Box::new(Lingers(told)));
+        let envelope = Arc::new(Envelope::new(&clewline_core::Resource::default()));
+        let worker = Worker::spawn(destination, envelope, Box::new(())).unwrap();
+        assert_eq!(worker.shutdown(Duration::from_millis(50)), Err(TimedOut { pending: 0 }));
+        assert!(!worker.has_ended());
+        drop(let_go);
+        assert_eq!(worker.shutdown(Duration::from_secs(3600)), Ok(()));
     }
 
     #[test]

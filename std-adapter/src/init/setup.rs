@@ -1,6 +1,7 @@
 //! `Setup`: what a program adds to its configuration before tracing starts.
 
 use std::fmt;
+use std::time::Duration;
 
 use clewline_core::{Sampler, SpanProcessor};
 
@@ -138,6 +139,8 @@ impl<'c> Setup<'c> {
         }
         let (pipeline, memory) = self.pipeline()?;
         if !tracer::set_global(pipeline) {
+            // Another thread was quicker. Nobody would ever end this one's threads, or have its spool.
+            let _ = pipeline.shutdown(Duration::ZERO);
             return Err(InitError::AlreadyInitialised);
         }
         guard.pipeline = Some(pipeline);
