@@ -58,8 +58,18 @@ impl Store {
         let sequence = inner.sequence;
         drop(inner);
         ingested.finish(position);
-        self.changes.send_if_modified(|known| std::mem::replace(known, sequence) != sequence);
+        self.tell(sequence);
         Ok(ingested)
+    }
+
+    /// Tells those who watch how far the store has come. Of several requests at once, the one that came less far may be the last to
+    /// tell: taken as the latest, it would let those who know of more sleep through what came in between.
+    fn tell(&self, sequence: u64) {
+        self.changes.send_if_modified(|known| {
+            let is_news = sequence > *known;
+            *known = sequence.max(*known);
+            is_news
+        });
     }
 }
 
@@ -79,5 +89,23 @@ impl Ingested {
             let more = if rejected > DESCRIBED { "; …" } else { "" };
             self.error_message = format!("{rejected} of {spans} spans rejected: {}{more}", self.error_message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_tells_last_takes_no_news_back() {
+        let store = Store::new(1 << 20);
+        let mut watch = store.watch();
+        store.tell(20);
+        assert_eq!((watch.has_changed().unwrap(), *watch.borrow_and_update()), (true, 20));
+        // Its request was kept before, and it was held up since.
+        store.tell(10);
+        assert_eq!((watch.has_changed().unwrap(), *watch.borrow_and_update()), (false, 20));
+        store.tell(21);
+        assert_eq!(*watch.borrow_and_update(), 21);
     }
 }
