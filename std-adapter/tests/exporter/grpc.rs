@@ -12,7 +12,7 @@ use clewline::exporter::{
 
 use crate::collector::{Collector, answer, unreachable_url};
 use crate::grpc_collector::{Answer, GrpcCollector, Step, fields, framed, retry_info, status, status_with, success};
-use crate::{ENOUGH, SLACK, growing_limits};
+use crate::{ENOUGH, SLACK, growing_limits, wait_until_closed};
 
 fn exporter(target: &Target) -> OtlpGrpcExporter {
     OtlpGrpcExporter::with_target(target).expect("a valid target")
@@ -261,6 +261,7 @@ fn a_collector_that_closed_the_connection_meanwhile_costs_no_attempt() {
     export(&collector, 1);
     for requests in 2..5 {
         collector.close_connections();
+        wait_until_closed(collector.port());
         export(&collector, requests);
         assert_eq!(collector.received()[requests - 1].connection, requests - 1);
     }

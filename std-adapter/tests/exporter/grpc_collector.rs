@@ -197,11 +197,13 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, number: usize, share
                 Some(Ok((request, response))) => {
                     tokio::spawn(answer(request, response, number, Arc::clone(&shared), closer.clone()));
                 }
-                _ => return,
+                _ => break,
             },
-            _ = closed.recv() => return,
+            _ = closed.recv() => break,
         }
     }
+    // Before `closed` goes, which tells whoever asked for it that this is done.
+    drop(connection);
 }
 
 async fn answer(

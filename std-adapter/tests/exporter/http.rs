@@ -9,7 +9,7 @@ use clewline::config::{Compression, Header, TracingConfig};
 use clewline::exporter::{ExportOutcome, OtlpHttpExporter, Request, SpanExporter};
 
 use crate::collector::{Collector, PROTOBUF, Step, answer, unreachable_url};
-use crate::{ENOUGH, SLACK, growing_limits};
+use crate::{ENOUGH, SLACK, growing_limits, wait_until_closed};
 
 fn exporter(url: &str) -> OtlpHttpExporter {
     exporter_with(url, |config| config)
@@ -232,7 +232,8 @@ fn a_collector_that_is_not_there_may_come_back() {
 #[test]
 fn a_collector_that_closed_the_connection_meanwhile_costs_no_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}/", listener.local_addr().expect("a bound socket"));
+    let port = listener.local_addr().expect("a bound socket").port();
+    let url = format!("http://127.0.0.1:{port}/");
     let (closed, is_closed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -254,6 +255,7 @@ fn a_collector_that_closed_the_connection_meanwhile_costs_no_attempt() {
         let outcome = exporter.export(&Request::new(&[b"spans"], 1), within(ENOUGH));
         assert_eq!(outcome, ExportOutcome::Delivered);
         is_closed.recv().expect("the collector goes on");
+        wait_until_closed(port);
     }
 }
 

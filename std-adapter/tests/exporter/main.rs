@@ -39,6 +39,23 @@ fn growing_limits() -> impl Iterator<Item = Duration> {
     (0..6).map(|doubled| Duration::from_secs(1 << doubled))
 }
 
+/// Waits until the client's end of every connection to this port knows that the other one was closed, where the system shows that:
+/// on a busy machine it may learn of it a moment later.
+fn wait_until_closed(port: u16) {
+    let is_open = |line: &str| {
+        let mut fields = line.split_whitespace().skip(2);
+        let remote = fields.next().and_then(|address| address.rsplit(':').next());
+        let is_there = remote.is_some_and(|there| u16::from_str_radix(there, 16) == Ok(port));
+        // `TCP_ESTABLISHED`
+        is_there && fields.next() == Some("01")
+    };
+    let started = Instant::now();
+    while std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.lines().any(is_open)) {
+        assert!(started.elapsed() < ENOUGH, "a connection to port {port} stays open");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Shuts down, and answers the ledger when the exporter thread has ended, for which nothing that hangs is waited.
 fn shut_down(worker: &Worker, limit: Duration) -> Stats {
     let started = Instant::now();

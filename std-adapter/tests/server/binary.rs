@@ -139,7 +139,11 @@ fn tail_prints_the_finished_traces_that_match() {
     post(vec![service("shop", vec![checkout])]);
     std::thread::sleep(Duration::from_millis(300));
     post(vec![service("page", vec![span(1, 1, 0, "click", 0, 100)])]);
-    let headline = tail.line();
+    // On a machine that stands still for long, the child may be shown alone before, as its root seemed not to come.
+    let mut headline = tail.line();
+    if headline.contains("its root has not arrived") {
+        headline = (0..5).map(|_| tail.line()).find(|line| line.contains(&trace_hex(1))).unwrap_or_default();
+    }
     assert!(
         headline.contains(&trace_hex(1)) && headline.contains("2 spans") && headline.contains("1 error"),
         "{headline}"

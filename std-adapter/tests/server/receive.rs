@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clewline::server::ServerConfig;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
@@ -13,7 +13,7 @@ use prost::Message as _;
 use serde_json::json;
 
 use crate::spans::{EPOCH, attribute, failed, request, service, span, text, trace_hex, trace_id};
-use crate::support::{TestServer, gzip};
+use crate::support::{PATIENCE, TestServer, gzip};
 
 /// `google.rpc.Status`, which opentelemetry-proto does not bring.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -243,11 +243,15 @@ fn bodies_on_their_way_are_bounded_together() {
     };
     let streams = [(); 4].map(|()| unfinished());
     let answers = |wanted: u16| {
-        let mut answers = (0..500).map(|_| {
+        let asked = Instant::now();
+        loop {
+            let answer = server.post_protobuf(&[0; 500]);
+            if answer.status == wanted {
+                return answer;
+            }
+            assert!(asked.elapsed() < PATIENCE, "no answer {wanted}");
             std::thread::sleep(Duration::from_millis(10));
-            server.post_protobuf(&[0; 500])
-        });
-        answers.find(|answer| answer.status == wanted).expect("such an answer")
+        }
     };
     let busy = answers(503);
     assert_eq!(busy.header("retry-after"), Some("1"));

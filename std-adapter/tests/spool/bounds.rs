@@ -5,6 +5,8 @@ use clewline::spool::{SpoolOptions, WhenFull};
 use super::support::{Collector, Directory, Mood, PATIENCE, record, start, wait_for};
 
 const BOUND: u64 = 2 << 20;
+/// Spans of a request, where nothing else is said.
+const LARGEST_REQUEST: usize = 512;
 
 /// Records much more than fits, and answers the spans that were left, and all.
 fn overfill(when_full: WhenFull) -> (Vec<String>, Vec<String>) {
@@ -33,14 +35,19 @@ fn overfill(when_full: WhenFull) -> (Vec<String>, Vec<String>) {
 #[test]
 fn the_oldest_go_when_it_is_full() {
     let (taken, all) = overfill(WhenFull::DropOldest);
-    assert_eq!(taken, all[all.len() - taken.len()..]);
+    let newest = taken.iter().rev().zip(all.iter().rev()).take_while(|(taken, recorded)| taken == recorded).count();
+    // A request stays while it is being tried, whatever its age, so that one from before the others may be left too.
+    let tried = &taken[..taken.len() - newest];
+    assert!(newest > 3000 && tried.len() <= LARGEST_REQUEST, "{newest} newest, and {}", tried.len());
+    let is_one = |tried: &[String]| all.windows(tried.len()).any(|recorded| recorded == tried);
+    assert!(tried.is_empty() || is_one(tried), "{} and {} do not follow", tried[0], tried[tried.len() - 1]);
 }
 
 #[test]
 fn or_the_newest() {
     let (taken, all) = overfill(WhenFull::DropNewest);
     // Smaller batches may still find room where larger ones did not.
-    assert_eq!(taken[..3000], all[..3000]);
+    assert!(taken[..3000] == all[..3000], "the first ones are {:?} to {:?}", taken[0], taken[2999]);
 }
 
 #[test]

@@ -23,8 +23,7 @@ fn go_on(directory: &Directory) -> (Vec<String>, Vec<String>) {
     let (settings, lines) = settings();
     let (pipeline, tracer) = start_with(directory.options(), &collector, settings).unwrap();
     record(tracer, "new", 100);
-    let ledger = wait_for(pipeline, |ledger| ledger.started == 100 && ledger.pending == 0);
-    assert_eq!((ledger.delivered, ledger.dropped()), (100, 0), "{ledger:?}");
+    let sent = wait_for(pipeline, |ledger| ledger.started == 100 && ledger.pending == 0);
     let inherited = pipeline.ledgers()[0].inherited;
     assert_eq!(inherited.waiting, 0, "{inherited:?}");
     assert_eq!(inherited.found, inherited.delivered + inherited.dropped, "{inherited:?}");
@@ -32,8 +31,15 @@ fn go_on(directory: &Directory) -> (Vec<String>, Vec<String>) {
     collector.is(Mood::Away);
     record(tracer, "kept", 10);
     pipeline.flush(PATIENCE).unwrap();
-    assert_eq!(pipeline.ledger().spooled, 10);
+    let kept = pipeline.ledger();
     pipeline.shutdown(PATIENCE).unwrap();
+    // Damage that shows only while the file is in use takes with it what was put there meanwhile.
+    let shows_late = lines.lock().unwrap().iter().any(|line| line.contains("spans in it are lost"));
+    for (ledger, spans, spooled) in [(&sent, 100, 0), (&kept, 110, 10)] {
+        let lost = ledger.dropped_exporting.spool_failed;
+        assert_eq!((ledger.delivered + ledger.spooled + lost, ledger.dropped()), (spans, lost), "{ledger:?} {lines:?}");
+        assert!(shows_late || (lost, ledger.spooled) == (0, spooled), "{ledger:?} {lines:?}");
+    }
     let old: Vec<String> = collector.taken().into_iter().filter(|name| name.starts_with("old")).collect();
     assert_eq!(old.len() as u64, inherited.delivered);
     (lines.lock().unwrap().clone(), old)
