@@ -201,7 +201,25 @@ fn boots_and_losses_are_told_apart() {
     let ends: Vec<Json> = spans_of(&request).iter().map(|span| span["endTimeUnixNano"].clone()).collect();
     // The second run took two seconds, so the first ended at eight.
     assert_eq!(ends, ["8000000000", "9000000000", "10000000000"]);
-    assert!(remarks.contains("frames were lost") && remarks.contains("1 runs of bytes were no frame"), "{remarks}");
+    assert!(remarks.contains("frames were lost") && remarks.contains("1 run of bytes was no frame"), "{remarks}");
+}
+
+/// A recording stops where somebody stopped it: what was cut off is told, and what was not is there.
+#[test]
+fn a_frame_that_the_end_cut_off_is_told() {
+    let ids = CountingIds::new();
+    let mut encoder = FrameEncoder::new(BUILD, 1);
+    let mut line = resource(&mut encoder);
+    line.extend(strings(&mut encoder));
+    line.extend(encode(&mut encoder, &Message::Spans(&span(&ids, 1, 1, 1))));
+    let whole = line.len();
+    line.extend(encode(&mut encoder, &Message::Spans(&span(&ids, 2, 1, 2))));
+    for (length, spans, is_told) in [(whole, 1, false), (line.len() - 1, 2, false), (line.len() - 2, 1, true)] {
+        let recording = file(&format!("cut-{length}.frames"), &line[..length]);
+        let (request, remarks) = output(&["spans", recording.to_str().unwrap()]);
+        assert_eq!(spans_of(&request).len(), spans, "{length} of {}", line.len());
+        assert_eq!(remarks.contains("1 run of bytes was no frame"), is_told, "{remarks}");
+    }
 }
 
 #[test]
@@ -210,7 +228,13 @@ fn what_cannot_be_read_is_named() {
     assert!(error(&["strings", empty.to_str().unwrap()]).contains("no string table"));
     let no_table = file("broken.json", b"{}");
     let arguments = ["spans", empty.to_str().unwrap(), "--strings", no_table.to_str().unwrap()];
-    assert!(error(&arguments).contains("not the file of a string table"));
+    let message = error(&arguments);
+    assert!(message.contains("broken.json: not the file of a string table"), "{message}");
+    for other in [b"service_name = 'no recording'".as_slice(), b"\x7fELF\0\x01\0\0text\0"] {
+        let other = file("other.file", other);
+        let message = error(&["spans", other.to_str().unwrap()]);
+        assert!(message.contains("other.file: no frame is in it"), "{message}");
+    }
     assert!(error(&["spans", "/nowhere/recording"]).contains("cannot be read"));
     // A chip that does not say how fast its clock is.
     let mut encoder = FrameEncoder::new(BUILD, 1);

@@ -10,11 +10,14 @@ use clewline::server::{DEFAULT_GRPC_PORT, DEFAULT_PORT, Server, ServerConfig};
 use crate::size::parse_size;
 use crate::streams::{note, print};
 
-/// Receive traces over OTLP/HTTP and show them in a web page.
+/// Receive traces over OTLP/HTTP and OTLP/gRPC and show them in a web page.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// Address to listen on, as ADDRESS:PORT; port 0 lets the system choose.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT), conflicts_with = "port")]
+    #[arg(
+        long, value_name = "ADDRESS:PORT", value_parser = parse_address, conflicts_with = "port",
+        default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT)
+    )]
     listen: SocketAddr,
 
     /// Port to listen on at 127.0.0.1: short for --listen 127.0.0.1:PORT.
@@ -22,7 +25,7 @@ pub(crate) struct ServeArguments {
     port: Option<u16>,
 
     /// Further address, for OTLP/gRPC. [default: 127.0.0.1:4317, unless --listen or --port is given; every address takes it]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
     grpc_listen: Option<SocketAddr>,
 
     /// Connections at a time; further ones wait.
@@ -122,6 +125,11 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
         }
         _ => format!("cannot listen on {address} (--listen): {error}"),
     }
+}
+
+/// Where a server listens is an address of this machine, not a name that might stand for several.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an IP address and a port, such as 127.0.0.1:4318 or [::1]:4318".to_owned())
 }
 
 /// An origin is a scheme and a host, with a port or not, and nothing after it.

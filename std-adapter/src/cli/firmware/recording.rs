@@ -9,6 +9,9 @@ use super::table::PartialTable;
 /// The longest frame that is read.
 const LONGEST_FRAME: usize = 64 * 1024;
 
+/// What ends a frame.
+const END_OF_FRAME: u8 = 0;
+
 /// What arrived.
 #[derive(Debug)]
 pub(super) struct Recording {
@@ -42,7 +45,7 @@ pub(super) enum Spans {
 }
 
 impl Recording {
-    /// Reads all frames. What is no frame is counted.
+    /// Reads all frames. What is no frame is counted, also one that the recording's end has cut off.
     pub(super) fn read(line: &[u8]) -> Self {
         // A recording begins when somebody begins to listen, mostly after the chip's boot.
         let mut receiver = Box::new(FrameReceiver::<LONGEST_FRAME>::new(Joined::Later));
@@ -52,7 +55,7 @@ impl Recording {
             counts: ReceiverCounts::default(),
             unreadable: Vec::new(),
         };
-        for byte in line {
+        for byte in line.iter().chain(&[END_OF_FRAME]) {
             let boots = receiver.counts().boots;
             let Some(Ok(frame)) = receiver.push(*byte) else { continue };
             let (build_id, content) = (frame.header().build_id, Content::of(&frame));

@@ -49,8 +49,11 @@ pub(super) struct SpansArguments {
 /// Reads the frames and writes their spans. What is missing is told on stderr, and an error if spans are.
 pub(super) fn expand(arguments: &SpansArguments) -> Result<(), String> {
     let recording = Recording::read(&read(&arguments.input)?);
-    let mut tables =
-        arguments.strings.iter().map(|path| Table::from_json(&read(path)?)).collect::<Result<Vec<_>, _>>()?;
+    if recording.boots.is_empty() && recording.counts.damaged > 0 {
+        return Err(format!("{}: no frame is in it, so it is not what a chip sent", arguments.input.display()));
+    }
+    let table = |path: &PathBuf| Table::from_json(&read(path)?).map_err(|error| format!("{}: {error}", path.display()));
+    let mut tables = arguments.strings.iter().map(table).collect::<Result<Vec<_>, _>>()?;
     tables.extend(recording.tables.iter().filter_map(|(build_id, table)| table.complete(*build_id).ok()));
     let end = arguments.end.map_or_else(|| last_changed(arguments), Ok)?;
     let mut problems = recording.unreadable.clone();
@@ -155,13 +158,13 @@ fn expand_boot(
 /// Says what is missing.
 fn report(recording: &Recording, problems: &[String]) -> Result<(), String> {
     let counts = recording.counts;
-    for (number, what) in [
-        (counts.lost, "frames were lost on the line"),
-        (counts.damaged, "runs of bytes were no frame"),
-        (counts.dropped_spans, "spans were dropped by the chip"),
+    for (number, one, several) in [
+        (counts.lost, "frame was lost on the line", "frames were lost on the line"),
+        (counts.damaged, "run of bytes was no frame", "runs of bytes were no frame"),
+        (counts.dropped_spans, "span was dropped by the chip", "spans were dropped by the chip"),
     ] {
         if number > 0 {
-            note(format_args!("clewline: {number} {what}"));
+            note(format_args!("clewline: {number} {}", if number == 1 { one } else { several }));
         }
     }
     let Some(first) = problems.first() else { return Ok(()) };
