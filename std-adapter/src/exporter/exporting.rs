@@ -209,9 +209,15 @@ impl Exporting {
         let deadline = limit.into_iter().chain(self.queue.shutdown_deadline()).min();
         let outcome = shielded(|| self.exporter.export(request, deadline))
             .unwrap_or_else(|| ExportOutcome::Rejected { reason: "the exporter panicked".to_owned() });
-        match &outcome {
-            ExportOutcome::Retryable { reason, .. } => self.reporter.note_error(reason.clone()),
-            _ => self.retry.settle(),
+        if let ExportOutcome::Retryable { reason, .. } = &outcome {
+            self.reporter.note_error(reason.clone());
+            // The disk spool has lines of its own.
+            if self.disk.is_none() {
+                self.reporter.waits(Instant::now());
+            }
+        } else {
+            self.retry.settle();
+            self.reporter.answers(Instant::now());
         }
         outcome
     }

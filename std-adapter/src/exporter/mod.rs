@@ -5,6 +5,8 @@
 //! collects, retries and keeps the ledger in [`Stats`]. No async runtime of the application is needed: gRPC, which cannot do without
 //! one, runs its own on that thread.
 
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod advice;
 mod chunk;
 #[cfg(feature = "console")]
 mod console;

@@ -1,4 +1,4 @@
-//! Tells the operator when spans begin to be lost and when that ends: one line each, never one per batch.
+//! Tells the operator when spans begin to wait or to be lost and when that ends: one line each, never one per batch.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use super::stats::Stats;
 use crate::time::Instant;
 
 /// How long the collector must be away before a line says so: one that fails now and then is no news.
-#[cfg(feature = "spool")]
 const ABSENCE_WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// Where lines go.
@@ -25,8 +24,16 @@ pub(super) struct Reporter {
     loss: Option<Loss>,
     last_error: Option<String>,
     last_warning: Option<String>,
+    waiting: Option<Waiting>,
     #[cfg(feature = "spool")]
     away: Option<Away>,
+}
+
+/// Attempts that failed, one after the other, at batches that stay in memory.
+struct Waiting {
+    since: Instant,
+    latest: Instant,
+    is_told: bool,
 }
 
 /// An absence of the collector during which spans are kept on disk.
@@ -56,6 +63,7 @@ impl Reporter {
             loss: None,
             last_error: None,
             last_warning: None,
+            waiting: None,
             #[cfg(feature = "spool")]
             away: None,
         }
@@ -70,6 +78,34 @@ impl Reporter {
     /// Remembers what went wrong last, for the line that reports a loss.
     pub(super) fn note_error(&mut self, error: String) {
         self.last_error = Some(error);
+    }
+
+    /// An attempt failed, after which its batch waits in memory for the next one.
+    pub(super) fn waits(&mut self, now: Instant) {
+        self.waiting.get_or_insert(Waiting { since: now, latest: now, is_told: false }).latest = now;
+    }
+
+    /// The collector has answered an attempt for good. A line says so where one said that it did not, unless spans have been lost
+    /// since: then another will say when they arrive again.
+    pub(super) fn answers(&mut self, now: Instant) {
+        if let Some(Waiting { since, is_told: true, .. }) = self.waiting.take()
+            && self.loss.is_none()
+        {
+            self.line(&format!("the collector is back after {:.1} s", (now - since).as_secs_f64()));
+        }
+    }
+
+    /// Judges by the attempts, not by the clock: a thread that was held up has not heard from the collector meanwhile.
+    fn observe_waiting(&mut self, stats: &Stats) {
+        if let Some(waiting) = &mut self.waiting
+            && !waiting.is_told
+            && self.loss.is_none()
+            && waiting.latest.saturating_duration_since(waiting.since) >= ABSENCE_WORTH_TELLING
+        {
+            waiting.is_told = true;
+            let error = self.error();
+            self.line(&format!("the collector is away; spans wait in memory: {} so far{error}", stats.pending));
+        }
     }
 
     /// Passes on a warning of the collector, unless it is the same as the one before.
@@ -142,6 +178,7 @@ impl Reporter {
             self.line(&format!("spans arrive again; {count} were lost within {seconds:.1} s"));
             self.loss = None;
         }
+        self.observe_waiting(stats);
     }
 
     /// The last look, after which nothing more can be lost: a loss that is still going on ends here.
@@ -226,6 +263,43 @@ mod tests {
         assert_eq!(lines.len(), 2);
         let expected = "clewline: 5 spans were lost in all (not delivered in time 3, refused by the collector 2)";
         assert_eq!(lines[1], expected);
+    }
+
+    #[test]
+    fn a_collector_that_stays_away_is_one_line_before_anything_is_lost() {
+        let (mut reporter, lines) = reporter();
+        let counters = Counters::default();
+        counters.received(7);
+        let start = Instant::now();
+        let second = |second| start + Duration::from_secs(second);
+        let told = || lines.lock().expect("no panic").clone();
+        for time in 0..5 {
+            reporter.note_error("refused".to_owned());
+            reporter.waits(second(time));
+            // However late it is: only attempts tell.
+            reporter.observe(second(100), &counters.read());
+        }
+        assert!(told().is_empty(), "{:?}", told());
+        for time in 5..9 {
+            reporter.waits(second(time));
+            reporter.observe(second(time), &counters.read());
+        }
+        let away = "clewline: the collector is away; spans wait in memory: 7 so far; last error: refused";
+        assert_eq!(told(), [away]);
+        reporter.answers(second(9));
+        reporter.answers(second(10));
+        assert_eq!(told()[1..], ["clewline: the collector is back after 9.0 s"]);
+
+        // Short absences are no news, and where spans are lost there is a line already.
+        reporter.waits(second(20));
+        reporter.answers(second(21));
+        counters.dropped(DropReason::Undeliverable, 7);
+        reporter.waits(second(30));
+        reporter.waits(second(60));
+        reporter.observe(second(60), &counters.read());
+        reporter.answers(second(61));
+        assert_eq!(told().len(), 3, "{:?}", told());
+        assert!(told()[2].contains("spans are being lost: 7 so far"), "{:?}", told());
     }
 
     #[test]

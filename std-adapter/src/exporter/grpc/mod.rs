@@ -19,6 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::connection::Connector;
 use self::message::Frame;
 use self::stop::Stop;
+use super::advice::{Spoken, with_advice};
 use super::response::with_address;
 use super::target::{Target, split_user, without_credentials};
 use super::{ExportOutcome, ExporterError, REQUEST_LIMIT, Request, SpanExporter};
@@ -99,7 +100,7 @@ impl SpanExporter for OtlpGrpcExporter {
             return ExportOutcome::TooLarge { bytes, limit: REQUEST_LIMIT };
         }
         let outcome = self.attempt(request, deadline);
-        with_address(outcome, &self.shown_url)
+        with_address(with_advice(outcome, &self.shown_url, Spoken::Grpc), &self.shown_url)
     }
 
     fn interrupter(&self) -> Option<Box<dyn Fn() + Send + Sync>> {

@@ -9,6 +9,7 @@ mod tcp;
 use std::time::{Instant, SystemTime};
 
 pub(super) use self::client::{Client, failure};
+use super::advice::{Spoken, with_advice};
 use super::json::JsonRequest;
 use super::response::with_address;
 use super::{ExportOutcome, ExporterError, REQUEST_LIMIT, Request, SpanExporter, Target};
@@ -79,7 +80,8 @@ impl SpanExporter for OtlpHttpExporter {
             return ExportOutcome::TooLarge { bytes, limit: REQUEST_LIMIT };
         }
         let outcome = self.attempt(request, deadline);
-        with_address(outcome, self.client.shown_url())
+        let url = self.client.shown_url();
+        with_address(with_advice(outcome, url, Spoken::Http), url)
     }
 
     fn interrupter(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
