@@ -19,7 +19,7 @@ for (const [what, away, back] of [
 ]) {
   test(`${what} for a while, the tab is closed and opened again: every span arrives once`, async () => {
     await withSender({}, async (sender) => {
-      const { open, arrived, indices, spans } = sender;
+      const { open, close, arrived, indices, spans } = sender;
       const opened = await open();
       await opened.evaluate(() => window.tracer.flush());
       await away(sender);
@@ -30,7 +30,7 @@ for (const [what, away, back] of [
       const stats = await statsOf(opened);
       assert.ok(isBalanced(stats) && stats.kept > 0 && stats.delivered + stats.undelivered === 0, JSON.stringify(stats));
       await opened.evaluate(() => window.record(100));
-      await opened.close();
+      await close(opened);
       assert.equal(spans().length, 0);
       await back(sender);
       const next = await open();
@@ -62,14 +62,14 @@ test("a page that stays sends what it kept when the network returns", async () =
 });
 
 test("two tabs that are closed offline, two tabs that are opened: every span arrives once", async () => {
-  await withSender({}, async ({ collector, open, spans, arrived }) => {
+  await withSender({}, async ({ collector, open, close, spans, arrived }) => {
     collector.state.down = true;
     const tabs = [await open(), await open()];
     await Promise.all(tabs.map((tab) => tab.evaluate(() => {
       window.record(400);
       return window.tracer.flush();
     })));
-    await Promise.all(tabs.map((tab) => tab.close()));
+    await Promise.all(tabs.map(close));
     collector.state.down = false;
     const next = await Promise.all([open(), open()]);
     await arrived(800);
@@ -112,12 +112,12 @@ test("a busy collector is asked again, a refusal is final, and each is counted",
 
 test("a collector that fails in the moment in which the page goes: counted, and with atLeastOnce sent again", async () => {
   for (const atLeastOnce of [false, true]) {
-    await withSender({ options: { atLeastOnce } }, async ({ collector, open, arrived, indices }) => {
+    await withSender({ options: { atLeastOnce } }, async ({ collector, open, close, arrived, indices }) => {
       const opened = await open();
       await opened.evaluate(() => window.tracer.flush());
       collector.state.status = 503;
       await opened.evaluate(() => window.record(100));
-      await opened.close();
+      await close(opened);
       await until("the last request", () => collector.requests[0]);
       collector.state.status = 200;
       const next = await open();
@@ -136,7 +136,7 @@ test("a collector that fails in the moment in which the page goes: counted, and 
 });
 
 test("the queue is bounded: the oldest make room and are counted", async () => {
-  await withSender({ options: { most: 3 } }, async ({ collector, open, arrived, indices }) => {
+  await withSender({ options: { most: 3 } }, async ({ collector, open, close, arrived, indices }) => {
     const opened = await open();
     await opened.evaluate(() => window.tracer.flush());
     collector.state.down = true;
@@ -152,7 +152,7 @@ test("the queue is bounded: the oldest make room and are counted", async () => {
       return stats.expired >= 20 ? stats : undefined;
     });
     assert.deepEqual([stats.kept, stats.expired], [50, 20], JSON.stringify(stats));
-    await opened.close();
+    await close(opened);
     collector.state.down = false;
     await open();
     await arrived(30);
@@ -161,19 +161,20 @@ test("the queue is bounded: the oldest make room and are counted", async () => {
 });
 
 test("without a database nothing is kept, and nothing else changes", async () => {
-  await withSender({}, async ({ collector, context, open, arrived, indices }) => {
+  await withSender({}, async ({ collector, context, open, close, arrived, indices }) => {
     await context.addInitScript("Object.defineProperty(window, 'indexedDB', { get() { throw new DOMException('no', 'SecurityError'); } });");
     const opened = await open();
-    collector.state.status = 503;
+    // Not before the page goes: another attempt would go with it.
+    Object.assign(collector.state, { status: 503, headers: { "retry-after": "60" } });
     const stats = await opened.evaluate(async () => {
       window.record(10);
       await window.tracer.flush();
       return window.tracer.stats();
     });
     assert.ok(isBalanced(stats) && stats.waiting === 10 && !stats.kept, JSON.stringify(stats));
-    collector.state.status = 200;
+    Object.assign(collector.state, { status: 200, headers: {} });
     await opened.evaluate(() => window.record(90));
-    await opened.close();
+    await close(opened);
     await arrived(100);
     assert.deepEqual(indices(), upTo(100));
   });
@@ -181,7 +182,7 @@ test("without a database nothing is kept, and nothing else changes", async () =>
 
 test("a page that records a lot and goes before its database has opened: every span arrives with the next page", async () => {
   // What a browser may cut off when it closes a tab is sent again.
-  await withSender({ options: { atLeastOnce: true } }, async ({ context, open, indices }) => {
+  await withSender({ options: { atLeastOnce: true } }, async ({ context, open, close, indices }) => {
     await context.addInitScript("if (location.hash === '#slow') IDBFactory.prototype.open = () => ({});");
     const opened = await open("/#slow");
     const stats = await opened.evaluate(() => {
@@ -189,7 +190,7 @@ test("a page that records a lot and goes before its database has opened: every s
       return window.tracer.stats();
     });
     assert.ok(isBalanced(stats) && stats.batchFull === 0, JSON.stringify(stats));
-    await opened.close();
+    await close(opened);
     await open();
     const distinct = await until("500 spans", () => {
       const found = [...new Set(indices())];

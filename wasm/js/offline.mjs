@@ -134,6 +134,8 @@ function keep({ name, most, atLeastOnce }) {
     recent = recent.filter((one) => one.key !== key);
     // The browser refuses it when others have spent the budget: after a failure, not so.
     const isSettled = await attempt({ bytes, spans, key }, !pause());
+    // Only now: a page that is left while an answer is being read leaves word of it.
+    for (const flight of flights) if (flight.key === key) flights.delete(flight);
     if (isSettled) await settle({ key, record });
     // In case that a trace took its place.
     else store.put([[key, record]], ignore);
@@ -152,7 +154,10 @@ function keep({ name, most, atLeastOnce }) {
   /** Whether no other page can have taken what this one kept. */
   const isOurs = ({ key }) => isChosen || store.isUntouched(key);
 
-  /** The page is hidden or left: the oldest goes first, as far as the budgets reach, and the rest is kept. */
+  /**
+   * The page is hidden or left: the oldest goes first, as far as the budgets reach, and the rest is kept. A browser ends a page that takes
+   * long to leave in the midst of it, so what goes is written down before it goes: it cannot arrive twice, nor be lost uncounted.
+   */
   function leave(type) {
     const isLeft = type === "pagehide";
     // A collector that did not answer will not answer now either.
@@ -166,39 +171,40 @@ function keep({ name, most, atLeastOnce }) {
       }
       handOver();
     }
-    const traces = [];
-    if (isLeft && !isFailing && !atLeastOnce) {
-      while (recent.length && fetchedLater(recent[0].request)) {
-        count("kept", -recent[0].request.spans);
-        traces.push(recent.shift());
-      }
-      for (let request; !recent.length && (request = next()); ) {
-        if (!fetchedLater(request)) {
-          takeBack(request);
-          break;
-        }
-        release(request);
-        traces.push({ request, key: store.newKey() });
-      }
-      for (const { request, key } of traces) {
-        count("handedOver", request.spans);
-        unheard.push(key);
-      }
-    }
     isLeaving = false;
-
-    if (store.isUsable()) keepBatch(store.putNow);
     if (isLeft) {
-      for (const flight of flights) traces.push(Object.assign(flight, { isLeft, key: flight.key ?? store.newKey() }));
+      for (const flight of flights) Object.assign(flight, { isLeft, key: flight.key ?? store.newKey() });
+      store.putNow([...flights].map(({ request, key }) => [key, trace(request)]), ignore);
       // A page that goes into the back-forward cache holds no lock.
       isGone = true;
       wake?.();
-    } else if (recent.length) void drain(RESPITE);
-    if (traces.length) store.putNow(traces.map(({ request, key }) => [key, trace(request)]), ignore);
-    if (isLeft) {
-      store.secure();
-      // It may be in both places now, of which the next page empties one.
-      recent = [];
+    }
+    if (store.isUsable()) keepBatch(store.putNow);
+    if (!isLeft) {
+      if (recent.length) void drain(RESPITE);
+      return;
+    }
+    store.secure();
+    if (globalThis.fetchLater && !isFailing && !atLeastOnce) fetchRestLater();
+    // It may be in both places now, of which the next page empties one.
+    recent = [];
+  }
+
+  /** Gives the browser what it takes of the rest, the oldest first. Nobody will say whether it arrived. */
+  function fetchRestLater() {
+    const isTaken = (request) => dispatch(request, { later: true }) === true;
+    for (let one; (one = recent[0]); recent.shift()) {
+      const { request, key } = one;
+      store.putNow([[key, trace(request)]], ignore);
+      if (!isTaken(request)) return store.putNow([[key, record(request)]], ignore);
+      count("kept", -request.spans);
+      count("handedOver", request.spans);
+      unheard.push(key);
+    }
+    // There was no place for these.
+    for (let request; (request = next()); count("handedOver", request.spans)) {
+      if (!isTaken(request)) return takeBack(request);
+      release(request);
     }
   }
 
@@ -214,12 +220,10 @@ function keep({ name, most, atLeastOnce }) {
     });
   }
 
-  /** `fetchLater` has a budget of its own. Nobody will say whether it arrived. */
-  const fetchedLater = (request) => dispatch(request, { later: true }) === true;
-
+  /** `fetchLater` has a budget of its own. */
   function fetchLater(address, { method, headers, body }) {
     try {
-      return globalThis.fetchLater?.(address, { method, headers, body, activateAfter: 0 }) !== undefined;
+      return globalThis.fetchLater(address, { method, headers, body, activateAfter: 0 }) !== undefined;
     } catch {
       // No more room there either.
       return false;
@@ -247,22 +251,27 @@ function keep({ name, most, atLeastOnce }) {
   async function fly(send, address, init) {
     const { request } = init;
     const flight = { request, key: request.key };
-    let isLast = isLeaving;
+    const isNow = isLeaving;
+    let isLast = isNow;
     if (isLast) void task().then(() => (isLast = false));
     flights.add(flight);
     try {
-      if (!canKeepAlive && isLeaving) return beacon(address, init);
+      // Right behind `leave`, which has written it down by then.
+      if (isNow) await undefined;
+      if (!canKeepAlive && isNow) return beacon(address, init);
       return await send.call(globalThis, address, init);
     } catch (error) {
       // Refused at once, because others spent the budget: the page may have no other moment.
-      if (isLast) request.isKept = keepAll([request], store.putNow) !== undefined;
+      if (isLast) request.isKept = request.key ? store.putNow([[request.key, record(request)]], ignore) : keepAll([request], store.putNow) !== undefined;
       // A page that is left is told that its requests failed, while they go on.
       else await task();
-      if (flight.isLeft) return unknown(request);
+      if (flight.isLeft && !request.isKept) return unknown(request);
       throw error;
     } finally {
-      flights.delete(flight);
-      if (flight.key && !request.key) void store.remove(flight.key).catch(ignore);
+      if (!request.key) {
+        flights.delete(flight);
+        if (flight.key) void store.remove(flight.key).catch(ignore);
+      }
     }
   }
 

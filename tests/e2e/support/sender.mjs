@@ -19,7 +19,9 @@ const script = (endpoint, { imports, options, others }) => `
     for (const end = index + count; index < end; index++) {
       tracer.startSpan("work", { attributes: { index, "http.request.method": "GET", "url.full": "https://shop.example/cart/items/17", text } }).end();
     }
-  };`;
+  };
+  // Behind the package's own.
+  addEventListener("pagehide", () => (localStorage.left = "in peace"));`;
 
 /**
  * Starts a site with a collector of its own, on the same origin or another, behind a preflight of 150 ms. `imports` and `others` are
@@ -46,6 +48,16 @@ export async function startSender(browser, { isSameOrigin = false, imports = "",
     context,
     spans,
     open: (path = "/") => openPage(context, site.url + path),
+    /**
+     * Leaves a page and closes its tab. A page that is only closed the browser ends after half a second, in the midst of what its listeners do:
+     * on a busy machine, that is too soon for any of them.
+     */
+    async close(opened) {
+      await opened.goto("about:blank");
+      await opened.close();
+    },
+    /** Whether the page that went before this one was given the time that its listeners took. */
+    hasLeftInPeace: (next) => next.evaluate(() => localStorage.left === "in peace"),
     /** Waits until so many spans are there. */
     arrived: (count) => until(() => `${count} spans, of which ${spans().length} are there`, () => (spans().length >= count ? true : undefined)),
     /** Their numbers, in order, each as often as it arrived. */
@@ -67,7 +79,7 @@ export function senders() {
   return async (options, run) => {
     const sender = await startSender(browser, options);
     try {
-      await run(sender);
+      return await run(sender);
     } finally {
       await sender.end();
     }
