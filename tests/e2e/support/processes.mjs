@@ -39,7 +39,8 @@ async function start(name, program, args, environment = {}) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
-  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));
+  // Not "exit", behind which there may still be something to read of what it said.
+  const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve(signal ?? code)));
   const url = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
