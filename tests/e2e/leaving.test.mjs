@@ -50,9 +50,16 @@ test("a page that is left in the moment of the outcome sends its spans", async (
 });
 
 test("a page that is closed right after the outcome sends its spans", async () => {
-  const { traceId } = await checkOut(page);
-  await page.close();
-  await spansOf(viewer, traceId, [...OF_THE_PAGE, "shop: POST /api/checkout"]);
+  // A browser ends a page that is closed after half a second, on a busy machine before its listeners began: such a page says nothing about them.
+  for (let isInTime = false, round = 0; !isInTime; round++) {
+    assert.ok(round < 50, "every page was ended too soon");
+    await page.evaluate(() => addEventListener("pagehide", () => (localStorage.isInTime = true)));
+    const { traceId } = await checkOut(page);
+    await page.close();
+    page = await openPage(profile, shop.url);
+    isInTime = await page.evaluate(() => "isInTime" in localStorage);
+    if (isInTime) await spansOf(viewer, traceId, [...OF_THE_PAGE, "shop: POST /api/checkout"]);
+  }
 });
 
 test("a server that is told to stop delivers its last spans and ends well", async () => {
