@@ -50,6 +50,26 @@ X: carries no context that is known here
     assert!(text.contains("trace id      0000000000000000463ac35c9f6413ad") && !text.contains("not read"), "{text}");
 }
 
+/// OpenTelemetry, "TraceState Handling": what samplers do not understand they ignore, which nobody else would notice.
+#[test]
+fn what_samplers_ignore_in_a_valid_list_is_named() {
+    let parent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
+    for (list, rule) in [
+        ("ot=th:8", None),
+        ("ot=th:8;rv:0123456789abcd;k1:13", None),
+        ("ot=th:8A", Some("th is not 1 to 14 lower-case hexadecimal digits")),
+        ("congo=1,ot=rv:0123", Some("rv is not 14 lower-case hexadecimal digits")),
+        ("ot=th:8;th:9", Some("a sub-key stands there twice")),
+        ("ot=threshold", Some("a sub-key is not a-z followed by a-z and 0-9, and ':'")),
+    ] {
+        let text = explained(&[parent, &format!("tracestate: {list}")]);
+        let expected = rule.map_or(String::new(), |rule| format!("broken rules\n  tracestate ot: {rule}\n"));
+        assert!(text.contains(&format!("{expected}passed on\n")), "{list}: {text}");
+        assert_eq!(text.contains("broken rules"), rule.is_some(), "{list}: {text}");
+        assert!(text.ends_with(&format!("  tracestate: {list}\n")), "{text}");
+    }
+}
+
 #[test]
 fn headers_cannot_steer_the_terminal() {
     let text = explained(&["baggage: a=%1B%5B2J"]);

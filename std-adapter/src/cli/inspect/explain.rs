@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clewline::propagation::HeaderSource as _;
 use clewline_core::baggage;
+use clewline_core::ot::{self, OtError, OtState};
 
 use super::Format;
 use super::headers::{ContextFinding, Findings};
@@ -29,9 +30,10 @@ pub(super) fn explain<V: AsRef<[u8]>>(format: Format, headers: &[(&str, V)]) -> 
             line(&mut text, 2, &member.key, &format!("{}{properties}", member.value));
         }
     }
-    if !findings.errors.is_empty() {
+    let ot_error = ot_error(&findings).map(|error| error.to_string());
+    if !findings.errors.is_empty() || ot_error.is_some() {
         text.push_str("broken rules\n");
-        for error in &findings.errors {
+        for error in findings.errors.iter().chain(&ot_error) {
             line(&mut text, 2, error, "");
         }
     }
@@ -55,6 +57,12 @@ pub(super) fn explain<V: AsRef<[u8]>>(format: Format, headers: &[(&str, V)]) -> 
         }
     }
     text
+}
+
+/// The rule that the samplers' member of the list breaks. To W3C the list is well-formed all the same, and is passed on.
+fn ot_error(findings: &Findings) -> Option<OtError> {
+    let (_, value) = findings.tracestate.iter().flatten().find(|(key, _)| key == ot::KEY)?;
+    OtState::parse(value).map_or_else(Some, |state| state.error())
 }
 
 fn explain_context(text: &mut String, context: &ContextFinding) {
