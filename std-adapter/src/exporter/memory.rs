@@ -26,7 +26,7 @@ use crate::time::Instant;
 ///
 /// let tracer = pipeline.tracer(&Scope { name: "shop", ..Scope::default() });
 /// tracer.span("charge").start().set("order.total", 42).end();
-/// pipeline.flush(Duration::from_secs(5))?;
+/// pipeline.flush(Duration::from_secs(30))?;
 ///
 /// let spans = memory.take();
 /// assert_eq!((spans.len(), spans[0].name.as_str()), (1, "charge"));

@@ -42,7 +42,7 @@ const LONGEST_WITHOUT_NEWS: usize = 64;
 ///     .destination(Destination::new("archive", Box::new(Discard)))
 ///     .start()?;
 /// pipeline.tracer(&Scope { name: "shop", ..Scope::default() }).span("GET /cart").start().end();
-/// assert!(pipeline.flush(Duration::from_secs(5)).is_ok());
+/// assert!(pipeline.flush(Duration::from_secs(30)).is_ok());
 /// assert_eq!((pipeline.ledger().delivered, pipeline.ledgers().len()), (1, 2));
 /// # Ok(())
 /// # }

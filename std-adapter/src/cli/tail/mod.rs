@@ -89,7 +89,15 @@ async fn follow(arguments: &TailArguments, style: Style) -> Result<(), String> {
             },
             () = tokio::time::sleep(TICK), if !pending.is_empty() => {
                 for trace_id in pending.finished(Instant::now()) {
-                    let Some(trace) = matching(endpoint, &trace_id, &filters).await else { continue };
+                    let trace = match matching(endpoint, &trace_id, &filters).await {
+                        Ok(Some(trace)) => trace,
+                        Ok(None) | Err(RequestError::Refused(..)) => continue,
+                        // A server that did not answer in time, or is away, is asked again.
+                        Err(RequestError::Unreachable(_)) => {
+                            pending.changed(trace_id, true, Instant::now());
+                            continue;
+                        }
+                    };
                     let before = pending.printed(&trace_id, trace.spans.len());
                     match print(&tree::render(&trace, before, style)) {
                         Ok(()) => {}
@@ -113,18 +121,17 @@ async fn reconnected(endpoint: &Endpoint, last_event_id: Option<String>) -> Foll
 }
 
 /// The trace, if it is still there and satisfies the filters.
-async fn matching(endpoint: &Endpoint, trace_id: &str, filters: &str) -> Option<TraceDocument> {
+async fn matching(endpoint: &Endpoint, trace_id: &str, filters: &str) -> Result<Option<TraceDocument>, RequestError> {
     #[derive(Deserialize)]
     struct Matched {
         matched: usize,
     }
-    let body = endpoint.get(&format!("/api/traces?{filters}trace_id={trace_id}&limit=0")).await.ok()?;
-    let Matched { matched } = serde_json::from_slice(&body).ok()?;
-    if matched == 0 {
-        return None;
+    let body = endpoint.get(&format!("/api/traces?{filters}trace_id={trace_id}&limit=0")).await?;
+    if serde_json::from_slice::<Matched>(&body).map_or(0, |answer| answer.matched) == 0 {
+        return Ok(None);
     }
-    let body = endpoint.get(&format!("/api/traces/{trace_id}")).await.ok()?;
-    serde_json::from_slice(&body).ok()
+    let body = endpoint.get(&format!("/api/traces/{trace_id}")).await?;
+    Ok(serde_json::from_slice(&body).ok())
 }
 
 fn print(tree: &str) -> io::Result<()> {
