@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -72,8 +72,12 @@ impl Board {
 
     /// Boots the board, sends it `input`, and reads its line until `bytes` have come after its `answer`, and to the end of that frame.
     ///
-    /// A busy machine may bring the input late, and the board talks meanwhile.
+    /// The input lies in the pipe before the board boots, and a pipe (64 KiB) holds all that is read here. So it does not matter how
+    /// late a busy machine lets this program write or read: a board whose line is held up would have to drop spans.
     pub(crate) fn run(&self, input: &[u8], answer: impl Fn(&[u8]) -> bool, bytes: usize) -> Vec<u8> {
+        // Open to the end, so that the board's host does not go away.
+        let (to_emulator, mut to_board) = io::pipe().expect("a pipe");
+        to_board.write_all(input).expect("the pipe has room for it");
         let mut command = Command::new(self.emulator);
         command
             .args(self.arguments)
@@ -90,12 +94,10 @@ impl Board {
                 "-kernel",
             ])
             .arg(self.program())
-            .stdin(Stdio::piped())
+            .stdin(to_emulator)
             .stdout(Stdio::piped());
         let mut emulator = Running(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.emulator)));
-        let mut to_board = emulator.0.stdin.take().expect("piped");
         let mut from_board = emulator.0.stdout.take().expect("piped");
-        to_board.write_all(input).and_then(|()| to_board.flush()).expect("the emulator listens");
 
         let (send, receive) = mpsc::channel();
         thread::spawn(move || {
