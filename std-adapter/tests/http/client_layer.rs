@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -66,17 +65,23 @@ async fn the_span_ends_with_the_body() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_an_error() {
-    let handler = async || {
-        let parts = [Ok(Bytes::from_static(b"some")), Err(std::io::Error::other("broken"))];
-        Body::from_stream(stream::iter(parts).then(async |part| {
-            // So that the first part leaves before the connection does.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            part
-        }))
+    let arrived = Arc::new(Notify::new());
+    let told = Arc::clone(&arrived);
+    let handler = async move || {
+        let first = stream::iter([Ok(Bytes::from_static(b"some"))]);
+        // The first part leaves before the connection does.
+        let told = Arc::clone(&told);
+        let second = stream::once(async move {
+            told.notified().await;
+            Err(std::io::Error::other("broken"))
+        });
+        Body::from_stream(first.chain(second))
     };
     let address = serve(Router::new().route("/layer/broken", get(handler))).await;
-    let response = client().oneshot(request(address, "/layer/broken")).await.unwrap();
-    assert!(response.into_body().collect().await.is_err());
+    let mut body = client().oneshot(request(address, "/layer/broken")).await.unwrap().into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "some");
+    arrived.notify_one();
+    assert!(body.collect().await.is_err());
     let span = the_span(|span| is_of(span, "/layer/broken")).await;
     assert_eq!((verdict(&span), events(&span)), ((ERROR, Some("_OTHER")), vec!["exception"]));
 }
