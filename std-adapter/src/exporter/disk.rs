@@ -57,6 +57,7 @@ impl Disk {
     pub(super) fn take_over(&self, hand: &Hand) {
         self.queue.end_attempt();
         keep_hand(&self.spool, hand);
+        self.spool.put_back();
         self.queue.go_away();
     }
 
@@ -125,7 +126,7 @@ impl Keeping {
         let mut due_at = after(self.schedule_delay);
         while let Some(call) = self.queue.wait_to_keep(due_at) {
             if let Some(hand) = &call.hand {
-                keep_hand(&self.spool, hand);
+                keep_tried(&self.spool, hand);
             }
             // What is due is fetched whole, so that a flush reaches all that ended before it.
             let enough = if call.is_due { usize::MAX } else { self.queue.room() };
@@ -145,6 +146,16 @@ fn keep_hand(spool: &Spool, hand: &Hand) {
     let mut place = hand.place();
     if *place == Place::Memory {
         spool.keep(&[(hand.number, &hand.chunks)]);
+        *place = Place::Disk;
+    }
+}
+
+/// Puts a batch on disk whose attempt goes on: it may still be delivered, so that it is not to be dropped for others.
+fn keep_tried(spool: &Spool, hand: &Hand) {
+    let mut place = hand.place();
+    if *place == Place::Memory {
+        spool.keep(&[(hand.number, &hand.chunks)]);
+        spool.hold(hand.number);
         *place = Place::Disk;
     }
 }

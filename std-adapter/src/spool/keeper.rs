@@ -216,6 +216,11 @@ impl Spool {
         self.count.store(state.entries.len(), Ordering::Release);
     }
 
+    /// Says that a request is on its way, until it is settled or put back.
+    pub(crate) fn hold(&self, number: u64) {
+        self.lock().in_flight = Some(number);
+    }
+
     /// Says that a request that was on its way stays on disk.
     pub(crate) fn put_back(&self) {
         self.lock().in_flight = None;

@@ -1,8 +1,16 @@
 //! The spool's file stays within its bound, and what does not fit is counted.
 
-use clewline::spool::{SpoolOptions, WhenFull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
-use super::support::{Collector, Directory, Mood, PATIENCE, record, start, wait_for};
+use clewline::exporter::{Destination, ExportOutcome, Request, SpanExporter, WorkerSettings};
+use clewline::spool::{SpoolOptions, WhenFull};
+use clewline::{Pipeline, Scope};
+use clewline_core::AlwaysOn;
+
+use super::support::{Collector, Directory, Mood, PATIENCE, record, settings, start, wait_for};
 
 const BOUND: u64 = 2 << 20;
 /// Spans of a request, where nothing else is said.
@@ -83,4 +91,46 @@ fn requests_of_every_size_stay_within_the_bound() {
         assert!(dropped.spool_full > 0, "the bound was reached: {:?}", pipeline.ledger());
         assert_eq!(dropped.spool_failed, 0);
     }
+}
+
+/// Takes everything, the first request once it is let go on.
+struct Slow {
+    go_on: Receiver<()>,
+    taken: Arc<AtomicU64>,
+}
+
+impl SpanExporter for Slow {
+    fn export(&mut self, request: &Request<'_>, _: Option<Instant>) -> ExportOutcome {
+        if self.taken.load(Ordering::Relaxed) == 0 {
+            // An error means that the test has ended.
+            let _ = self.go_on.recv();
+        }
+        self.taken.fetch_add(request.spans() as u64, Ordering::Relaxed);
+        ExportOutcome::Delivered
+    }
+}
+
+#[test]
+fn what_is_being_tried_is_not_dropped_for_others_and_counts_as_delivered() {
+    let directory = Directory::new("tried");
+    let (let_go, go_on) = channel();
+    let taken = Arc::new(AtomicU64::new(0));
+    let exporter = Slow { go_on, taken: Arc::clone(&taken) };
+    let settings = WorkerSettings { export_timeout: None, ..settings().0 };
+    let destination = Destination::new("test", Box::new(exporter)).settings(settings);
+    let destination = destination.spool(directory.options().max_bytes(BOUND));
+    let pipeline = Pipeline::builder(&[]).sampler(Box::new(AlwaysOn)).destination(destination).start().unwrap();
+    let tracer = pipeline.tracer(&Scope::default());
+    record(tracer, "tried", 10);
+    pipeline.flush(PATIENCE).unwrap();
+    assert_eq!(pipeline.ledger().spooled, 10, "the attempt goes on");
+    for round in 0..40 {
+        record(tracer, &format!("a-name-that-takes-its-room-{round}"), 500);
+        pipeline.flush(PATIENCE).unwrap();
+    }
+    let full = pipeline.ledger();
+    assert!(full.dropped_exporting.spool_full > 1000 && full.delivered == 0, "{full:?}");
+    let_go.send(()).unwrap();
+    let ledger = wait_for(pipeline, |ledger| ledger.pending == 0);
+    assert_eq!((ledger.delivered, ledger.dropped()), (taken.load(Ordering::Relaxed), full.dropped()), "{ledger:?}");
 }
