@@ -18,6 +18,8 @@ const OF_RUST = ["PUT", "remember", "POST", "buy"];
 const OF_JAVASCRIPT = ["show receipt", "click"];
 
 let browser, profile, site, page;
+/** What the answers to exports wait for. */
+let answering;
 
 before(async () => {
   if (!existsSync(path.join(PKG, "rust_page.js"))) throw new Error(`${PKG} is not built: run \`cargo xtask test --only e2e\``);
@@ -46,8 +48,12 @@ beforeEach(async () => {
     ...pages,
     "/api/checkout": "receipt 12",
     "/api/carts/7": { body: "" },
-    "/v1/traces": { body: "", type: "application/x-protobuf" },
+    "/v1/traces": async () => {
+      await answering;
+      return { body: "", type: "application/x-protobuf" };
+    },
   });
+  answering = undefined;
   page = await openPage(profile, site.url);
 });
 
@@ -119,6 +125,25 @@ for (const [how, leave] of [
     await checkOut();
     await leave();
     await arrived([...OF_RUST, ...OF_JAVASCRIPT]);
+  });
+}
+
+for (const [how, leave] of [
+  ["reloaded", () => page.reload()],
+  ["left and entered anew", () => page.goto(`${site.url}/elsewhere`).then(() => page.goto(site.url))],
+]) {
+  test(`a page that is ${how} while its spans are on their way sends them once`, async () => {
+    let answer;
+    answering = new Promise((resolve) => (answer = resolve));
+    await checkOut();
+    const names = [...OF_RUST, ...OF_JAVASCRIPT];
+    const { click } = await arrived(names);
+    await leave();
+    answer();
+    // By the time the next page's are there, those of the page before it would be.
+    await checkOut();
+    await until("the next page's spans", () => spans().filter(({ traceId }) => traceId !== click.traceId).length >= names.length || undefined);
+    assert.deepEqual(spans().map(({ name }) => name).sort(), [...names, ...names].sort());
   });
 }
 

@@ -295,7 +295,12 @@ async fn outcome(sent: Result<Promise, JsValue>) -> ExportOutcome {
     // No answer is as retryable as a busy collector.
     let none = ExportOutcome::Retryable { after: None, reason: String::new() };
     let Ok(sent) = sent else { return none };
-    let Ok(answer) = JsFuture::from(sent).await else { return none };
+    let Ok(answer) = JsFuture::from(sent).await else {
+        // A page that is left hears that its requests failed, while they go on: it has no other task, and must not send them again.
+        let task = Promise::new(&mut |resolve, _| drop(js::set_timeout(&resolve, 0.0)));
+        let _ = JsFuture::from(task).await;
+        return none;
+    };
     let answer: Answer = answer.unchecked_into();
     match answer.status() {
         200..=299 => match answer.array_buffer().map(JsFuture::from) {
