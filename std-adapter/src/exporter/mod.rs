@@ -72,7 +72,7 @@ pub use http::{HttpEncoding, OtlpHttpExporter};
 pub use memory::MemoryExporter;
 pub use outbox::{Outbox, OutboxLimits, Parcel};
 pub use settings::WorkerSettings;
-pub(crate) use stats::Counters;
+pub(crate) use stats::{Counters, REJECTED, write_counts};
 pub use stats::{DropReason, Dropped, Inherited, Stats};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use target::Target;

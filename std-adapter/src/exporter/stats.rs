@@ -47,6 +47,18 @@ impl Dropped {
     pub const fn total(&self) -> u64 {
         self.queue_full + self.undeliverable + self.too_large + self.shutdown + self.spool_full + self.spool_failed
     }
+
+    /// The reasons in words.
+    pub(crate) const fn reasons(&self) -> [(&'static str, u64); 6] {
+        [
+            ("queue full", self.queue_full),
+            ("not delivered in time", self.undeliverable),
+            ("too large", self.too_large),
+            ("shut down", self.shutdown),
+            ("spool full", self.spool_full),
+            ("spool failed", self.spool_failed),
+        ]
+    }
 }
 
 /// The ledger at one moment: `received = delivered + rejected + dropped.total() + pending`.
@@ -101,21 +113,26 @@ impl Stats {
 impl fmt::Display for Stats {
     /// The lost spans by reason, without the reasons that did not occur.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reasons = [
-            ("queue full", self.dropped.queue_full),
-            ("not delivered in time", self.dropped.undeliverable),
-            ("refused by the collector", self.rejected),
-            ("too large", self.dropped.too_large),
-            ("shut down", self.dropped.shutdown),
-            ("spool full", self.dropped.spool_full),
-            ("spool failed", self.dropped.spool_failed),
-        ];
-        for (index, (reason, count)) in reasons.into_iter().filter(|(_, count)| *count > 0).enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{reason} {count}")?;
-        }
-        Ok(())
+        let [queue_full, undeliverable, others @ ..] = self.dropped.reasons();
+        let rejected = (REJECTED, self.rejected);
+        write_counts(f, "", [queue_full, undeliverable, rejected].into_iter().chain(others))
     }
+}
+
+/// What [`Stats::rejected`] is called.
+pub(crate) const REJECTED: &str = "refused by the collector";
+
+/// Writes `before` and the counts that are not zero; nothing if all of them are.
+pub(crate) fn write_counts(
+    f: &mut fmt::Formatter<'_>,
+    before: &str,
+    counts: impl IntoIterator<Item = (&'static str, u64)>,
+) -> fmt::Result {
+    for (index, (name, count)) in counts.into_iter().filter(|(_, count)| *count > 0).enumerate() {
+        let before = if index == 0 { before } else { ", " };
+        write!(f, "{before}{name} {count}")?;
+    }
+    Ok(())
 }
 
 /// The counters behind [`Stats`].

@@ -49,6 +49,9 @@ pub enum InitError {
 /// Spans of level INFO and above are recorded, or those that `RUST_LOG` asks for (`level` or `target=level,…`). To combine
 /// the layer with others, call [`start`] and add [`layer`](crate::layer) to your own subscriber.
 ///
+/// A server that forks its workers calls it in each of them. A fork of a process that traces already makes ids of its own and passes
+/// contexts on, but has no exporter thread: what it records is never sent, and a flush there says so at once.
+///
 /// ```no_run
 /// # fn main() -> Result<(), clewline::InitError> {
 /// let _guard = clewline::init()?;

@@ -1,10 +1,11 @@
 //! The ledger: what became of every span that was started.
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 
 use super::lane::Counters;
 use super::tail::TailCounts;
-use crate::exporter::{Dropped, Inherited, Stats};
+use crate::exporter::{Dropped, Inherited, REJECTED, Stats, write_counts};
 
 /// What became of every recorded span, at one moment. Nothing is missing:
 /// `started = delivered + rejected + dropped() + not_exported + pending`.
@@ -80,6 +81,26 @@ impl Ledger {
     }
 }
 
+impl fmt::Display for Ledger {
+    /// One line for people: how many spans have begun, and what became of them, without the numbers that are zero.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "started {}", self.started)?;
+        let done = [
+            ("delivered", self.delivered),
+            (REJECTED, self.rejected),
+            ("thread's buffer full", self.dropped_buffer_full),
+        ];
+        let others = [
+            ("not kept by the tail rule", self.dropped_by_tail_rule),
+            ("undecided by the tail rule", self.dropped_undecided),
+            ("not exported", self.not_exported),
+            ("pending", self.pending),
+        ];
+        write_counts(f, ": ", done.into_iter().chain(self.dropped_exporting.reasons()).chain(others))?;
+        write_counts(f, "; ", [("refused starts", self.refused_starts), ("dropped content", self.dropped_content)])
+    }
+}
+
 /// What one destination made of the spans. `ledger` is as exact as that of the whole, with the same number of spans started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,5 +144,33 @@ impl Totals {
         self.not_exported += thread.not_exported.load(Ordering::Relaxed);
         self.dropped_full += thread.dropped_full.load(Ordering::Relaxed);
         self.dropped_content += thread.dropped_content.load(Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_reads_as_a_line_whose_numbers_add_up() {
+        assert_eq!(Ledger::default().to_string(), "started 0");
+        let dropped_exporting = Dropped { undeliverable: 3, spool_failed: 1, ..Dropped::default() };
+        let ledger = Ledger { started: 15, delivered: 9, rejected: 2, dropped_exporting, ..Ledger::default() };
+        let expected = "started 15: delivered 9, refused by the collector 2, not delivered in time 3, spool failed 1";
+        assert_eq!(ledger.to_string(), expected);
+        let ledger = Ledger {
+            started: 1 + 2 + 4 + 8 + 16,
+            dropped_buffer_full: 1,
+            dropped_by_tail_rule: 2,
+            dropped_undecided: 4,
+            not_exported: 8,
+            pending: 16,
+            refused_starts: 5,
+            dropped_content: 6,
+            ..Ledger::default()
+        };
+        let expected = "started 31: thread's buffer full 1, not kept by the tail rule 2, undecided by the tail rule 4, \
+                        not exported 8, pending 16; refused starts 5, dropped content 6";
+        assert_eq!(ledger.to_string(), expected);
     }
 }

@@ -265,6 +265,7 @@ fn a_mistake_is_named_with_its_field_and_its_place() {
     let json = [
         ("{\"service_nam\": \"a\"}", (1, 14), None, "did you mean `service_name`"),
         ("{\"zzzzzz\": 1}", (1, 9), None, "is not one of `enabled`"),
+        ("{\"jaeger_endpoint\": \"http://j\"}", (1, 18), None, "did you mean `jaeger.endpoint`?"),
         ("{\n \"batch\": {\"max_queue_sise\": 1}}", (2, 27), None, "of `batch`"),
         ("{\n  \"enabled\": \"yes\"\n}", (2, 18), Some("enabled"), "expected a boolean"),
         ("{\"limits\": {\"event_count\": \"many\"}}", (1, 33), Some("limits.event_count"), "a whole number"),
@@ -298,6 +299,8 @@ fn a_mistake_is_named_with_its_field_and_its_place() {
     }
     let toml = [
         ("service_nam = 'a'", (1, 1), None, "did you mean `service_name`"),
+        ("max_queue_size = 1", (1, 1), None, "did you mean `batch.max_queue_size`?"),
+        ("max_bytes = 1", (1, 1), None, "is not one of `enabled`"),
         ("enabled = true\nbatch.max_queue_sise = 1", (2, 7), None, "did you mean `max_queue_size`"),
         ("\n[limits]\nevent_count = 'many'", (3, 15), Some("limits.event_count"), "a whole number"),
         ("enabled = tru", (1, 11), None, ""),

@@ -19,6 +19,8 @@ pub(super) trait Section {
     const FIELDS: &'static [&'static str];
     /// The names of fields that it has from a table within it, whose name may be left out.
     const INHERITED: &'static [&'static str] = &[];
+    /// Tables within it, and the names of their fields.
+    const TABLES: &'static [(&'static str, &'static [&'static str])] = &[];
 
     /// Takes the value of one of these fields.
     fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error>;
@@ -54,9 +56,12 @@ impl<'de, S: Section> Visitor<'de> for SectionSeed<'_, S> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Vec::new();
-        while let Some(name) =
-            map.next_key_seed(NameSeed { known: [S::FIELDS, S::INHERITED], seen: &seen, path: &self.path })?
-        {
+        while let Some(name) = map.next_key_seed(NameSeed {
+            known: [S::FIELDS, S::INHERITED],
+            tables: S::TABLES,
+            seen: &seen,
+            path: &self.path,
+        })? {
             let field = Field { map: &mut map, path: format!("{}{name}", self.path), warnings: &mut *self.warnings };
             self.section.take(name, field)?;
             seen.push(name);
@@ -69,6 +74,7 @@ impl<'de, S: Section> Visitor<'de> for SectionSeed<'_, S> {
 /// Reads the name of a field, so that a wrong one is refused where it stands.
 struct NameSeed<'n> {
     known: [&'static [&'static str]; 2],
+    tables: &'static [(&'static str, &'static [&'static str])],
     /// Those that this table has had.
     seen: &'n [&'static str],
     path: &'n str,
@@ -90,18 +96,32 @@ impl Visitor<'_> for NameSeed<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<&'static str, E> {
-        let Self { known, seen, path } = self;
+        let Self { known, tables, seen, path } = self;
         let known = known.iter().copied().flatten().copied();
         match known.clone().find(|known| *known == name) {
             Some(name) if seen.contains(&name) => Err(E::custom(format!("the field `{path}{name}` stands here twice"))),
             Some(name) => Ok(name),
             None => {
                 let table = path.strip_suffix('.').map_or_else(String::new, |table| format!("of `{table}` "));
-                let problem = names::unknown(name, known);
+                let problem = match within(name, tables) {
+                    Some((inner, field)) => format!("{name:?} is not known; did you mean `{path}{inner}.{field}`?"),
+                    None => names::unknown(name, known),
+                };
                 Err(E::custom(format!("the field {table}{problem}")))
             }
         }
     }
+}
+
+/// The field of a table that is meant by its name alone (`max_queue_size`), or by both in one (`jaeger_endpoint`).
+fn within(name: &str, tables: &[(&'static str, &'static [&'static str])]) -> Option<(&'static str, &'static str)> {
+    let fields = tables.iter().flat_map(|(table, fields)| fields.iter().map(move |field| (*table, *field)));
+    let in_one = |table: &str| name.strip_prefix(table).and_then(|rest| rest.strip_prefix('_'));
+    fields.clone().find(|(table, field)| in_one(table) == Some(*field)).or_else(|| {
+        let mut alone = fields.filter(|(_, field)| *field == name);
+        // One that several tables have says nothing.
+        alone.next().filter(|_| alone.next().is_none())
+    })
 }
 
 /// The value of one field, to be taken by one of these methods.

@@ -56,6 +56,17 @@ impl Section for TracingConfig {
         "warnings",
     ];
     const INHERITED: &'static [&'static str] = OtlpConfig::FIELDS;
+    const TABLES: &'static [(&'static str, &'static [&'static str])] = &[
+        ("otlp", OtlpConfig::FIELDS),
+        ("jaeger", OtlpConfig::FIELDS),
+        ("zipkin", ZipkinConfig::FIELDS),
+        ("batch", BatchConfig::FIELDS),
+        ("limits", LimitsConfig::FIELDS),
+        ("spans", SpansConfig::FIELDS),
+        ("memory", MemoryConfig::FIELDS),
+        ("spool", SpoolConfig::FIELDS),
+        ("tail", TailConfig::FIELDS),
+    ];
 
     fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, field: Field<'_, A>) -> Result<(), A::Error> {
         match name {
