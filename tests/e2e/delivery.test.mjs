@@ -188,6 +188,37 @@ test("what is sent out of the database while the page goes does not arrive twice
   });
 });
 
+test("what is sent out of the database waits until there is room to outlive the page, also while an answer is being read", async () => {
+  await withSender({}, async ({ context, collector, open, close, indices }) => {
+    await context.addInitScript(`if (location.hash === "#slow") {
+      Response.prototype.arrayBuffer = () => {
+        window.isAnswered = true;
+        return new Promise(() => {});
+      };
+    }`);
+    collector.state.down = true;
+    const first = await open();
+    await first.evaluate(() => {
+      window.record(300);
+      return window.tracer.flush();
+    });
+    await close(first);
+    collector.state.down = false;
+    const second = await open("/#slow");
+    await second.evaluate(() => {
+      window.record(150);
+      void window.tracer.flush();
+    });
+    await second.waitForFunction(() => window.isAnswered);
+    // Long enough for what must not happen.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await close(second);
+    const next = await open();
+    await until("the ledger", async () => ((await settled(next)).restored === 300 ? true : undefined));
+    assert.deepEqual(indices(), [...upTo(150), ...upTo(300)].sort((one, other) => one - other));
+  });
+});
+
 test("a page that is hidden and shown again goes on where it was", async () => {
   await withSender({}, async ({ open, arrived, indices }) => {
     const opened = await open();

@@ -4,7 +4,7 @@
  */
 
 import { openStore } from "./offline-store.mjs";
-import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, next, pause, release, room, takeBack, waitFor, wrapSend } from "./transport.mjs";
+import { attempt, count, dispatch, endpoint, flush, handOver, keepBy, keepaliveBytes, next, pause, release, room, takeBack, waitFor, wrapSend } from "./transport.mjs";
 
 /** More bytes than this in the batch are kept at once: so many spans came in one task that none could be sent in between. */
 const CROWDED = 128 * 1024;
@@ -116,7 +116,7 @@ function keep({ name, most, atLeastOnce }) {
         continue;
       }
       // Only within the budget a request outlives the page, so that nobody has to send it again.
-      while (flights.size && bytes.length > room() && !isGone) await task(TURN);
+      while (keepaliveBytes && bytes.length > room() && !isGone) await task(TURN);
       if (isGone) break;
       const sending = sendOne(found);
       waitFor(sending.catch(ignore));

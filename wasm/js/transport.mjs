@@ -16,7 +16,8 @@ let notBefore;
 let failures;
 /** Requests that failed and may be sent again, oldest first. Bounded: one from the loop, and one keepalive budget. */
 let waiting;
-let keepaliveBytes;
+/** How many bytes of the budget are spent until their answers have been read. */
+export let keepaliveBytes;
 /** What became of the spans that left the module; `waiting` are those in requests that are on their way, or will be sent again. */
 export let ledger;
 /** Whoever keeps requests where they outlive the page, see `keepBy`. */
