@@ -2,7 +2,8 @@
  * Assembles the npm package: `node wasm/build.mjs <module.wasm> <dist>`.
  *
  * Optimises the module with binaryen, checks it against the contract in js/wasm-exports.d.ts, writes it as text into wasm.mjs and as a
- * file, and copies the hand-owned files. What it takes is installed by `npm ci` in this directory.
+ * file, and copies the hand-owned files; module and files call the exports by short names. What it takes is installed by `npm ci` in this
+ * directory.
  */
 
 import { execFileSync } from "node:child_process";
@@ -25,6 +26,9 @@ const FEATURES = MutableGlobals | SignExt | NontrappingFPToInt | BulkMemory | (b
 const SURPLUS = ["__data_end", "__heap_base"];
 /** What a panic or an allocator would leave in the module. */
 const TRACES = /panick|\.rs\b|unwrap|overflow|out of range|alloc/;
+/** Per export, in the order of the contract, its name in the package, where each byte counts; a module is told by its memory. */
+const DECLARED = [...readFileSync(join(HERE, "js/wasm-exports.d.ts"), "utf8").matchAll(/^ {2}(\w+)[(:]/gm)].map(([, name]) => name);
+const SHORT = Object.fromEntries(DECLARED.map((name, index) => [name, index ? String.fromCharCode(96 + index) : name]));
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 const [input, dist] = process.argv.slice(2);
@@ -32,12 +36,14 @@ if (!input || !dist) fail("usage: node wasm/build.mjs <module.wasm> <dist direct
 
 const manifest = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
 checkVersion(manifest.version);
-const wasm = optimised(readFileSync(input));
-checkContract(wasm);
+const module = readFileSync(input);
+checkContract(module);
+const wasm = optimised(module);
+checkTraces(wasm);
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-for (const name of readdirSync(join(HERE, "js"))) if (name !== "wasm-exports.d.ts") copyFileSync(join(HERE, "js", name), join(dist, name));
+for (const name of readdirSync(join(HERE, "js"))) if (name !== "wasm-exports.d.ts") writeFileSync(join(dist, name), shortened(readFileSync(join(HERE, "js", name), "utf8")));
 for (const name of LICENSES) copyFileSync(join(HERE, "..", name), join(dist, name));
 copyFileSync(join(HERE, "README.md"), join(dist, "README.md"));
 writeFileSync(join(dist, "core.wasm"), wasm);
@@ -64,6 +70,7 @@ function optimised(bytes) {
   const module = binaryen.readBinary(bytes);
   module.setFeatures(FEATURES);
   for (const name of SURPLUS) module.removeExport(name);
+  rename(module);
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
   // The stack comes first in memory and ends there, so a sum that wraps around never is a valid address.
@@ -82,14 +89,33 @@ function optimised(bytes) {
   return result;
 }
 
+/** Gives the exports their short names in the module. */
+function rename(module) {
+  for (let index = module.getNumExports(); index--; ) {
+    const { name, value, kind } = binaryen.getExportInfo(module.getExportByIndex(index));
+    const short = SHORT[name];
+    if (short === name) continue;
+    module.removeExport(name);
+    if (kind === binaryen.ExternalGlobal) module.addGlobalExport(value, short);
+    else module.addFunctionExport(value, short);
+  }
+}
+
 function checkContract(bytes) {
   const module = new WebAssembly.Module(bytes);
   const foreign = WebAssembly.Module.imports(module);
   if (foreign.length) fail(`the module imports ${foreign.map(({ name }) => name).join(", ")}; it must stand alone`);
-  const contract = readFileSync(join(HERE, "js/wasm-exports.d.ts"), "utf8");
-  const declared = [...contract.matchAll(/^ {2}(\w+)[(:]/gm)].map(([, name]) => name).sort();
-  const exported = WebAssembly.Module.exports(module).map(({ name }) => name).sort();
+  const declared = DECLARED.toSorted();
+  const exported = WebAssembly.Module.exports(module).map(({ name }) => name).filter((name) => !SURPLUS.includes(name)).sort();
   if (declared.join() !== exported.join()) fail(`the module exports ${exported}; js/wasm-exports.d.ts declares ${declared}`);
+}
+
+/** Gives the exports their short names in a script, where they are members of `wasm`. */
+function shortened(script) {
+  return script.replace(/\bwasm\.(?!mjs")(\w+)/g, (_, name) => `wasm.${SHORT[name] ?? fail(`a script uses wasm.${name}, which is no export`)}`);
+}
+
+function checkTraces(bytes) {
   const trace = TRACES.exec(bytes.toString("latin1"));
   if (trace) fail(`the module holds "${trace[0]}": a panic or an allocator was linked`);
 }

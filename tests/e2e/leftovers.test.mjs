@@ -24,6 +24,15 @@ const script = (endpoint) => `
   };
   addEventListener("pagehide", () => (sessionStorage.stats = JSON.stringify(tracer.stats())));`;
 
+/** A page that has looked into its localStorage, and starts its tracer when it is told to, as exactly then as a page can. */
+const armed = (endpoint) => `
+  import { init } from "/clewline/index.mjs";
+  window.seen = Object.keys(localStorage).length;
+  window.go = (moment) => {
+    while (Date.now() < moment);
+    window.tracer = init({ serviceName: "page", endpoint: "${endpoint}" });
+  };`;
+
 let browser;
 
 before(async () => {
@@ -34,7 +43,11 @@ after(() => browser?.close());
 
 async function withPage(run) {
   const collector = await startCollector();
-  const site = await startSite({ "/": () => page(script(collector.url)), "/elsewhere": () => page("") });
+  const site = await startSite({
+    "/": () => page(script(collector.url)),
+    "/armed": () => page(armed(collector.url)),
+    "/elsewhere": () => page(""),
+  });
   const context = await browser.newContext();
   const opened = await openPage(context, site.url);
   try {
@@ -49,6 +62,7 @@ async function withPage(run) {
         return JSON.parse(await opened.evaluate(() => sessionStorage.stats));
       },
       open: () => opened.goto(`${site.url}/`),
+      another: () => openPage(context, `${site.url}/armed`),
       /** The ledger, once this is true of it. */
       stats: (isTrue) => until("the ledger", async () => {
         const stats = await opened.evaluate(() => window.tracer.stats());
@@ -89,6 +103,38 @@ test("a page that is only hidden sends the rest when it is shown again", async (
     const later = await stats(({ delivered }) => delivered === 100);
     assert.ok(isBalanced(later) && later.restored === later.kept, JSON.stringify(later));
     assert.deepEqual(indices(), upTo(100));
+  });
+});
+
+test("of tabs that open in the same moment, one sends what was left", async () => {
+  await withPage(async ({ leave, another, indices }) => {
+    const left = await leave();
+    const tabs = [];
+    for (const _ of upTo(5)) tabs.push(await another());
+    assert.ok((await Promise.all(tabs.map((tab) => tab.evaluate(() => window.seen)))).every((seen) => seen > 1), "each knows of it");
+    const moment = Date.now() + 500;
+    await Promise.all(tabs.map((tab) => tab.evaluate((moment) => window.go(moment), moment)));
+    const ledgers = () => Promise.all(tabs.map((tab) => tab.evaluate(() => window.tracer.stats())));
+    const sum = (stats, name) => stats.reduce((sum, { [name]: count = 0 }) => sum + count, 0);
+    await until("what was left to arrive", async () => sum(await ledgers(), "delivered") >= left.kept || undefined);
+    await until("all tabs to see that it is gone", async () => {
+      const seen = await Promise.all(tabs.map((tab) => tab.evaluate(() => Object.keys(localStorage).some((key) => /^clewline /.test(key)))));
+      return !seen.some(Boolean) || undefined;
+    });
+    const one = (await ledgers()).findIndex(({ restored }) => restored);
+    const taken = sum(await ledgers(), "restored");
+    // It keeps the others waiting for a while, or as long as it is there.
+    await tabs.splice(one, 1)[0].close();
+    await until("the others to have had their turn", () =>
+      tabs[0].evaluate(async () => {
+        const { held, pending } = await navigator.locks.query();
+        return held.length + pending.length ? undefined : true;
+      }),
+    );
+    await Promise.all(tabs.map((tab) => tab.evaluate(() => window.tracer.flush())));
+    assert.equal(taken + sum(await ledgers(), "restored"), left.kept, "one of them took it, once");
+    const all = indices();
+    assert.equal(new Set(all).size, all.length, "none twice");
   });
 });
 

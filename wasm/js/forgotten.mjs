@@ -7,7 +7,7 @@ import { watchBy } from "./tracer.mjs";
 const FEW = 32;
 
 /** Workers have none before the compatibility date 2025-05-05: there the oldest makes room when too many are live. */
-const registry = globalThis.FinalizationRegistry && new FinalizationRegistry(([exports, handle]) => exports.end(handle | (1 << 31), 0, 0));
+const registry = globalThis.FinalizationRegistry && new FinalizationRegistry(([wasm, handle]) => wasm.end(handle | (1 << 31), 0, 0));
 
 function watch(span, handle) {
   // Bit 0: it records.

@@ -2,7 +2,7 @@
  * What no budget took when a page was hidden or left waits in localStorage: for the next page of this origin, or for this one when it is shown again.
  */
 
-import { MOST_LEFTOVERS } from "./limits.mjs";
+import { MOST_LEFTOVERS, TIMEOUT } from "./limits.mjs";
 import { count, endpoint, enqueue, leave, next, release, takeBack } from "./transport.mjs";
 
 /** Another application of this origin has another collector. */
@@ -24,21 +24,31 @@ export function leavePage(type) {
   }
 }
 
-/** Sends what pages kept, and counts what they could not. */
-export function takeLeftovers() {
+/**
+ * Sends what pages kept, and counts what they could not; one page at a time, where the browser has locks. `listening` aborts the wait for them.
+ */
+export async function takeLeftovers(listening) {
   try {
     // Servers may have a localStorage, too, which is none of a tracer's business: they have no window, so this throws there.
-    for (const key in window.localStorage) {
-      if (key.startsWith(prefix())) {
-        const bytes = Uint8Array.from(localStorage[key], (character) => character.charCodeAt());
-        const spans = +key.split(" ")[3];
-        delete localStorage[key];
-        count("restored", spans);
-        if (bytes.length) enqueue({ bytes, spans, attempts: 0 });
-        else count("undelivered", spans);
-      }
-    }
+    const { locks } = window.navigator;
+    await (locks ? locks.request(prefix(), listening, take) : take());
   } catch {
     // On a server, or forbidden, as in a sandboxed frame.
   }
+}
+
+function take() {
+  let found;
+  for (const key in localStorage) {
+    if (key.startsWith(prefix())) {
+      const bytes = Uint8Array.from(localStorage[key], (character) => character.charCodeAt());
+      const spans = +key.split(" ")[3];
+      delete localStorage[key];
+      found = count("restored", spans);
+      if (bytes.length) enqueue({ bytes, spans, attempts: 0 });
+      else count("undelivered", spans);
+    }
+  }
+  // A tab of another process does not see at once that something is gone: until then it has no turn.
+  return found && new Promise((resolve) => setTimeout(resolve, TIMEOUT));
 }

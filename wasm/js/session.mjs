@@ -61,17 +61,17 @@ export const traceSession = ({ storage, pause = PAUSE } = {}) => () => {
     return { "session.id": id };
   };
   // What costs nothing where there is no session: the module's own start, and a word more for what it records.
-  const module = wasm;
-  const { start } = module;
-  module.start = (...given) => {
+  const exports = wasm;
+  const start = wasm.start;
+  wasm.start = (...given) => {
     const handle = start(...given);
-    if (handle & 1) module.set(handle, run(attributes()));
+    if (handle & 1) wasm.set(handle, run(attributes()));
     return handle;
   };
   attributes();
   return () => {
     installed = false;
-    module.start = start;
+    if (exports === wasm) wasm.start = start;
   };
 };
 

@@ -14,12 +14,16 @@ export const SpanStatusCode = { UNSET: 0, OK: 1, ERROR: 2 };
 /** A span's handle, if it is one of the running tracer's; else 0. For this package only. */
 export let handleOf;
 
-/** The `traceparent` of a span, a span context or a header text; a malformed one for anything else. */
+/** The `traceparent` of a span, a span context or a header text; a malformed one, which is counted, for anything else. */
 export function parentText(parent) {
-  if (typeof parent === "string") return parent;
-  const { traceId, spanId, traceFlags } = parent.spanContext?.() ?? parent;
-  // Of the flags, those that version 00 knows (W3C Trace Context level 2, section 3.2.2.5). Without ids it is malformed, and counted.
-  return `00-${traceId}-${spanId}-0${traceFlags & 3}`;
+  try {
+    if (typeof parent === "string") return parent;
+    const { traceId, spanId, traceFlags } = parent.spanContext?.() ?? parent;
+    // Of the flags, those that version 00 knows (W3C Trace Context level 2, section 3.2.2.5).
+    return `00-${traceId}-${spanId}-0${traceFlags & 3}`;
+  } catch {
+    return "";
+  }
 }
 
 /** What is known of a thrown value. Anything can be thrown, and may throw itself when it is looked at. */
@@ -39,7 +43,7 @@ export class Span {
   #live;
 
   static {
-    handleOf = (span) => (span instanceof Span && span.#wasm === wasm ? span.#handle : 0);
+    handleOf = (span) => (#wasm in Object(span) && span.#wasm === wasm ? span.#handle : 0);
   }
 
   /** Made by `startSpan`. */
@@ -76,16 +80,16 @@ export class Span {
     return this;
   }
 
-  addLink({ context, attributes }) {
+  addLink(link) {
     if (this.isRecording()) {
-      wasm.link(this.#handle, write(parentText(context)), run(attributes));
+      wasm.link(this.#handle, write(parentText(link?.context)), run(link?.attributes));
     }
     return this;
   }
 
-  setStatus({ code, message }) {
+  setStatus(status) {
     if (this.isRecording()) {
-      wasm.status(this.#handle, code, write(textOf(message || "")));
+      wasm.status(this.#handle, status?.code, write(textOf(status?.message || "")));
     }
     return this;
   }

@@ -36,18 +36,18 @@ export function start(given, source) {
     fail("resource", "is too large, or holds what no attribute can");
   }
   openTransport(options);
-  takeLeftovers();
 
   const stop = startAll(options.instrumentations);
   // Listening after the instrumentations, for what they end when a page is left.
   const listening = new AbortController();
+  takeLeftovers(listening);
   for (const type of ["visibilitychange", "pagehide"]) {
     globalThis.addEventListener?.(
       type,
       () => {
         if (type === "pagehide" || document.visibilityState === "hidden") return leavePage(type);
         checkClock();
-        takeLeftovers();
+        takeLeftovers(listening);
       },
       listening,
     );
@@ -70,16 +70,18 @@ export function start(given, source) {
   });
 }
 
-/** Starts instrumentations: what one throws is said, and stops neither the others nor the page. Answers how to stop them, the last one first. */
+/** Starts instrumentations, and answers how to stop them, the last one first. What one throws is said, and stops neither the others nor the page. */
 export function startAll(instrumentations) {
-  const undo = instrumentations.map((instrument) => {
-    try {
-      return instrument();
-    } catch (error) {
-      console.error("clewline: an instrumentation failed", error);
-    }
-  });
-  return () => undo.reverse().forEach((step) => step?.());
+  const undo = instrumentations.map(attempt);
+  return () => undo.reverse().forEach(attempt);
+}
+
+function attempt(step) {
+  try {
+    return step?.();
+  } catch (error) {
+    console.error("clewline: an instrumentation failed", error);
+  }
 }
 
 /** What became of the spans of the running tracer. */

@@ -2,6 +2,7 @@
  * The contract between the hand-owned JavaScript and the wasm module: what each export takes and leaves.
  *
  * Only numbers cross. The Rust side is `wasm/module/src`, first of all `store.rs` and `records.rs`; a change here is a change there.
+ * In the package all but `memory` are called `a`, `b`, `c` and so on, in this order: build.mjs puts that into the module and the scripts.
  *
  * Words used below:
  * - Handle: 0 is none; bit 0 is set when the span records. Bits above are the number of the start, so a handle whose place was given to
@@ -38,8 +39,8 @@ export interface WasmExports {
   link(span: Handle, context: Text, attributes: Run): void;
   /** Ends the span, or abandons it if bit 31 of its handle is set. Answers the bytes of spans now in the batch. */
   end(span: Handle, start: Time, end: Time): number;
-  /** Writes the 55 characters to the front of the texts. 0: the span's place was given away long ago. */
-  traceparent(span: Handle): 0 | 1;
+  /** Writes the 55 characters to the front of the texts; with ids of zeros if the span's place was given away long ago. */
+  traceparent(span: Handle): void;
 
   /**
    * Takes the oldest ended spans as one OTLP request of at most `max` bytes. Answers its length; 0: none, or none so small. Where it begins

@@ -54,6 +54,6 @@ exports! {
     event(span: u32, name: u32, time: f64, attributes: u32);
     link(span: u32, context: u32, attributes: u32);
     end(span: u32, start: f64, end: f64) -> usize;
-    traceparent(span: u32) -> bool;
+    traceparent(span: u32);
     take(max: usize) -> usize;
 }

@@ -211,8 +211,8 @@ impl Store {
         batch.size()
     }
 
-    /// Writes a span's `traceparent` to the front of the texts; false if the span is forgotten.
-    pub fn traceparent(&mut self, handle: u32) -> bool {
+    /// Writes a span's `traceparent` to the front of the texts; one whose ids are zeros if the span is forgotten.
+    pub fn traceparent(&mut self, handle: u32) {
         let Self { counters, contexts, written, .. } = self;
         let context = context(counters, contexts, handle);
         if let Some(front) = written.texts.first_chunk_mut() {
@@ -221,7 +221,6 @@ impl Store {
                 None => *front = *b"00-00000000000000000000000000000000-0000000000000000-00",
             }
         }
-        context.is_some()
     }
 
     /// Makes a request of at most `max` bytes from the oldest ended spans; its length, 0 for none.

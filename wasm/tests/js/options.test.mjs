@@ -115,12 +115,14 @@ test("an instrumentation that fails is said, and stops neither the others nor th
   const failing = () => {
     throw failure;
   };
-  const tracer = init({ serviceName: "s", instrumentations: [well("a"), failing, well("b")] });
+  const tracer = init({ serviceName: "s", instrumentations: [well("a"), failing, () => failing, well("b")] });
   tracer.startSpan("goes on").end();
-  assert.deepEqual(said.mock.calls.map((call) => call.arguments), [["clewline: an instrumentation failed", failure]]);
+  const words = ["clewline: an instrumentation failed", failure];
+  assert.deepEqual(said.mock.calls.map((call) => call.arguments), [words]);
   assert.equal(tracer.stats().started, 1);
   await tracer.shutdown();
   assert.deepEqual(seen, ["a", "b", "b off", "a off"]);
+  assert.deepEqual(said.mock.calls.map((call) => call.arguments), [words, words], "one fails to end");
 });
 
 test("clewline/slim takes a module or the exports of an instance, and says so to everything else", async () => {

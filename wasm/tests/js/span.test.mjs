@@ -76,6 +76,26 @@ function revoked(target) {
 }
 const throwing = (member) => Object.defineProperty(new Error("readable"), member, { get() { throw new Error("unreadable"); } });
 
+test("odd links, parents and outcomes: nothing throws, and what names no span is counted", async (t) => {
+  const { tracer, network } = await start(t);
+  const nobody = [undefined, null, {}, 5, true, Symbol("s"), { traceId: "0af7" }, { traceId: Symbol("s"), spanId: 1n }, { traceFlags: 1n }, revoked({}), "", "garbage",
+    { spanContext: 5 }, { spanContext() { throw new Error("unreadable"); } }, { spanContext: () => undefined }, { spanContext: () => null }];
+  const span = tracer.startSpan("s");
+  for (const context of nobody) span.addLink({ context, attributes: { taken: false } });
+  for (const link of [undefined, null, 5, {}]) span.addLink(link);
+  span.addLink({ context: PARENT, attributes: null }).setStatus().setStatus(null).setStatus({}).setStatus(5);
+  span.end();
+  assert.equal(tracer.stats().malformedParents, nobody.length + 4);
+  const given = nobody.filter(Boolean);
+  for (const parent of given) tracer.startSpan("root", { parent, links: [undefined, { context: parent }] }).end();
+  tracer.startSpan("root", { parent: null, links: null, attributes: null }).end();
+  assert.equal(tracer.stats().malformedParents, nobody.length + 4 + 3 * given.length);
+  await tracer.flush();
+  const [first, ...others] = network.spans();
+  assert.deepEqual([first.links.map(({ traceId }) => traceId), first.status], [[PARENT.slice(3, 35)], { code: 0, message: "" }]);
+  assert.ok(others.length === given.length + 1 && others.every(({ parentSpanId, links }) => !parentSpanId && !links.length));
+});
+
 test("odd values: nothing throws, numbers are as OpenTelemetry-JS sends them, and what has no form is counted", async (t) => {
   const { tracer, network } = await start(t);
   const taken = [

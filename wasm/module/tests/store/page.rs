@@ -84,8 +84,9 @@ impl Page {
     }
 
     /// The text that `traceparent` leaves.
-    pub(crate) fn traceparent(&mut self, span: u32) -> Option<String> {
-        self.store.traceparent(span).then(|| String::from_utf8(self.store.written().1[..55].to_vec()).unwrap())
+    pub(crate) fn traceparent(&mut self, span: u32) -> String {
+        self.store.traceparent(span);
+        String::from_utf8(self.store.written().1[..55].to_vec()).unwrap()
     }
 
     /// The spans of the next request, oldest first.

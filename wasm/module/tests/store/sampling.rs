@@ -6,12 +6,12 @@ use crate::page::Page;
 fn the_decision_travels_with_the_context() {
     Page::run(0.0, |page| {
         let root = page.start("n", 0);
-        let header = page.traceparent(root).unwrap();
+        let header = page.traceparent(root);
         assert_eq!((root & 1, header.len()), (0, 55));
         assert!(header.ends_with("-02"), "random, not sampled: {header}");
         let child = page.start("n", root);
         assert_eq!(child & 1, 0);
-        assert_eq!(page.traceparent(child).unwrap()[..35], header[..35]);
+        assert_eq!(page.traceparent(child)[..35], header[..35]);
         assert_eq!((page.store.counters.not_sampled, page.store.counters.started), (2, 0));
     });
 }
