@@ -93,7 +93,7 @@ function trace() {
 
 test("a request is a span of the trace that it brings, and what it asks for continues it", async () => {
   const arrived = trace();
-  const response = await fetch(`${worker.url}/single?user=secret`, { method: "POST", headers: { traceparent: PARENT, tracestate: "a=1,b=2", "user-agent": "tester" }, body: "x" });
+  const response = await fetch(`${worker.url}/single?user=secret`, { method: "POST", headers: { traceparent: PARENT, tracestate: "a=1,b=2", baggage: "user=ann;vip,cart=3", "user-agent": "tester" }, body: "x" });
   const traceparent = await response.text();
   const spans = await arrived(5);
   assert.equal(spans.length, 5);
@@ -122,7 +122,8 @@ test("a request is a span of the trace that it brings, and what it asks for cont
   assert.equal(listed.requests[0].headers.traceparent.slice(0, 53), `00-${TRACE}-${requests[0].spanId}-`);
   assert.deepEqual([other.requests[0].headers.traceparent, other.requests[0].headers.tracestate], [undefined, undefined]);
   assert.equal(listed.requests[0].headers.tracestate, "a=1,b=2");
-  assert.ok(collector.requests.every(({ headers }) => headers.tracestate === undefined));
+  assert.deepEqual([listed, other].map(({ requests }) => requests[0].headers.baggage), ["user=ann;vip,cart=3", undefined]);
+  assert.ok(collector.requests.every(({ headers }) => headers.tracestate === undefined && headers.baggage === undefined));
   const age = BigInt(Date.now()) * 1_000_000n - server.start;
   assert.ok(age > 0n && age < 60_000_000_000n && server.end > server.start, `it began ${age} ns ago`);
 });
@@ -130,8 +131,8 @@ test("a request is a span of the trace that it brings, and what it asks for cont
 test("twenty requests at once, each with its own spans, in traces of their own", async () => {
   const arrived = trace();
   const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
-  // Half of them bring a state, which belongs to no other; one brings it without a trace.
-  const states = names.map((name, index) => (index % 2 ? {} : { tracestate: `of=${name}`, traceparent: index ? `00-${TRACE.slice(0, 30)}${10 + index}-b7ad6b7169203331-01` : "none" }));
+  // Half of them bring a state, which belongs to no other; one brings it without a trace. The others bring baggage, which needs none.
+  const states = names.map((name, index) => (index % 2 ? { baggage: `of=${name}` } : { tracestate: `of=${name}`, traceparent: index ? `00-${TRACE.slice(0, 30)}${10 + index}-b7ad6b7169203331-01` : "none" }));
   const traceparents = await Promise.all(names.map(async (name, index) => (await fetch(`${worker.url}/${name}`, { headers: states[index] })).text()));
   const spans = await arrived(100);
   assert.equal(spans.length, 100);
@@ -139,6 +140,7 @@ test("twenty requests at once, each with its own spans, in traces of their own",
   for (const [index, name] of names.entries()) {
     const [, traceId, server] = traceparents[index].split("-");
     const mine = spans.filter((span) => span.traceId === traceId);
+    assert.equal(listed.requests.find(({ path }) => path === `/api/${name}`).headers.baggage, states[index].baggage);
     assert.deepEqual(mine.map((span) => span.name).sort(), ["GET", "GET", "GET", `end ${name}`, `work ${name}`]);
     assert.ok(mine.every(({ traceState }) => traceState === ((index && states[index].tracestate) || "")));
     const work = mine.find((span) => span.name === `work ${name}`);
@@ -151,15 +153,15 @@ test("twenty requests at once, each with its own spans, in traces of their own",
 
 test("a request that is passed on is a child of the Worker's span, and carries that where it may; what the Worker set is left alone", async () => {
   const arrived = trace();
-  await fetch(`${worker.url}/passed-on`, { headers: { traceparent: PARENT, tracestate: "a=1" } });
+  await fetch(`${worker.url}/passed-on`, { headers: { traceparent: PARENT, tracestate: "a=1", baggage: "b=2" } });
   const spans = await arrived(3);
   assert.equal(spans.length, 3);
   const server = spans.find(({ kind }) => kind === 2);
   const child = (url) => spans.find(({ kind, attributes }) => kind === 3 && attributes["url.full"].startsWith(url));
   assert.deepEqual([listed, other].map(({ url }) => child(url).parentSpanId), [server.spanId, server.spanId]);
-  const carried = ({ requests }) => requests.map(({ headers }) => [headers.traceparent, headers.tracestate]);
-  assert.deepEqual(carried(listed), [[`00-${TRACE}-${child(listed.url).spanId}-01`, "a=1"], ["of-the-worker", undefined]]);
-  assert.deepEqual(carried(other), [[PARENT, "a=1"]]);
+  const carried = ({ requests }) => requests.map(({ headers }) => [headers.traceparent, headers.tracestate, headers.baggage]);
+  assert.deepEqual(carried(listed), [[`00-${TRACE}-${child(listed.url).spanId}-01`, "a=1", "b=2"], ["of-the-worker", undefined, undefined]]);
+  assert.deepEqual(carried(other), [[PARENT, "a=1", "b=2"]]);
 });
 
 test("failures: an exception fails the request as ever, 500 is an error, 404 is none", async () => {

@@ -1,6 +1,7 @@
 /**
  * Hands on what a request brought: its `tracestate`, with those requests that continue its trace (W3C Trace Context level 2, section 3.3);
- * and itself, as a request of ours, where a Worker passes it on with the headers that it has.
+ * its `baggage` (W3C Baggage), with those that got our `traceparent`; and itself, as a request of ours, where a Worker passes it on with the
+ * headers that it has.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -14,6 +15,8 @@ const store = new AsyncLocalStorage();
 /** Requests that are passed on, with the `traceparent` that they brought. */
 const passedOn = new WeakMap();
 let original;
+/** Whether the request that is being sent has no `traceparent` of the Worker's, so that one that it has got is ours. */
+let isOurs = false;
 
 /** Puts the header where `traceparent` is of the same trace. To be called before anything else wraps `fetch`. */
 export function handOnTraceState() {
@@ -21,12 +24,13 @@ export function handOnTraceState() {
   watchBy(note);
   original = globalThis.fetch;
   globalThis.fetch = function (input, init) {
-    const [trace, state] = store.getStore() ?? [];
+    const [trace, state, , baggage] = store.getStore() ?? [];
+    // Headers that carry our `traceparent` are our own copy.
+    const headers = init?.headers ?? input?.headers;
+    if (isOurs && baggage && headers instanceof Headers && headers.has("traceparent") && !headers.has("baggage")) headers.set("baggage", baggage);
     const brought = passedOn.get(input);
     // Ours did not take its place: the Worker's word is good.
     if (brought && !input.headers.has("traceparent")) input.headers.set("traceparent", brought);
-    // Headers that carry our `traceparent` are our own copy.
-    const headers = init?.headers ?? input?.headers;
     if (state && headers instanceof Headers && headers.get("traceparent")?.slice(3, 35) === trace && !headers.has("tracestate")) {
       try {
         headers.set("tracestate", state);
@@ -50,7 +54,9 @@ export function tracePassedOn() {
         const [input, init] = args;
         const brought = store.getStore()?.[2];
         const headers = init?.headers ?? input?.headers;
-        if (brought && !headers?.next && new Headers(headers).get("traceparent") === brought) {
+        const carried = headers?.next ? undefined : new Headers(headers).get("traceparent");
+        isOurs = carried === null || carried === brought;
+        if (brought && carried === brought) {
           const request = new Request(input, init);
           request.headers.delete("traceparent");
           passedOn.set(request, brought);
@@ -59,7 +65,11 @@ export function tracePassedOn() {
       } catch {
         // Whatever is odd about the arguments, the real fetch will say it.
       }
-      return Reflect.apply(traced, self, args);
+      try {
+        return Reflect.apply(traced, self, args);
+      } finally {
+        isOurs = false;
+      }
     },
   });
   globalThis.fetch = fetch;
@@ -68,7 +78,7 @@ export function tracePassedOn() {
 
 /** Calls `fn` for a request with these headers, in the span that is active. */
 export const withTraceState = (headers, fn) =>
-  store.run([headers.get("traceparent")?.slice(3, 35), headers.get("tracestate"), headers.get("traceparent")], () => {
+  store.run([headers.get("traceparent")?.slice(3, 35), headers.get("tracestate"), headers.get("traceparent"), headers.get("baggage")], () => {
     const span = activeSpan();
     note(span, handleOf(span));
     return fn();
