@@ -233,7 +233,7 @@ fn what_cannot_be_read_is_named() {
     for other in [b"service_name = 'no recording'".as_slice(), b"\x7fELF\0\x01\0\0text\0"] {
         let other = file("other.file", other);
         let message = error(&["spans", other.to_str().unwrap()]);
-        assert!(message.contains("other.file: no frame is in it"), "{message}");
+        assert!(message.contains("other.file: no whole frame is in it"), "{message}");
     }
     assert!(error(&["spans", "/nowhere/recording"]).contains("cannot be read"));
     // A chip that does not say how fast its clock is.

@@ -55,9 +55,10 @@ export function instrument(handler, options) {
       );
     } finally {
       const drained = drain(tracer, left);
-      // Called without a context, as tests do, nobody else waits for it: what is on its way ends with the request.
       if (context) context.waitUntil(drained);
-      else await drained;
+      // Called without a context, as tests do, nobody else waits for it: what is on its way ends with the request. Objects with a state of
+      // their own live on, also those of older classes, which keep it elsewhere.
+      else if (self === handler) await drained;
     }
   }
 

@@ -263,6 +263,8 @@ function keep({ name, most, atLeastOnce }) {
     } catch (error) {
       // Refused at once, because others spent the budget: the page may have no other moment.
       if (isLast) request.isKept = request.key ? store.putNow([[request.key, record(request)]], ignore) : keepAll([request], store.putNow) !== undefined;
+      // What is kept whole again is not for `leave` to write about.
+      if (request.isKept) flights.delete(flight);
       // A page that is left is told that its requests failed, while they go on.
       else await task();
       if (flight.isLeft && !request.isKept) return unknown(request);

@@ -34,7 +34,7 @@ fn advice(reason: &str, url: &str, spoken: Spoken) -> Option<&'static str> {
     match spoken {
         #[cfg(feature = "otlp-http")]
         Spoken::Http if reason.starts_with("HTTP 404") || reason.starts_with("HTTP 405") => {
-            let is_posted_elsewhere = !path_of(url).ends_with(TRACES_PATH);
+            let is_posted_elsewhere = !path_of(url).trim_end_matches('/').ends_with(TRACES_PATH);
             is_posted_elsewhere.then_some("an address for traces is used as it is: does it lack /v1/traces?")
         }
         // It answered in HTTP, so this is not about the address.
@@ -101,6 +101,7 @@ mod tests {
                 "; an address for traces is used as it is: does it lack /v1/traces?",
             ),
             ("http://h:4318/my/v1/traces", "HTTP 404: <html>", ""),
+            ("http://h:4318/v1/traces/", "HTTP 404", ""),
             ("http://h:4318/", "HTTP 400", ""),
             ("http://h:4317/v1/traces", "io: refused", "; port 4317 is usually OTLP over gRPC: over HTTP it is 4318"),
             ("http://[::1]:4317/v1/traces", "x", "; port 4317 is usually OTLP over gRPC: over HTTP it is 4318"),

@@ -56,7 +56,12 @@ impl Disk {
     /// Puts a batch that could not be delivered on disk, and has those behind it go there too.
     pub(super) fn take_over(&self, hand: &Hand) {
         self.queue.end_attempt();
-        keep_hand(&self.spool, hand);
+        let mut place = hand.place();
+        if *place == Place::Memory {
+            self.spool.keep(&[(hand.number, &hand.chunks)]);
+            *place = Place::Disk;
+        }
+        drop(place);
         self.spool.put_back();
         self.queue.go_away();
     }
@@ -142,20 +147,11 @@ impl Keeping {
     }
 }
 
-fn keep_hand(spool: &Spool, hand: &Hand) {
-    let mut place = hand.place();
-    if *place == Place::Memory {
-        spool.keep(&[(hand.number, &hand.chunks)]);
-        *place = Place::Disk;
-    }
-}
-
-/// Puts a batch on disk whose attempt goes on: it may still be delivered, so that it is not to be dropped for others.
+/// Puts a batch on disk whose attempt goes on: it may still be delivered, so that it is not to be dropped for others, nor where there is
+/// no room for it.
 fn keep_tried(spool: &Spool, hand: &Hand) {
     let mut place = hand.place();
-    if *place == Place::Memory {
-        spool.keep(&[(hand.number, &hand.chunks)]);
-        spool.hold(hand.number);
+    if *place == Place::Memory && spool.keep_tried(hand.number, &hand.chunks) {
         *place = Place::Disk;
     }
 }

@@ -91,7 +91,7 @@ impl Reporter {
         if let Some(Waiting { since, is_told: true, .. }) = self.waiting.take()
             && self.loss.is_none()
         {
-            self.line(&format!("the collector is back after {:.1} s", (now - since).as_secs_f64()));
+            self.line(&format!("the collector takes spans again, after {:.1} s", (now - since).as_secs_f64()));
         }
     }
 
@@ -104,7 +104,7 @@ impl Reporter {
         {
             waiting.is_told = true;
             let error = self.error();
-            self.line(&format!("the collector is away; spans wait in memory: {} so far{error}", stats.pending));
+            self.line(&format!("the collector takes nothing; spans wait in memory: {} so far{error}", stats.pending));
         }
     }
 
@@ -284,11 +284,11 @@ mod tests {
             reporter.waits(second(time));
             reporter.observe(second(time), &counters.read());
         }
-        let away = "clewline: the collector is away; spans wait in memory: 7 so far; last error: refused";
+        let away = "clewline: the collector takes nothing; spans wait in memory: 7 so far; last error: refused";
         assert_eq!(told(), [away]);
         reporter.answers(second(9));
         reporter.answers(second(10));
-        assert_eq!(told()[1..], ["clewline: the collector is back after 9.0 s"]);
+        assert_eq!(told()[1..], ["clewline: the collector takes spans again, after 9.0 s"]);
 
         // Short absences are no news, and where spans are lost there is a line already.
         reporter.waits(second(20));

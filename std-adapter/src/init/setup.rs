@@ -58,7 +58,7 @@ impl<'c> Setup<'c> {
     }
 
     /// Decides which spans are recorded, in place of the sampler that is configured. [`Guard::set_sampler`] can replace it again.
-    /// Where it panics, spans do as their parents do, and roots are recorded.
+    /// Where it panics (and panics unwind), spans do as their parents do, and roots are recorded.
     pub fn sampler(mut self, sampler: impl Sampler + Send + Sync + 'static) -> Self {
         self.sampler = Some(Box::new(sampler));
         self

@@ -70,7 +70,7 @@ impl<'a> PipelineBuilder<'a> {
     }
 
     /// Decides which spans are recorded; otherwise all, except where a parent was not sampled. It can be changed while the
-    /// pipeline runs: [`Pipeline::set_sampler`]. Where it panics, spans do as their parents do, and roots are recorded.
+    /// pipeline runs: [`Pipeline::set_sampler`]. Where it panics (and panics unwind), spans do as their parents do, and roots are recorded.
     pub fn sampler(self, sampler: SharedSampler) -> Self {
         self.own_sampler(guarded(sampler))
     }

@@ -34,7 +34,8 @@ mod forked {
     /// for it. Not for processes that are copied past the C library, by `clone` itself.
     pub(super) fn reseed_in_children() {
         static DONE: AtomicBool = AtomicBool::new(false);
-        if DONE.swap(true, Ordering::Relaxed) {
+        // Said only when it is true, and without a lock that a fork might find taken: two threads at once have it done twice.
+        if DONE.load(Ordering::Acquire) {
             return;
         }
         // SAFETY: `reseed` may be called at any time, and does what is allowed in a fork of a process with threads: it takes no
@@ -43,6 +44,7 @@ mod forked {
         unsafe {
             libc::pthread_atfork(None, None, Some(reseed));
         }
+        DONE.store(true, Ordering::Release);
     }
 
     extern "C" fn reseed() {

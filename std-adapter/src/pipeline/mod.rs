@@ -160,7 +160,7 @@ impl Pipeline {
 
     /// Has `sampler` decide about the spans that start from now on, on every thread. Takes effect at once, and costs those
     /// threads nothing until then: each keeps the sampler at hand and looks at a number that hardly ever changes. Where it
-    /// panics, spans do as their parents do, and roots are recorded.
+    /// panics (and panics unwind), spans do as their parents do, and roots are recorded.
     pub fn set_sampler(&self, sampler: SharedSampler) {
         self.set_own_sampler(guarded(sampler));
     }

@@ -121,15 +121,32 @@ impl Spool {
 
     /// Writes batches to disk, each under its number, and returns when they are safe. What cannot be kept is dropped and counted.
     pub(crate) fn keep(&self, batches: &[(u64, &[Chunk])]) {
+        let refused = self.write_down(&mut self.lock(), batches);
+        for ((_, chunks), reason) in batches.iter().zip(refused) {
+            let Some(reason) = reason else { continue };
+            self.counters.settled(Fate::Dropped(reason), spans_of(chunks) as u64);
+            Parts::of(chunks).settle(0, Fate::Delivered, Fate::Dropped(reason));
+        }
+    }
+
+    /// Writes a batch to disk whose attempt goes on, and holds it there until it is settled or put back. Answers whether it is there:
+    /// one that cannot be kept may still be delivered.
+    pub(crate) fn keep_tried(&self, number: u64, chunks: &[Chunk]) -> bool {
+        let mut state = self.lock();
+        let is_kept = self.write_down(&mut state, &[(number, chunks)]) == [None];
+        if is_kept {
+            state.in_flight = Some(number);
+        }
+        is_kept
+    }
+
+    /// Writes batches to disk, and answers for each why it could not be kept.
+    fn write_down(&self, state: &mut State, batches: &[(u64, &[Chunk])]) -> Vec<Option<DropReason>> {
         let mut framing = Vec::new();
         let requests: Vec<(u64, usize, Vec<u8>)> = batches
             .iter()
-            .map(|(number, chunks)| {
-                let spans = chunks.iter().map(Chunk::count).sum();
-                (*number, spans, self.envelope.assemble(chunks, &mut framing).concat())
-            })
+            .map(|(number, chunks)| (*number, spans_of(chunks), self.envelope.assemble(chunks, &mut framing).concat()))
             .collect();
-        let mut state = self.lock();
         let (fits, removed) = state.make_room(&requests, self.limit, self.when_full);
         let mut accepted: Vec<(u64, usize, &[u8])> = Vec::new();
         for ((number, spans, bytes), fits) in requests.iter().zip(&fits) {
@@ -140,33 +157,33 @@ impl Spool {
         let mut result = state.write(&accepted, &removed);
         if let Err(Failure::Damaged(reason)) = &result {
             let reason = reason.clone();
-            self.begin_anew(&mut state, &reason);
+            self.begin_anew(state, &reason);
             result = state.write(&accepted, &[]);
         } else if result.is_ok() {
             for number in removed {
-                self.settle_in(&mut state, number, 0, Fate::Delivered, Fate::Dropped(DropReason::SpoolFull));
+                self.settle_in(state, number, 0, Fate::Delivered, Fate::Dropped(DropReason::SpoolFull));
             }
         }
+        let mut refused = Vec::with_capacity(batches.len());
         for (((number, spans, bytes), fits), (_, chunks)) in requests.iter().zip(fits).zip(batches) {
-            let parts = Parts::of(chunks);
-            match &result {
-                Ok(()) if fits => {
+            refused.push(match &result {
+                _ if !fits => Some(DropReason::SpoolFull),
+                Err(_) => Some(DropReason::SpoolFailed),
+                Ok(()) => {
+                    let parts = Parts::of(chunks);
                     self.counters.spooled(*spans as u64);
                     parts.spooled(true);
                     let owner = Owner::Own(parts);
                     state.insert(Entry { number: *number, spans: *spans, charge: store::charge(bytes.len()), owner });
+                    None
                 }
-                _ => {
-                    let reason = if fits { DropReason::SpoolFailed } else { DropReason::SpoolFull };
-                    self.counters.settled(Fate::Dropped(reason), *spans as u64);
-                    parts.settle(0, Fate::Delivered, Fate::Dropped(reason));
-                }
-            }
+            });
         }
         if let Err(failure) = result {
             state.note(format!("the spool cannot be written: {failure}"));
         }
         self.count.store(state.entries.len(), Ordering::Release);
+        refused
     }
 
     /// The oldest request on disk, which is now on its way; `Err` with the reason if the disk does not answer.
@@ -214,11 +231,6 @@ impl Spool {
             }
         }
         self.count.store(state.entries.len(), Ordering::Release);
-    }
-
-    /// Says that a request is on its way, until it is settled or put back.
-    pub(crate) fn hold(&self, number: u64) {
-        self.lock().in_flight = Some(number);
     }
 
     /// Says that a request that was on its way stays on disk.
@@ -295,6 +307,7 @@ impl State {
         let mut fits = Vec::new();
         for (_, _, bytes) in requests {
             let charge = store::charge(bytes.len());
+            let before = (charged, removed.len(), oldest.clone());
             while when_full == WhenFull::DropOldest && charge <= limit && charged + charge > limit {
                 let Some(entry) = oldest.next() else { break };
                 charged -= entry.charge;
@@ -303,6 +316,10 @@ impl State {
             let is_room = charged + charge <= limit;
             if is_room {
                 charged += charge;
+            } else {
+                // What is on its way is in the way: nothing goes in vain.
+                removed.truncate(before.1);
+                (charged, oldest) = (before.0, before.2);
             }
             fits.push(is_room);
         }
@@ -335,6 +352,10 @@ impl State {
             self.notes.push(note);
         }
     }
+}
+
+fn spans_of(chunks: &[Chunk]) -> usize {
+    chunks.iter().map(Chunk::count).sum()
 }
 
 fn damaged(path: &Path, reason: &str) -> String {

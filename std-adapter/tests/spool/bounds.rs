@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use clewline::exporter::{Destination, ExportOutcome, Request, SpanExporter, WorkerSettings};
@@ -110,9 +110,8 @@ impl SpanExporter for Slow {
     }
 }
 
-#[test]
-fn what_is_being_tried_is_not_dropped_for_others_and_counts_as_delivered() {
-    let directory = Directory::new("tried");
+/// A pipeline whose first request stays under way until the channel says otherwise, and how many spans were taken.
+fn held_up(directory: &Directory) -> (&'static Pipeline, Sender<()>, Arc<AtomicU64>) {
     let (let_go, go_on) = channel();
     let taken = Arc::new(AtomicU64::new(0));
     let exporter = Slow { go_on, taken: Arc::clone(&taken) };
@@ -120,6 +119,21 @@ fn what_is_being_tried_is_not_dropped_for_others_and_counts_as_delivered() {
     let destination = Destination::new("test", Box::new(exporter)).settings(settings);
     let destination = destination.spool(directory.options().max_bytes(BOUND));
     let pipeline = Pipeline::builder(&[]).sampler(Box::new(AlwaysOn)).destination(destination).start().unwrap();
+    (pipeline, let_go, taken)
+}
+
+fn record_large(pipeline: &'static Pipeline, spans: usize) {
+    let tracer = pipeline.tracer(&Scope::default());
+    for _ in 0..spans {
+        tracer.span("large").start().set("value", &*"x".repeat(60_000));
+    }
+    pipeline.flush(PATIENCE).unwrap();
+}
+
+#[test]
+fn what_is_being_tried_is_not_dropped_for_others_and_counts_as_delivered() {
+    let directory = Directory::new("tried");
+    let (pipeline, let_go, taken) = held_up(&directory);
     let tracer = pipeline.tracer(&Scope::default());
     record(tracer, "tried", 10);
     pipeline.flush(PATIENCE).unwrap();
@@ -133,4 +147,33 @@ fn what_is_being_tried_is_not_dropped_for_others_and_counts_as_delivered() {
     let_go.send(()).unwrap();
     let ledger = wait_for(pipeline, |ledger| ledger.pending == 0);
     assert_eq!((ledger.delivered, ledger.dropped()), (taken.load(Ordering::Relaxed), full.dropped()), "{ledger:?}");
+}
+
+#[test]
+fn what_is_being_tried_and_has_no_room_on_disk_may_still_be_delivered() {
+    let directory = Directory::new("tried-large");
+    let (pipeline, let_go, taken) = held_up(&directory);
+    record_large(pipeline, 10);
+    let ledger = pipeline.ledger();
+    assert_eq!((ledger.pending, ledger.spooled, ledger.dropped()), (10, 0, 0), "{ledger:?}");
+    let_go.send(()).unwrap();
+    let ledger = wait_for(pipeline, |ledger| ledger.pending == 0);
+    assert_eq!((ledger.delivered, ledger.dropped(), taken.load(Ordering::Relaxed)), (10, 0, 10), "{ledger:?}");
+}
+
+#[test]
+fn nothing_is_dropped_for_what_finds_no_room_all_the_same() {
+    let directory = Directory::new("in-vain");
+    let (pipeline, let_go, _) = held_up(&directory);
+    // So large that the next one cannot lie beside it, which is on its way and stays.
+    record_large(pipeline, 4);
+    record(pipeline.tracer(&Scope::default()), "small", 100);
+    pipeline.flush(PATIENCE).unwrap();
+    assert_eq!(pipeline.ledger().spooled, 104, "{:?}", pipeline.ledger());
+    record_large(pipeline, 4);
+    let ledger = pipeline.ledger();
+    assert_eq!((ledger.spooled, ledger.dropped_exporting.spool_full), (104, 4), "{ledger:?}");
+    let_go.send(()).unwrap();
+    let ledger = wait_for(pipeline, |ledger| ledger.pending == 0);
+    assert_eq!((ledger.delivered, ledger.dropped()), (104, 4), "{ledger:?}");
 }

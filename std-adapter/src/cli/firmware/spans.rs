@@ -50,7 +50,7 @@ pub(super) struct SpansArguments {
 pub(super) fn expand(arguments: &SpansArguments) -> Result<(), String> {
     let recording = Recording::read(&read(&arguments.input)?);
     if recording.boots.is_empty() && recording.counts.damaged > 0 {
-        return Err(format!("{}: no frame is in it, so it is not what a chip sent", arguments.input.display()));
+        return Err(format!("{}: no whole frame is in it", arguments.input.display()));
     }
     let table = |path: &PathBuf| Table::from_json(&read(path)?).map_err(|error| format!("{}: {error}", path.display()));
     let mut tables = arguments.strings.iter().map(table).collect::<Result<Vec<_>, _>>()?;

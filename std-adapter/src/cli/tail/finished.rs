@@ -14,10 +14,14 @@ const QUIET_WITHOUT_ROOT: Duration = Duration::from_secs(6);
 /// How many printed traces are remembered, to tell when one is printed again.
 const REMEMBERED: usize = 1000;
 
+/// How often a server is asked for a trace that it does not answer for in time.
+const ATTEMPTS: u8 = 5;
+
 /// The traces that changed and are not yet printed, and those that were.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     waiting: HashMap<String, Waiting>,
+    unanswered: HashMap<String, u8>,
     printed: HashMap<String, usize>,
     printed_order: VecDeque<String>,
 }
@@ -53,8 +57,22 @@ impl Pending {
         finished.into_iter().map(|(_, trace_id)| trace_id).collect()
     }
 
+    /// Lets a trace that the server did not answer for wait for another attempt; answers whether there is one.
+    pub(super) fn unanswered(&mut self, trace_id: &str, now: Instant) -> bool {
+        let attempts = self.unanswered.entry(trace_id.to_owned()).or_default();
+        *attempts += 1;
+        let is_last = *attempts == ATTEMPTS;
+        if is_last {
+            self.unanswered.remove(trace_id);
+        } else {
+            self.changed(trace_id.to_owned(), true, now);
+        }
+        !is_last
+    }
+
     /// Notes that a trace is printed with this many spans, and answers with how many it was printed before.
     pub(super) fn printed(&mut self, trace_id: &str, spans: usize) -> Option<usize> {
+        self.unanswered.remove(trace_id);
         let before = self.printed.insert(trace_id.to_owned(), spans);
         if before.is_none() {
             self.printed_order.push_back(trace_id.to_owned());
@@ -71,6 +89,21 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trace_that_nobody_answers_for_is_given_up_after_a_while() {
+        let now = Instant::now();
+        let mut pending = Pending::default();
+        for _ in 1..ATTEMPTS {
+            assert!(pending.unanswered("silent", now));
+            assert_eq!(pending.finished(now + QUIET), ["silent"]);
+        }
+        assert!(!pending.unanswered("silent", now));
+        assert!(pending.is_empty());
+        assert!(pending.unanswered("silent", now), "it has changed since, and begins anew");
+        pending.printed("silent", 1);
+        assert!(pending.unanswered.is_empty());
+    }
 
     #[test]
     fn a_trace_is_finished_when_it_is_quiet() {

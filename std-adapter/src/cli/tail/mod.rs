@@ -88,14 +88,19 @@ async fn follow(arguments: &TailArguments, style: Style) -> Result<(), String> {
                 }
             },
             () = tokio::time::sleep(TICK), if !pending.is_empty() => {
-                for trace_id in pending.finished(Instant::now()) {
+                let mut finished = pending.finished(Instant::now()).into_iter();
+                while let Some(trace_id) = finished.next() {
                     let trace = match matching(endpoint, &trace_id, &filters).await {
                         Ok(Some(trace)) => trace,
                         Ok(None) | Err(RequestError::Refused(..)) => continue,
-                        // A server that did not answer in time, or is away, is asked again.
+                        // A server that did not answer in time, or is away, is asked again; first for what it tells meanwhile.
                         Err(RequestError::Unreachable(_)) => {
-                            pending.changed(trace_id, true, Instant::now());
-                            continue;
+                            let now = Instant::now();
+                            if !pending.unanswered(&trace_id, now) {
+                                note(format_args!("(trace {trace_id} is not printed: {endpoint} does not answer for it)"));
+                            }
+                            finished.by_ref().for_each(|trace_id| pending.changed(trace_id, true, now));
+                            break;
                         }
                     };
                     let before = pending.printed(&trace_id, trace.spans.len());
