@@ -126,22 +126,36 @@ test("what was put into the database right before the page goes arrives, though 
   });
 });
 
+/** At `#slow` a page knows that it was answered (`isAnswered`), but never gets to read the answer. */
+const NEVER_READ = `if (location.hash === "#slow") {
+  Response.prototype.arrayBuffer = () => {
+    window.isAnswered = true;
+    return new Promise(() => {});
+  };
+}`;
+
+/** Lets a page record so many spans while the collector is away, and go: they wait in the database for the next one. */
+async function leftBehind({ collector, open, close }, count) {
+  collector.state.down = true;
+  const first = await open();
+  await first.evaluate((count) => {
+    window.record(count);
+    return window.tracer.flush();
+  }, count);
+  assert.equal((await first.evaluate(() => window.tracer.stats())).kept, count);
+  await close(first);
+  collector.state.down = false;
+}
+
 test("what was sent out of the database right before the page goes does not arrive twice, though the browser forgets that", async () => {
-  await withSender({}, async ({ context, collector, open, close, arrived, indices }) => {
+  await withSender({}, async (sender) => {
+    const { context, open, close, arrived, indices } = sender;
     await context.addInitScript(`if (location.hash === "#forgets") {
       IDBObjectStore.prototype.delete = function () {
         Object.defineProperty(this.transaction, "oncomplete", { set() {} });
       };
     }`);
-    collector.state.down = true;
-    const first = await open();
-    await first.evaluate(() => {
-      window.record(10);
-      return window.tracer.flush();
-    });
-    assert.equal((await first.evaluate(() => window.tracer.stats())).kept, 10);
-    await close(first);
-    collector.state.down = false;
+    await leftBehind(sender, 10);
     const second = await open("/#forgets");
     await arrived(10);
     await until("the page's word", async () => ((await second.evaluate(() => window.tracer.stats())).delivered === 10 ? true : undefined));
@@ -152,21 +166,10 @@ test("what was sent out of the database right before the page goes does not arri
 });
 
 test("what is sent out of the database while the page goes does not arrive twice, though the page has not read the answer yet", async () => {
-  await withSender({}, async ({ context, collector, open, close, indices }) => {
-    await context.addInitScript(`if (location.hash === "#slow") {
-      Response.prototype.arrayBuffer = () => {
-        window.isAnswered = true;
-        return new Promise(() => {});
-      };
-    }`);
-    collector.state.down = true;
-    const first = await open();
-    await first.evaluate(() => {
-      window.record(10);
-      return window.tracer.flush();
-    });
-    await close(first);
-    collector.state.down = false;
+  await withSender({}, async (sender) => {
+    const { context, open, close, indices } = sender;
+    await context.addInitScript(NEVER_READ);
+    await leftBehind(sender, 10);
     const second = await open("/#slow");
     await second.waitForFunction(() => window.isAnswered);
     await close(second);
@@ -181,21 +184,10 @@ test("what is sent out of the database while the page goes does not arrive twice
 });
 
 test("what is sent out of the database waits until there is room to outlive the page, also while an answer is being read", async () => {
-  await withSender({}, async ({ context, collector, open, close, indices }) => {
-    await context.addInitScript(`if (location.hash === "#slow") {
-      Response.prototype.arrayBuffer = () => {
-        window.isAnswered = true;
-        return new Promise(() => {});
-      };
-    }`);
-    collector.state.down = true;
-    const first = await open();
-    await first.evaluate(() => {
-      window.record(300);
-      return window.tracer.flush();
-    });
-    await close(first);
-    collector.state.down = false;
+  await withSender({}, async (sender) => {
+    const { context, open, close, indices } = sender;
+    await context.addInitScript(NEVER_READ);
+    await leftBehind(sender, 300);
     const second = await open("/#slow");
     await second.evaluate(() => {
       window.record(150);
